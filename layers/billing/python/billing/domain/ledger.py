@@ -1,0 +1,94 @@
+"""The ledger: immutable entries whose postings sum to zero, numbered without gaps, each with the balance after it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+EntryKind = Literal["usage", "adjustment", "credit_grant", "grant_expiry"]
+
+PAID_CREDIT = "liability:paid_credit"
+PROMOTIONAL_CREDIT = "liability:promotional_credit"
+CARD_CLEARING = "asset:card_clearing"
+RECEIVABLE = "asset:receivable"
+USAGE_REVENUE = "revenue:usage"
+SUBSCRIPTION_REVENUE = "revenue:subscription"
+PROMOTION_EXPENSE = "expense:promotion"
+DISPUTE_EXPENSE = "expense:disputes"
+
+
+class UnbalancedEntry(AssertionError):
+    """A bug: the postings of an entry do not sum to zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A signed movement of one ledger account; positive is in the customer's or the seller's favour as credit."""
+
+    account: str
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class RatedLine:
+    """One line of a usage record. Quantities are millionths of the metered unit; the parts add up to `billed`."""
+
+    feature: str
+    unit: str
+    quantity_millionths: int
+    billed_millionths: int
+    included_millionths: int
+    overage_millionths: int
+    pay_as_you_go_millionths: int
+    unit_price_micros: int
+    amount_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """Why a usage entry costs what it costs."""
+
+    event_id: str
+    call_id: str | None
+    workspace_id: str
+    occurred_at: datetime
+    period_start: datetime
+    fingerprint: str
+    lines: tuple[RatedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One record of money. `amount_micros` is its signed effect on the credit balance."""
+
+    cause: str
+    account_id: str
+    sequence: int
+    kind: EntryKind
+    amount_micros: int
+    balance_after_micros: int
+    currency: str
+    posted_at: datetime
+    description: str
+    postings: tuple[Posting, ...]
+    usage: UsageRecord | None = None
+    by: str | None = None
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        if sum(posting.micros for posting in self.postings) != 0:
+            raise UnbalancedEntry(self.cause)
+
+    @property
+    def entry_id(self) -> str:
+        return entry_id(self.cause)
+
+
+def entry_id(cause: str) -> str:
+    """The public id of the entry with this cause: stable, and says nothing about the cause."""
+    return "le_" + hashlib.sha256(cause.encode()).hexdigest()[:24]
+
+
+def balanced(*movements: tuple[str, int]) -> tuple[Posting, ...]:
+    """Postings of the movements that are not zero."""
+    return tuple(Posting(account, micros) for account, micros in movements if micros)

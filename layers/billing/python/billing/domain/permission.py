@@ -1,0 +1,89 @@
+"""May a call start? One answer with a stable code, a sentence for a person, and the facts behind it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from billing.domain.plan import CALL_MINUTES, Plan
+from billing.domain.wallet import Wallet
+
+PermissionCode = Literal[
+    "allowed",
+    "account_unknown",
+    "no_plan",
+    "account_paused",
+    "account_locked",
+    "account_canceled",
+    "no_credit",
+    "concurrency_limit_reached",
+]
+
+_SENTENCES: dict[PermissionCode, str] = {
+    "allowed": "The call may start.",
+    "account_unknown": "There is no such account.",
+    "no_plan": "The account has no plan yet.",
+    "account_paused": "The balance is negative. Calls resume when it is above zero.",
+    "account_locked": "The account is locked by the billing administrator.",
+    "account_canceled": "The account is canceled.",
+    "no_credit": "The included quota is used up and there is no credit left.",
+    "concurrency_limit_reached": "All concurrent call slots are in use.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """The decision; `allowance_remaining_millionths` counts priced units of calls."""
+
+    code: PermissionCode
+    message: str
+    wallet: Wallet | None = None
+    allowance_unit: str | None = None
+    allowance_remaining_millionths: int = 0
+    concurrency_limit: int | None = None
+    concurrency_in_use: int = 0
+
+    @property
+    def allowed(self) -> bool:
+        return self.code == "allowed"
+
+
+def remaining_millionths(plan: Plan, feature_key: str, used_millionths: int) -> int:
+    """What is left of an allowance, in millionths of the priced unit, rounded down."""
+    feature = plan.usage_features.get(feature_key)
+    if feature is None:
+        return 0
+    left = max(0, feature.included_metered_millionths - used_millionths)
+    return left * 1_000_000 // feature.metered_per_priced_millionths
+
+
+def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int = 0) -> Permission:
+    """Decide from consistent state. A caller's own errors aside, every answer is a Permission."""
+    if wallet is None:
+        return Permission("account_unknown", _SENTENCES["account_unknown"])
+    wallet = wallet.without_expired_grants(now)
+    period = wallet.period
+    left = remaining_millionths(plan, CALL_MINUTES, period.used_of(CALL_MINUTES)) if plan and period else 0
+    feature = plan.usage_features.get(CALL_MINUTES) if plan else None
+    limit = plan.concurrency_limit(wallet.rented) if plan else None
+    code: PermissionCode = "allowed"
+    if wallet.canceled:
+        code = "account_canceled"
+    elif wallet.lock_reason is not None:
+        code = "account_locked"
+    elif plan is None:
+        code = "no_plan"
+    elif wallet.paused:
+        code = "account_paused"
+    elif left == 0 and wallet.balance_micros <= 0:
+        code = "no_credit"
+    elif limit is not None and in_use >= limit:
+        code = "concurrency_limit_reached"
+    return Permission(
+        code=code,
+        message=_SENTENCES[code],
+        wallet=wallet,
+        allowance_unit=feature.priced_unit if feature else None,
+        allowance_remaining_millionths=left,
+        concurrency_limit=limit,
+        concurrency_in_use=in_use,
+    )

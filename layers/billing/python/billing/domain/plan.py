@@ -1,0 +1,91 @@
+"""Plans: a base price, usage features with an included quantity and a price, recurring features rented by the month."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from billing.domain.decimals import MILLION
+
+FEATURE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
+CALL_MINUTES = "call_minutes"
+CALL_CONCURRENCY = "call_concurrency"
+
+PlanKind = Literal["fixed", "pay_as_you_go"]
+
+# Time units in seconds, as (numerator, denominator): what a platform may send for a feature metered in another of them.
+TIME_UNIT_SECONDS = {"millisecond": (1, 1000), "second": (1, 1), "minute": (60, 1), "hour": (3600, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeDiscount:
+    """From a quantity in the period on (`from_millionths`, priced units), a percentage off the units above it."""
+
+    from_millionths: int
+    percent_millionths: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFeature:
+    """A consumable. Quantities are millionths: `increment` and `minimum` of metered units, `included` of priced ones."""
+
+    key: str
+    name: str
+    metered_unit: str
+    priced_unit: str
+    metered_per_priced_millionths: int
+    included_millionths: int
+    unit_price_micros: int
+    increment_millionths: int = 0
+    minimum_millionths: int = 0
+    volume_discounts: tuple[VolumeDiscount, ...] = ()
+    unit_cost_micros: int | None = None
+
+    def to_metered(self, priced_millionths: int) -> int:
+        """Metered millionths of a priced quantity; plans are accepted only where this is exact."""
+        return priced_millionths * self.metered_per_priced_millionths // MILLION
+
+    @property
+    def included_metered_millionths(self) -> int:
+        return self.to_metered(self.included_millionths)
+
+
+@dataclass(frozen=True, slots=True)
+class RecurringFeature:
+    """A rental: whole units included, a monthly price for each extra one, an optional hard maximum."""
+
+    key: str
+    name: str
+    included: int
+    unit_price_micros: int
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One immutable version of a plan."""
+
+    plan_id: str
+    version: int
+    name: str
+    currency: str
+    kind: PlanKind
+    base_price_micros: int
+    minimum_top_up_micros: int
+    usage_features: Mapping[str, UsageFeature]
+    recurring_features: Mapping[str, RecurringFeature]
+
+    def monthly_price_micros(self, rented: Mapping[str, int]) -> int:
+        """Base price and rentals for a whole period; `rented` counts units beyond the included ones."""
+        rent = sum(
+            rented.get(key, 0) * feature.unit_price_micros for key, feature in self.recurring_features.items()
+        )
+        return self.base_price_micros + rent
+
+    def concurrency_limit(self, rented: Mapping[str, int]) -> int | None:
+        """Slots for calls at once: included + rented, capped by the hard maximum; None where the plan sets no limit."""
+        feature = self.recurring_features.get(CALL_CONCURRENCY)
+        if feature is None:
+            return None
+        limit = feature.included + rented.get(CALL_CONCURRENCY, 0)
+        return limit if feature.maximum is None else min(limit, feature.maximum)

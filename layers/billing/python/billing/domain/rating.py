@@ -1,0 +1,99 @@
+"""Rating: from a quantity as sent to a charge, exact until one rounding a line."""
+
+from decimal import Decimal
+
+from billing.domain.decimals import MILLION, divide_half_up, format_millionths, multiply_exactly, round_half_up
+from billing.domain.errors import UnratableLine
+from billing.domain.ledger import RatedLine
+from billing.domain.plan import TIME_UNIT_SECONDS, Plan, UsageFeature
+from billing.domain.usage import UsageLine
+
+_PLACES = {"second": 3, "millisecond": 0}
+
+
+def rate(plan: Plan, line: UsageLine, used_millionths: int) -> RatedLine:
+    """Rate a line in a period that has consumed `used_millionths` of its feature (metered units) before it.
+
+    The allowance is drawn first. The charge is computed exactly and rounded once, half up to a micro-unit. Raises
+    UnratableLine with `unknown_feature` or `unknown_unit`.
+    """
+    feature = plan.usage_features.get(line.feature)
+    if feature is None:
+        raise UnratableLine("unknown_feature", f"plan {plan.plan_id} has no usage feature \"{line.feature}\"")
+    quantity = metered_millionths(feature, line)
+    billed = billed_millionths(feature, quantity)
+    included = min(billed, max(0, feature.included_metered_millionths - used_millionths))
+    priced = billed - included
+    overage, pay_as_you_go = (priced, 0) if feature.included_millionths else (0, priced)
+    return RatedLine(
+        feature=feature.key,
+        unit=feature.metered_unit,
+        quantity_millionths=quantity,
+        billed_millionths=billed,
+        included_millionths=included,
+        overage_millionths=overage,
+        pay_as_you_go_millionths=pay_as_you_go,
+        unit_price_micros=feature.unit_price_micros,
+        amount_micros=charge_micros(feature, used_millionths + included, used_millionths + billed),
+    )
+
+
+def metered_millionths(feature: UsageFeature, line: UsageLine) -> int:
+    """The quantity in metered units: a time rounded half up to the millisecond, anything else to six places."""
+    places = _PLACES.get(feature.metered_unit, 6)
+    if line.unit is None or line.unit == feature.metered_unit:
+        return round_half_up(line.quantity, places)
+    if line.unit == feature.priced_unit:
+        per_priced = Decimal(feature.metered_per_priced_millionths).scaleb(-6)
+        return round_half_up(multiply_exactly(line.quantity, per_priced), places)
+    sent, metered = TIME_UNIT_SECONDS.get(line.unit), TIME_UNIT_SECONDS.get(feature.metered_unit)
+    if sent is None or metered is None:
+        units = " or ".join(sorted({feature.metered_unit, feature.priced_unit}))
+        raise UnratableLine("unknown_unit", f"{feature.key} is counted in {units}, not in \"{line.unit}\"")
+    scaled = multiply_exactly(line.quantity, Decimal(sent[0] * metered[1]).scaleb(places))
+    scaled_integer = int(multiply_exactly(scaled, Decimal(10) ** MAX_PLACES))
+    rounded = divide_half_up(scaled_integer, sent[1] * metered[0] * 10**MAX_PLACES)
+    return rounded * 10 ** (6 - places)
+
+
+MAX_PLACES = 64
+
+
+def billed_millionths(feature: UsageFeature, quantity: int) -> int:
+    """The minimum, then up to a multiple of the increment. Nothing consumed is nothing billed."""
+    if quantity == 0:
+        return 0
+    billed = max(quantity, feature.minimum_millionths)
+    step = feature.increment_millionths
+    return -(-billed // step) * step if step else billed
+
+
+def charge_micros(feature: UsageFeature, start_millionths: int, end_millionths: int) -> int:
+    """Price of the metered units from `start` to `end` of the period's count, rounded once.
+
+    Each volume discount applies to the units above its threshold until the next threshold, where that one's applies.
+    """
+    bounds = [(feature.to_metered(tier.from_millionths), tier.percent_millionths) for tier in feature.volume_discounts]
+    weighted = 0
+    floor, percent = 0, 0
+    for ceiling, next_percent in [*bounds, (max(end_millionths, start_millionths), 0)]:
+        units = min(end_millionths, ceiling) - max(start_millionths, floor)
+        if units > 0:
+            weighted += units * (100 * MILLION - percent)
+        floor, percent = max(floor, ceiling), next_percent
+    return divide_half_up(
+        weighted * feature.unit_price_micros, feature.metered_per_priced_millionths * 100 * MILLION
+    )
+
+
+def explain(line: RatedLine) -> str:
+    """One line for a person: what was counted and how it was paid."""
+    parts = [f"{format_millionths(line.billed_millionths)} {line.unit}"]
+    for words, value in (
+        ("included", line.included_millionths),
+        ("overage", line.overage_millionths),
+        ("pay as you go", line.pay_as_you_go_millionths),
+    ):
+        if value:
+            parts.append(f"{format_millionths(value)} {words}")
+    return f"{line.feature}: " + ", ".join(parts)

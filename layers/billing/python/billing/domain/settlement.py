@@ -1,0 +1,92 @@
+"""Settling: rate ended calls, draw the allowance, deduct the rest, write the entries. Pure and in order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.errors import UnratableLine
+from billing.domain.ledger import (
+    PAID_CREDIT,
+    PROMOTIONAL_CREDIT,
+    USAGE_REVENUE,
+    LedgerEntry,
+    RatedLine,
+    UsageRecord,
+    balanced,
+)
+from billing.domain.plan import Plan
+from billing.domain.rating import explain, rate
+from billing.domain.usage import UsageEvent
+from billing.domain.wallet import Period, Posted, Wallet, expire_grants, post, spend
+
+PlanKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An event that cannot be charged, with its stable code; kept for an operator."""
+
+    event: UsageEvent
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The wallet after a batch of events, the entries that led there and what could not be rated."""
+
+    wallet: Wallet
+    entries: tuple[LedgerEntry, ...]
+    rejections: tuple[Rejection, ...]
+
+
+def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey, Plan], now: datetime) -> Settlement:
+    """Settle distinct events of one account in order. An event is charged whole or rejected whole."""
+    posted = expire_grants(wallet, now)
+    wallet, entries, rejections = posted.wallet, list(posted.entries), list[Rejection]()
+    for event in events:
+        period = wallet.period_of(event.occurred_at, event.arrived_at)
+        if period is None:
+            rejections.append(Rejection(event, "no_plan", f"account {wallet.account_id} has no plan"))
+            continue
+        try:
+            settled = _settle_one(wallet, event, period, plans[period.plan_id, period.plan_version], now)
+        except UnratableLine as refusal:
+            rejections.append(Rejection(event, refusal.code, refusal.detail))
+            continue
+        wallet = settled.wallet
+        entries.extend(settled.entries)
+    return Settlement(wallet, tuple(entries), tuple(rejections))
+
+
+def _settle_one(wallet: Wallet, event: UsageEvent, period: Period, plan: Plan, now: datetime) -> Posted:
+    used = dict(period.used)
+    lines: list[RatedLine] = []
+    for line in event.lines:
+        rated = rate(plan, line, used.get(line.feature, 0))
+        used[line.feature] = used.get(line.feature, 0) + rated.billed_millionths
+        lines.append(rated)
+    charge = sum(line.amount_micros for line in lines)
+    spent = spend(wallet, charge)
+    record = UsageRecord(
+        event_id=event.event_id,
+        call_id=event.call_id,
+        workspace_id=event.workspace_id,
+        occurred_at=event.occurred_at,
+        period_start=period.start,
+        fingerprint=event.fingerprint,
+        lines=tuple(lines),
+    )
+    return post(
+        wallet,
+        spent.wallet.with_used(period, used),
+        cause=event.cause,
+        kind="usage",
+        now=now,
+        description="; ".join(explain(line) for line in lines),
+        postings=balanced(
+            (PROMOTIONAL_CREDIT, -spent.promotional_micros), (PAID_CREDIT, -spent.paid_micros), (USAGE_REVENUE, charge)
+        ),
+        usage=record,
+        fingerprint=record.fingerprint,
+    )

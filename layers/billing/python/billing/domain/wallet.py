@@ -1,0 +1,225 @@
+"""The wallet: what decides money and permission for one account, as one small immutable value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from billing.domain.ledger import (
+    PAID_CREDIT,
+    PROMOTION_EXPENSE,
+    PROMOTIONAL_CREDIT,
+    RECEIVABLE,
+    EntryKind,
+    LedgerEntry,
+    Posting,
+    UsageRecord,
+    balanced,
+)
+
+LATE_CALL_WINDOW = timedelta(hours=48)
+MAX_GRANTS = 8
+
+AccountStatus = Literal["active", "paused", "locked", "canceled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Promotional credit with an expiry date, spent before paid credit."""
+
+    grant_id: str
+    remaining_micros: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A subscription period under one plan version: [start, end) and what it consumed, in metered millionths."""
+
+    plan_id: str
+    plan_version: int
+    start: datetime
+    end: datetime
+    used: Mapping[str, int] = field(default_factory=dict)
+
+    def used_of(self, feature: str) -> int:
+        return self.used.get(feature, 0)
+
+    def covers(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """One account's credit, period and standing. `version` counts writes, `sequence` numbers ledger entries."""
+
+    account_id: str
+    currency: str
+    paid_micros: int = 0
+    grants: tuple[Grant, ...] = ()
+    paused: bool = False
+    lock_reason: str | None = None
+    canceled: bool = False
+    period: Period | None = None
+    previous_period: Period | None = None
+    rented: Mapping[str, int] = field(default_factory=dict)
+    sequence: int = 0
+    version: int = 0
+
+    @property
+    def promotional_micros(self) -> int:
+        return sum(grant.remaining_micros for grant in self.grants)
+
+    @property
+    def balance_micros(self) -> int:
+        return self.paid_micros + self.promotional_micros
+
+    @property
+    def status(self) -> AccountStatus:
+        if self.canceled:
+            return "canceled"
+        if self.lock_reason is not None:
+            return "locked"
+        return "paused" if self.paused else "active"
+
+    def without_expired_grants(self, now: datetime) -> "Wallet":
+        """The wallet as of `now` for a reader; writers use `expire_grants`, which records what was lost."""
+        return replace(self, grants=tuple(grant for grant in self.grants if grant.expires_at > now)).with_standing()
+
+    def with_standing(self) -> "Wallet":
+        """Paused as soon as the balance is negative; resumed only above zero; zero changes nothing."""
+        balance = self.balance_micros
+        if balance < 0:
+            return replace(self, paused=True)
+        return replace(self, paused=False) if balance > 0 and self.paused else self
+
+    def period_of(self, occurred_at: datetime, arrived_at: datetime) -> Period | None:
+        """The period a call settles in: where it ended; an old one until 48 h after the renewal."""
+        previous, current = self.previous_period, self.period
+        if previous and current and previous.covers(occurred_at) and arrived_at <= current.start + LATE_CALL_WINDOW:
+            return previous
+        return current
+
+    def with_used(self, period: Period, used: Mapping[str, int]) -> "Wallet":
+        drawn = replace(period, used=used)
+        if self.previous_period is not None and period == self.previous_period:
+            return replace(self, previous_period=drawn)
+        return replace(self, period=drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """How a charge was taken from the wallet."""
+
+    wallet: Wallet
+    promotional_micros: int
+    paid_micros: int
+
+
+def spend(wallet: Wallet, micros: int) -> Spend:
+    """Take a charge: promotional credit first, the soonest to expire first, the rest from paid credit."""
+    left = micros
+    grants: list[Grant] = []
+    for grant in sorted(wallet.grants, key=lambda grant: (grant.expires_at, grant.grant_id)):
+        taken = min(left, grant.remaining_micros)
+        left -= taken
+        if grant.remaining_micros > taken:
+            grants.append(replace(grant, remaining_micros=grant.remaining_micros - taken))
+    after = replace(wallet, paid_micros=wallet.paid_micros - left, grants=tuple(grants))
+    return Spend(after.with_standing(), promotional_micros=micros - left, paid_micros=left)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A wallet and the entries that brought it there, in order."""
+
+    wallet: Wallet
+    entries: tuple[LedgerEntry, ...] = ()
+
+
+def post(
+    before: Wallet,
+    after: Wallet,
+    *,
+    cause: str,
+    kind: EntryKind,
+    now: datetime,
+    description: str,
+    postings: tuple[Posting, ...],
+    usage: UsageRecord | None = None,
+    by: str | None = None,
+    fingerprint: str | None = None,
+) -> Posted:
+    """Number the entry that leads from `before` to `after`."""
+    wallet = replace(after, sequence=before.sequence + 1).with_standing()
+    entry = LedgerEntry(
+        cause=cause,
+        account_id=wallet.account_id,
+        sequence=wallet.sequence,
+        kind=kind,
+        amount_micros=wallet.balance_micros - before.balance_micros,
+        balance_after_micros=wallet.balance_micros,
+        currency=wallet.currency,
+        posted_at=now,
+        description=description,
+        postings=postings,
+        usage=usage,
+        by=by,
+        fingerprint=fingerprint,
+    )
+    return Posted(wallet, (entry,))
+
+
+def expire_grants(wallet: Wallet, now: datetime) -> Posted:
+    """Write off each promotional credit that has expired, by an entry of its own."""
+    entries: list[LedgerEntry] = []
+    for grant in wallet.grants:
+        if grant.expires_at > now:
+            continue
+        after = replace(wallet, grants=tuple(other for other in wallet.grants if other is not grant))
+        lost = grant.remaining_micros
+        posted = post(
+            wallet,
+            after,
+            cause=f"grant_expiry:{wallet.account_id}:{grant.grant_id}",
+            kind="grant_expiry",
+            now=now,
+            description="Promotional credit expired",
+            postings=balanced((PROMOTIONAL_CREDIT, -lost), (PROMOTION_EXPENSE, lost)),
+        )
+        wallet = posted.wallet
+        entries.extend(posted.entries)
+    return Posted(wallet, tuple(entries))
+
+
+def adjust(
+    wallet: Wallet, micros: int, *, adjustment_id: str, reason: str, by: str, now: datetime, fingerprint: str
+) -> Posted:
+    """Add or remove paid credit by hand; the counterpart is what the customer owes or is owed outside a card."""
+    return post(
+        wallet,
+        replace(wallet, paid_micros=wallet.paid_micros + micros),
+        cause=f"adjustment:{wallet.account_id}:{adjustment_id}",
+        kind="adjustment",
+        now=now,
+        description=reason,
+        postings=balanced((PAID_CREDIT, micros), (RECEIVABLE, -micros)),
+        by=by,
+        fingerprint=fingerprint,
+    )
+
+
+def grant_credit(
+    wallet: Wallet, micros: int, *, grant_id: str, expires_at: datetime, reason: str, now: datetime, fingerprint: str
+) -> Posted:
+    """Give promotional credit that expires."""
+    return post(
+        wallet,
+        replace(wallet, grants=(*wallet.grants, Grant(grant_id, micros, expires_at))),
+        cause=f"grant:{wallet.account_id}:{grant_id}",
+        kind="credit_grant",
+        now=now,
+        description=reason,
+        postings=balanced((PROMOTIONAL_CREDIT, micros), (PROMOTION_EXPENSE, -micros)),
+        fingerprint=fingerprint,
+    )
