@@ -6,13 +6,14 @@ place.
 """
 
 import re
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Context, Decimal
 
 from billing.domain.errors import InvalidValue
 
 MILLION = 1_000_000
 MAX_SIGNIFICANT_DIGITS = 28
 MAX_INTEGER_DIGITS = 15
+_MAX_CHARACTERS = 64
 
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _EXACT = Context(prec=80)
@@ -25,9 +26,9 @@ def parse_decimal(text: object, field: str, *, negative: bool = False) -> Decima
     signs where a sign has no meaning.
     """
     if not isinstance(text, str):
-        raise InvalidValue("must be a decimal string such as \"12.50\", not a JSON number", field=field)
-    if len(text) > 64 or not _DECIMAL.fullmatch(text):
-        raise InvalidValue("must be a decimal in plain notation such as \"12.50\"", field=field)
+        raise InvalidValue('must be a decimal string such as "12.50", not a JSON number', field=field)
+    if len(text) > _MAX_CHARACTERS or not _DECIMAL.fullmatch(text):
+        raise InvalidValue('must be a decimal in plain notation such as "12.50"', field=field)
     value = Decimal(text)
     if value < 0 and not negative:
         raise InvalidValue("must not be negative", field=field)
@@ -46,15 +47,6 @@ def parse_millionths(text: object, field: str, *, negative: bool = False) -> int
     if scaled != scaled.to_integral_value():
         raise InvalidValue("must have at most six decimal places", field=field)
     return int(scaled)
-
-
-def round_half_up(value: Decimal, places: int) -> int:
-    """Round to `places` decimals, half up, and return millionths. The one rounding of incoming quantities."""
-    return int(_EXACT.multiply(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _EXACT), Decimal(MILLION)))
-
-
-def multiply_exactly(left: Decimal, right: Decimal) -> Decimal:
-    return _EXACT.multiply(left, right)
 
 
 def divide_half_up(numerator: int, denominator: int) -> int:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from billing.domain.usage import EventType
+
 EntryKind = Literal["usage", "adjustment", "credit_grant", "grant_expiry"]
 
 PAID_CREDIT = "liability:paid_credit"
@@ -23,7 +25,7 @@ class UnbalancedEntry(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A signed movement of one ledger account; positive is in the customer's or the seller's favour as credit."""
+    """A signed movement of one ledger account of the seller's books: credits are positive, debits negative."""
 
     account: str
     micros: int
@@ -49,11 +51,12 @@ class UsageRecord:
     """Why a usage entry costs what it costs."""
 
     event_id: str
+    event_type: EventType
     call_id: str | None
     workspace_id: str
     occurred_at: datetime
-    period_start: datetime
-    fingerprint: str
+    plan_id: str
+    plan_version: int
     lines: tuple[RatedLine, ...]
 
 

@@ -8,22 +8,38 @@ from billing.domain.errors import InvalidValue
 MAX_AMOUNT_MICROS = 10**9 * MILLION
 
 # ISO 4217 minor units, for what Stripe can charge. https://docs.stripe.com/currencies#zero-decimal
-_ZERO_DECIMAL = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
-_THREE_DECIMAL = frozenset("BHD JOD KWD OMR TND".split())
-_TWO_DECIMAL = frozenset(
-    """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC
-    CVE CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR JMD KES KGS KHR KYD
-    KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP
-    PKR PLN QAR RON RSD SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TOP TRY TTD TWD TZS UAH USD UYU UZS WST
-    XCD YER ZAR ZMW""".split()
+# fmt: off
+_ZERO_DECIMAL = frozenset(
+    {
+        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
+    }
 )
+_THREE_DECIMAL = frozenset(
+    {
+        "BHD", "JOD", "KWD", "OMR", "TND",
+    }
+)
+_TWO_DECIMAL = frozenset(
+    {
+        "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD", "BND",
+        "BOB", "BRL", "BSD", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP", "CRC", "CVE", "CZK", "DKK",
+        "DOP", "DZD", "EGP", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL",
+        "HTG", "HUF", "IDR", "ILS", "INR", "JMD", "KES", "KGS", "KHR", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD",
+        "LSL", "MAD", "MDL", "MKD", "MMK", "MNT", "MOP", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN",
+        "NIO", "NOK", "NPR", "NZD", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "SAR", "SBD",
+        "SCR", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "STD", "SZL", "THB", "TJS", "TOP", "TRY", "TTD", "TWD",
+        "TZS", "UAH", "USD", "UYU", "UZS", "WST", "XCD", "YER", "ZAR", "ZMW",
+    }
+)
+# fmt: on
+_MICROS_A_MINOR_UNIT = {0: 1_000_000, 2: 10_000, 3: 1_000}
 
 
 def parse_currency(code: object, field: str = "currency") -> str:
     """Return the ISO 4217 code, or raise InvalidValue when it is not one that can be charged."""
     if isinstance(code, str) and (code in _TWO_DECIMAL or code in _ZERO_DECIMAL or code in _THREE_DECIMAL):
         return code
-    raise InvalidValue("must be an ISO 4217 currency code in capitals, such as \"USD\"", field=field)
+    raise InvalidValue('must be an ISO 4217 currency code in capitals, such as "USD"', field=field)
 
 
 def minor_unit_decimals(currency: str) -> int:
@@ -59,14 +75,14 @@ class Money:
 def card_minor_units(amount: Money) -> int:
     """Convert to what Stripe charges, rounding up to a whole minor unit.
 
-    Three-decimal currencies are rounded to a multiple of ten minor units, since Stripe wants their last digit 0
+    Three-decimal currencies are rounded up to a multiple of ten minor units, since Stripe wants their last digit 0
     (https://docs.stripe.com/currencies#three-decimal).
     """
     decimals = minor_unit_decimals(amount.currency)
-    step = 10_000 if decimals == 3 else 10 ** (6 - decimals)
-    steps = -(-amount.micros // step)
-    return steps * (10 if decimals == 3 else 1)
+    charged_in_minor_units = 10 if amount.currency in _THREE_DECIMAL else 1
+    step_micros = charged_in_minor_units * _MICROS_A_MINOR_UNIT[decimals]
+    return -(-amount.micros // step_micros) * charged_in_minor_units
 
 
 def from_minor_units(minor_units: int, currency: str) -> Money:
-    return Money(minor_units * 10 ** (6 - minor_unit_decimals(currency)), currency)
+    return Money(minor_units * _MICROS_A_MINOR_UNIT[minor_unit_decimals(currency)], currency)

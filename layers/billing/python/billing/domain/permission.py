@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.plan import CALL_MINUTES, Plan
+from billing.domain.subscription import roll_free_periods
 from billing.domain.wallet import Wallet
 
 PermissionCode = Literal[
@@ -61,10 +62,12 @@ def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int 
     if wallet is None:
         return Permission("account_unknown", _SENTENCES["account_unknown"])
     wallet = wallet.without_expired_grants(now)
+    if plan is not None:
+        wallet = roll_free_periods(wallet, plan, now)
     period = wallet.period
     left = remaining_millionths(plan, CALL_MINUTES, period.used_of(CALL_MINUTES)) if plan and period else 0
     feature = plan.usage_features.get(CALL_MINUTES) if plan else None
-    limit = plan.concurrency_limit(wallet.rented) if plan else None
+    limit = plan.concurrency_limit(wallet.quantities) if plan else None
     code: PermissionCode = "allowed"
     if wallet.canceled:
         code = "account_canceled"

@@ -12,9 +12,11 @@ CALL_MINUTES = "call_minutes"
 CALL_CONCURRENCY = "call_concurrency"
 
 PlanKind = Literal["fixed", "pay_as_you_go"]
+PlanKey = tuple[str, int]
+"""A plan's id and version."""
 
-# Time units in seconds, as (numerator, denominator): what a platform may send for a feature metered in another of them.
-TIME_UNIT_SECONDS = {"millisecond": (1, 1000), "second": (1, 1), "minute": (60, 1), "hour": (3600, 1)}
+# What a platform may send for a feature that is metered in another of them.
+TIME_UNIT_MILLISECONDS = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class VolumeDiscount:
 
 @dataclass(frozen=True, slots=True)
 class UsageFeature:
-    """A consumable. Quantities are millionths: `increment` and `minimum` of metered units, `included` of priced ones."""
+    """A consumable. Millionths: `increment` and `minimum` of metered units, `included` of priced ones."""
 
     key: str
     name: str
@@ -60,6 +62,10 @@ class RecurringFeature:
     unit_price_micros: int
     maximum: int | None = None
 
+    def extra_units(self, quantities: Mapping[str, int]) -> int:
+        """Units rented beyond the included ones."""
+        return max(0, quantities.get(self.key, 0) - self.included)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -75,17 +81,17 @@ class Plan:
     usage_features: Mapping[str, UsageFeature]
     recurring_features: Mapping[str, RecurringFeature]
 
-    def monthly_price_micros(self, rented: Mapping[str, int]) -> int:
-        """Base price and rentals for a whole period; `rented` counts units beyond the included ones."""
+    def monthly_price_micros(self, quantities: Mapping[str, int]) -> int:
+        """Base price and rentals for a whole period."""
         rent = sum(
-            rented.get(key, 0) * feature.unit_price_micros for key, feature in self.recurring_features.items()
+            feature.extra_units(quantities) * feature.unit_price_micros for feature in self.recurring_features.values()
         )
         return self.base_price_micros + rent
 
-    def concurrency_limit(self, rented: Mapping[str, int]) -> int | None:
+    def concurrency_limit(self, quantities: Mapping[str, int]) -> int | None:
         """Slots for calls at once: included + rented, capped by the hard maximum; None where the plan sets no limit."""
         feature = self.recurring_features.get(CALL_CONCURRENCY)
         if feature is None:
             return None
-        limit = feature.included + rented.get(CALL_CONCURRENCY, 0)
+        limit = feature.included + feature.extra_units(quantities)
         return limit if feature.maximum is None else min(limit, feature.maximum)

@@ -1,14 +1,12 @@
 """Rating: from a quantity as sent to a charge, exact until one rounding a line."""
 
-from decimal import Decimal
-
-from billing.domain.decimals import MILLION, divide_half_up, format_millionths, multiply_exactly, round_half_up
+from billing.domain.decimals import MILLION, divide_half_up, format_millionths
 from billing.domain.errors import UnratableLine
 from billing.domain.ledger import RatedLine
-from billing.domain.plan import TIME_UNIT_SECONDS, Plan, UsageFeature
+from billing.domain.plan import TIME_UNIT_MILLISECONDS, Plan, UsageFeature
 from billing.domain.usage import UsageLine
 
-_PLACES = {"second": 3, "millisecond": 0}
+_STEPS_A_UNIT = {"second": 1000, "millisecond": 1}
 
 
 def rate(plan: Plan, line: UsageLine, used_millionths: int) -> RatedLine:
@@ -19,7 +17,7 @@ def rate(plan: Plan, line: UsageLine, used_millionths: int) -> RatedLine:
     """
     feature = plan.usage_features.get(line.feature)
     if feature is None:
-        raise UnratableLine("unknown_feature", f"plan {plan.plan_id} has no usage feature \"{line.feature}\"")
+        raise UnratableLine("unknown_feature", f'plan {plan.plan_id} has no usage feature "{line.feature}"')
     quantity = metered_millionths(feature, line)
     billed = billed_millionths(feature, quantity)
     included = min(billed, max(0, feature.included_metered_millionths - used_millionths))
@@ -40,23 +38,24 @@ def rate(plan: Plan, line: UsageLine, used_millionths: int) -> RatedLine:
 
 def metered_millionths(feature: UsageFeature, line: UsageLine) -> int:
     """The quantity in metered units: a time rounded half up to the millisecond, anything else to six places."""
-    places = _PLACES.get(feature.metered_unit, 6)
-    if line.unit is None or line.unit == feature.metered_unit:
-        return round_half_up(line.quantity, places)
-    if line.unit == feature.priced_unit:
-        per_priced = Decimal(feature.metered_per_priced_millionths).scaleb(-6)
-        return round_half_up(multiply_exactly(line.quantity, per_priced), places)
-    sent, metered = TIME_UNIT_SECONDS.get(line.unit), TIME_UNIT_SECONDS.get(feature.metered_unit)
+    multiplier, divisor = _conversion(feature, line.unit)
+    numerator, denominator = line.quantity.as_integer_ratio()
+    steps_a_unit = _STEPS_A_UNIT.get(feature.metered_unit, MILLION)
+    steps = divide_half_up(numerator * multiplier * steps_a_unit, denominator * divisor)
+    return steps * (MILLION // steps_a_unit)
+
+
+def _conversion(feature: UsageFeature, unit: str | None) -> tuple[int, int]:
+    """What a quantity in `unit` is multiplied by and divided by to count metered units."""
+    if unit is None or unit == feature.metered_unit:
+        return 1, 1
+    if unit == feature.priced_unit:
+        return feature.metered_per_priced_millionths, MILLION
+    sent, metered = TIME_UNIT_MILLISECONDS.get(unit), TIME_UNIT_MILLISECONDS.get(feature.metered_unit)
     if sent is None or metered is None:
         units = " or ".join(sorted({feature.metered_unit, feature.priced_unit}))
-        raise UnratableLine("unknown_unit", f"{feature.key} is counted in {units}, not in \"{line.unit}\"")
-    scaled = multiply_exactly(line.quantity, Decimal(sent[0] * metered[1]).scaleb(places))
-    scaled_integer = int(multiply_exactly(scaled, Decimal(10) ** MAX_PLACES))
-    rounded = divide_half_up(scaled_integer, sent[1] * metered[0] * 10**MAX_PLACES)
-    return rounded * 10 ** (6 - places)
-
-
-MAX_PLACES = 64
+        raise UnratableLine("unknown_unit", f'{feature.key} is counted in {units}, not in "{unit}"')
+    return sent, metered
 
 
 def billed_millionths(feature: UsageFeature, quantity: int) -> int:
@@ -81,9 +80,7 @@ def charge_micros(feature: UsageFeature, start_millionths: int, end_millionths: 
         if units > 0:
             weighted += units * (100 * MILLION - percent)
         floor, percent = max(floor, ceiling), next_percent
-    return divide_half_up(
-        weighted * feature.unit_price_micros, feature.metered_per_priced_millionths * 100 * MILLION
-    )
+    return divide_half_up(weighted * feature.unit_price_micros, feature.metered_per_priced_millionths * 100 * MILLION)
 
 
 def explain(line: RatedLine) -> str:

@@ -14,12 +14,11 @@ from billing.domain.ledger import (
     UsageRecord,
     balanced,
 )
-from billing.domain.plan import Plan
-from billing.domain.rating import explain, rate
+from billing.domain.plan import Plan, PlanKey
+from billing.domain.rating import rate
+from billing.domain.subscription import roll_free_periods
 from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Period, Posted, Wallet, expire_grants, post, spend
-
-PlanKey = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +40,22 @@ class Settlement:
 
 
 def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey, Plan], now: datetime) -> Settlement:
-    """Settle distinct events of one account in order. An event is charged whole or rejected whole."""
+    """Settle distinct events of one account in order. An event is charged whole or rejected whole.
+
+    `plans` holds the plan versions of the wallet's periods. A usage entry has no description: its lines say it all, and
+    the ledger's reader puts them into words.
+    """
     posted = expire_grants(wallet, now)
     wallet, entries, rejections = posted.wallet, list(posted.entries), list[Rejection]()
+    if wallet.period is not None:
+        wallet = roll_free_periods(wallet, plans[wallet.period.plan_key], now)
     for event in events:
         period = wallet.period_of(event.occurred_at, event.arrived_at)
         if period is None:
             rejections.append(Rejection(event, "no_plan", f"account {wallet.account_id} has no plan"))
             continue
         try:
-            settled = _settle_one(wallet, event, period, plans[period.plan_id, period.plan_version], now)
+            settled = _settle_one(wallet, event, period, plans[period.plan_key], now)
         except UnratableLine as refusal:
             rejections.append(Rejection(event, refusal.code, refusal.detail))
             continue
@@ -70,11 +75,12 @@ def _settle_one(wallet: Wallet, event: UsageEvent, period: Period, plan: Plan, n
     spent = spend(wallet, charge)
     record = UsageRecord(
         event_id=event.event_id,
+        event_type=event.type,
         call_id=event.call_id,
         workspace_id=event.workspace_id,
         occurred_at=event.occurred_at,
-        period_start=period.start,
-        fingerprint=event.fingerprint,
+        plan_id=plan.plan_id,
+        plan_version=plan.version,
         lines=tuple(lines),
     )
     return post(
@@ -83,10 +89,10 @@ def _settle_one(wallet: Wallet, event: UsageEvent, period: Period, plan: Plan, n
         cause=event.cause,
         kind="usage",
         now=now,
-        description="; ".join(explain(line) for line in lines),
+        description="",
         postings=balanced(
             (PROMOTIONAL_CREDIT, -spent.promotional_micros), (PAID_CREDIT, -spent.paid_micros), (USAGE_REVENUE, charge)
         ),
         usage=record,
-        fingerprint=record.fingerprint,
+        fingerprint=event.fingerprint,
     )

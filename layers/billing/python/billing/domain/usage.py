@@ -3,11 +3,14 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 EventType = Literal["call.ended", "usage.recorded"]
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far into the future an event may lie: machines' clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)

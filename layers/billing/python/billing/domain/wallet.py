@@ -16,6 +16,7 @@ from billing.domain.ledger import (
     UsageRecord,
     balanced,
 )
+from billing.domain.plan import PlanKey
 
 LATE_CALL_WINDOW = timedelta(hours=48)
 MAX_GRANTS = 8
@@ -42,6 +43,10 @@ class Period:
     end: datetime
     used: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def plan_key(self) -> PlanKey:
+        return self.plan_id, self.plan_version
+
     def used_of(self, feature: str) -> int:
         return self.used.get(feature, 0)
 
@@ -51,7 +56,11 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """One account's credit, period and standing. `version` counts writes, `sequence` numbers ledger entries."""
+    """One account's credit, period and standing.
+
+    `version` counts writes, `sequence` numbers ledger entries, `posted_at` is the last entry's moment. `quantities` are
+    the recurring features' units in all, included ones among them; `anchor_day` is the day of the month that renews.
+    """
 
     account_id: str
     currency: str
@@ -62,8 +71,10 @@ class Wallet:
     canceled: bool = False
     period: Period | None = None
     previous_period: Period | None = None
-    rented: Mapping[str, int] = field(default_factory=dict)
+    quantities: Mapping[str, int] = field(default_factory=dict)
+    anchor_day: int | None = None
     sequence: int = 0
+    posted_at: datetime | None = None
     version: int = 0
 
     @property
@@ -150,8 +161,12 @@ def post(
     by: str | None = None,
     fingerprint: str | None = None,
 ) -> Posted:
-    """Number the entry that leads from `before` to `after`."""
-    wallet = replace(after, sequence=before.sequence + 1).with_standing()
+    """Number the entry that leads from `before` to `after`. Its moment is never before the last entry's.
+
+    Machines' clocks differ by milliseconds; an account's history reads in order all the same.
+    """
+    posted_at = max(now, before.posted_at) if before.posted_at else now
+    wallet = replace(after, sequence=before.sequence + 1, posted_at=posted_at).with_standing()
     entry = LedgerEntry(
         cause=cause,
         account_id=wallet.account_id,
@@ -160,7 +175,7 @@ def post(
         amount_micros=wallet.balance_micros - before.balance_micros,
         balance_after_micros=wallet.balance_micros,
         currency=wallet.currency,
-        posted_at=now,
+        posted_at=posted_at,
         description=description,
         postings=postings,
         usage=usage,

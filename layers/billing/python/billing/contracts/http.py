@@ -1,0 +1,144 @@
+"""HTTP at the edge: requests of API Gateway (payload format 2.0) in, JSON and problem+json (RFC 9457) out.
+
+The one table of statuses is here: it maps the stable codes of the product's failures.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from billing.domain.errors import BillingError, NotFound
+
+Request = Mapping[str, Any]
+Response = dict[str, Any]
+
+_STATUS_OF_CODE: Mapping[str, int] = {
+    "malformed_json": 400,
+    "card_required": 402,
+    "card_declined": 402,
+    "insufficient_scope": 403,
+    "not_found": 404,
+    "already_exists": 409,
+    "conflict": 409,
+    "concurrency_limit_reached": 409,
+    "body_too_large": 413,
+    "too_many_events": 413,
+    "unsupported_media_type": 415,
+    "billing_error": 422,
+    "queue_unavailable": 503,
+    "store_unavailable": 503,
+}
+
+
+class RequestRefused(BillingError):
+    """A refusal of the edge itself, by its code; `facts` become members of the problem document."""
+
+    def __init__(self, code: str, detail: str, *, field: str | None = None, **facts: object) -> None:
+        super().__init__(detail, field=field)
+        self.code = code
+        self.facts = facts
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request, as the authorizer found. `account_id` is the one account it may touch, None for any."""
+
+    key_id: str
+    scopes: frozenset[str]
+    account_id: str | None
+
+    def require_scope(self, scope: str) -> None:
+        """Raises `insufficient_scope`. An `admin` may do anything: it could make itself a key that does."""
+        if scope not in self.scopes and "admin" not in self.scopes:
+            raise RequestRefused("insufficient_scope", f'this needs a key with the scope "{scope}"')
+
+    def require_account(self, account_id: str) -> None:
+        """Raises NotFound for an account that is not the caller's: whether it exists is not the caller's to know."""
+        if self.account_id is not None and account_id != self.account_id:
+            raise NotFound(f'there is no account "{account_id}"')
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller as the Lambda authorizer's context states it; without one, a caller that may do nothing."""
+    context = request.get("requestContext", {}).get("authorizer", {}).get("lambda") or {}
+    return Caller(
+        key_id=context.get("key_id") or "",
+        scopes=frozenset((context.get("scopes") or "").split()),
+        account_id=context.get("account_id") or None,
+    )
+
+
+def authorized(request: Request, scope: str) -> Caller:
+    """The caller, who has `scope`. Raises `insufficient_scope`."""
+    caller = caller_of(request)
+    caller.require_scope(scope)
+    return caller
+
+
+def media_type(request: Request) -> str:
+    """The content type in lower case, without its parameters; "" where the request states none."""
+    stated: str = headers(request).get("content-type", "")
+    return stated.partition(";")[0].strip().lower()
+
+
+def headers(request: Request) -> Mapping[str, str]:
+    """Headers by lower-case name, as payload format 2.0 has them."""
+    return request.get("headers") or {}
+
+
+def body_text(request: Request, *, max_bytes: int) -> str:
+    """The body as text. Raises `body_too_large`, or `malformed_json` where it is not UTF-8."""
+    body: str = request.get("body") or ""
+    too_large = RequestRefused("body_too_large", f"a body may have at most {max_bytes} bytes")
+    if len(body) > max_bytes * 4 // 3 + 4:
+        raise too_large
+    if not request.get("isBase64Encoded"):
+        if len(body.encode(errors="replace")) > max_bytes:
+            raise too_large
+        return body
+    try:
+        raw = base64.b64decode(body, validate=True)
+        if len(raw) > max_bytes:
+            raise too_large
+        return raw.decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise RequestRefused("malformed_json", "the body is not text in UTF-8") from error
+
+
+def status_of(error: BillingError) -> int:
+    """The HTTP status of a failure: by its own code, else by the codes of its classes, the nearest first."""
+    codes = (error.code, *(vars(cls).get("code", "") for cls in type(error).__mro__))
+    return next(_STATUS_OF_CODE[code] for code in codes if code in _STATUS_OF_CODE)
+
+
+def problem(error: BillingError, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem document of a failure, with its `code`, the `field` to blame and what else it states."""
+    status = status_of(error)
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": error.code,
+        "detail": error.detail,
+    }
+    if error.field is not None:
+        document["field"] = error.field
+    if isinstance(error, RequestRefused):
+        document |= error.facts
+    return _response(status, document, "application/problem+json", headers)
+
+
+def json_response(status: int, body: object, *, headers: Mapping[str, str] | None = None) -> Response:
+    return _response(status, body, "application/json", headers)
+
+
+def _response(status: int, body: object, content_type: str, extra_headers: Mapping[str, str] | None) -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": content_type, **(extra_headers or {})},
+        "body": json.dumps(body, separators=(",", ":")),
+    }

@@ -1,0 +1,20 @@
+"""Accounts: who pays, and how to reach them."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}", re.ASCII)
+LANGUAGES = ("en", "ar")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The currency is chosen once: balances are never converted."""
+
+    account_id: str
+    name: str
+    email: str
+    currency: str
+    language: str
+    created_at: datetime

@@ -1,0 +1,70 @@
+"""An event that cannot be charged: kept with its reason, so that an operator can see, fix and replay it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.queued_event import QueuedEvent
+
+MAX_PAYLOAD_BYTES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """`payload` is the event as JSON text; `field` the path of what is wrong, such as "data.usage[0].quantity".
+
+    `rejection_id` follows from the payload alone: the same bad event twice is one rejection. `arrived_at` is the first
+    arrival, which a replay keeps. `account_id` is the account of the sender's key, where it is bound to one.
+    """
+
+    rejection_id: str
+    event_id: str | None
+    code: str
+    detail: str
+    field: str | None
+    payload: str
+    rejected_at: datetime
+    arrived_at: datetime
+    account_id: str | None = None
+
+
+def reject(
+    payload: str,
+    code: str,
+    detail: str,
+    *,
+    rejected_at: datetime,
+    arrived_at: datetime,
+    event_id: str | None = None,
+    field: str | None = None,
+    account_id: str | None = None,
+) -> RejectedEvent:
+    """A payload beyond 200 KB is kept cut off, enough to see who sent it; its id still tells it from any other."""
+    raw = payload.encode()
+    return RejectedEvent(
+        rejection_id=hashlib.sha256(raw).hexdigest()[:32],
+        event_id=event_id,
+        code=code,
+        detail=detail,
+        field=field,
+        payload=payload if len(raw) <= MAX_PAYLOAD_BYTES else raw[:MAX_PAYLOAD_BYTES].decode(errors="ignore"),
+        rejected_at=rejected_at,
+        arrived_at=arrived_at,
+        account_id=account_id,
+    )
+
+
+def reject_queued(
+    queued: QueuedEvent, code: str, detail: str, *, rejected_at: datetime, field: str | None = None
+) -> RejectedEvent:
+    """A well-formed event that cannot be charged: unknown workspace or feature, no plan, a conflict."""
+    return reject(
+        queued.payload,
+        code,
+        detail,
+        rejected_at=rejected_at,
+        arrived_at=queued.event.arrived_at,
+        event_id=queued.event.event_id,
+        field=field,
+        account_id=queued.account_id,
+    )

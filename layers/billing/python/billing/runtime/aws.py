@@ -1,0 +1,40 @@
+"""AWS clients: each with a time limit and a bounded retry, made once per process.
+
+They come from botocore itself: boto3 adds an import to a cold start and nothing to a client. Parameter validation is
+off, since every request is built by code that the tests run; the service validates all the same.
+"""
+
+from typing import TYPE_CHECKING, cast
+
+import botocore.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+_CONNECT_TIMEOUT_SECONDS = 1
+_DYNAMODB_READ_TIMEOUT_SECONDS = 3
+_SQS_READ_TIMEOUT_SECONDS = 5
+_ATTEMPTS = 4
+_CONNECTIONS = 16
+
+
+def dynamodb() -> "DynamoDBClient":
+    return cast("DynamoDBClient", _client("dynamodb", _DYNAMODB_READ_TIMEOUT_SECONDS))
+
+
+def sqs() -> "SQSClient":
+    return cast("SQSClient", _client("sqs", _SQS_READ_TIMEOUT_SECONDS))
+
+
+def _client(service: str, read_timeout_seconds: int) -> object:
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+        read_timeout=read_timeout_seconds,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        max_pool_connections=_CONNECTIONS,
+        parameter_validation=False,
+        tcp_keepalive=True,
+    )
+    return botocore.session.get_session().create_client(service, config=config)

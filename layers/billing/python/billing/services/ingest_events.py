@@ -1,0 +1,77 @@
+"""Take in usage events: queue what can be charged, keep what cannot, and lose nothing."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from billing.domain.queued_event import QueuedEvent
+from billing.domain.rejection import RejectedEvent, reject_queued
+
+
+class Queue(Protocol):
+    def send(self, events: Sequence[QueuedEvent]) -> Collection[int]:
+        """Queue the events. Returns the positions of those that are not known to be in the queue."""
+
+
+class RejectedEvents(Protocol):
+    def keep(self, rejection: RejectedEvent) -> object:
+        """Keep a rejection where an operator finds it. The same one twice is kept once, with its first arrival."""
+
+
+class Workspaces(Protocol):
+    def accounts_of(self, workspace_ids: Collection[str]) -> Mapping[str, str]:
+        """The account of each workspace that exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What became of each event, by its position in the request. `not_queued` must be sent again."""
+
+    accepted: int
+    rejected: tuple[tuple[int, RejectedEvent], ...]
+    not_queued: tuple[int, ...]
+
+
+def ingest(
+    received: Sequence[QueuedEvent | RejectedEvent],
+    *,
+    queue: Queue,
+    rejected: RejectedEvents,
+    workspaces: Workspaces,
+    now: datetime,
+) -> IngestResult:
+    """Queue the good events, keep the bad ones. Doing it again is safe: a duplicate is charged once, kept once.
+
+    A sender whose key is bound to an account hears of another account's workspace what it hears of one that does not
+    exist. A key of the platform is trusted with every workspace: settlement finds the unknown ones.
+    """
+    judged = _refuse_foreign_workspaces(received, workspaces, now)
+    good = [(index, event) for index, event in enumerate(judged) if isinstance(event, QueuedEvent)]
+    bad = [(index, event) for index, event in enumerate(judged) if isinstance(event, RejectedEvent)]
+    unsent = queue.send([event for _, event in good]) if good else ()
+    for _, rejection in bad:
+        rejected.keep(rejection)
+    return IngestResult(
+        accepted=len(good) - len(unsent),
+        rejected=tuple(bad),
+        not_queued=tuple(good[position][0] for position in sorted(unsent)),
+    )
+
+
+def _refuse_foreign_workspaces(
+    received: Sequence[QueuedEvent | RejectedEvent], workspaces: Workspaces, now: datetime
+) -> list[QueuedEvent | RejectedEvent]:
+    bound = {event.event.workspace_id for event in received if isinstance(event, QueuedEvent) and event.account_id}
+    owners = workspaces.accounts_of(bound) if bound else {}
+
+    def judge(event: QueuedEvent | RejectedEvent) -> QueuedEvent | RejectedEvent:
+        if isinstance(event, RejectedEvent) or event.account_id is None:
+            return event
+        workspace_id = event.event.workspace_id
+        if owners.get(workspace_id) == event.account_id:
+            return event
+        detail = f'there is no workspace "{workspace_id}"'
+        return reject_queued(event, "unknown_workspace", detail, rejected_at=now, field="data.workspace_id")
+
+    return [judge(event) for event in received]

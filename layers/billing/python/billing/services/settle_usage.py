@@ -1,0 +1,205 @@
+"""Settle a batch of ended calls: one transaction for many calls of an account, each charged exactly once."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from billing.domain.daily_usage import DayOfWorkspace, day_of
+from billing.domain.ledger import LedgerEntry
+from billing.domain.plan import Plan, PlanKey
+from billing.domain.queued_event import QueuedEvent
+from billing.domain.rejection import reject_queued
+from billing.domain.settlement import Rejection, settle
+from billing.domain.wallet import Wallet
+from billing.store.accounts import Workspaces
+from billing.store.books import Books
+from billing.store.database import MAX_TRANSACTION_ITEMS, Database, StoreBusy
+from billing.store.plans import Plans
+from billing.store.rejected_events import RejectedEvents
+from billing.store.wallets import Wallets
+
+_ATTEMPTS = 12
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event as the queue delivered it; `redelivered` when it was delivered before, perhaps settled too."""
+
+    message_id: str
+    queued: QueuedEvent
+    redelivered: bool = False
+
+    @property
+    def event_id(self) -> str:
+        return self.queued.event.event_id
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch. `failed` messages must come back; all others are done with."""
+
+    failed: set[str] = field(default_factory=set)
+    entries: list[LedgerEntry] = field(default_factory=list)
+    duplicates: int = 0
+    rejected: int = 0
+    paused_accounts: set[str] = field(default_factory=set)
+
+
+class UsageSettlement:
+    """The use case with its store. One instance serves a process, and keeps what never changes."""
+
+    def __init__(self, database: Database) -> None:
+        self._pause = database.pause
+        self._books = Books(database)
+        self._wallets = Wallets(database)
+        self._workspaces = Workspaces(database)
+        self._plans = Plans(database)
+        self._rejected_events = RejectedEvents(database)
+
+    def settle_batch(self, batch: Sequence[Received], now: datetime) -> Outcome:
+        """Settle what can be settled: where one event cannot, its message fails and the rest goes on."""
+        outcome = Outcome()
+        accounts = self._workspaces.accounts_of({received.queued.event.workspace_id for received in batch})
+        of_account: dict[str, list[Received]] = {}
+        for received in self._without_settled(batch, outcome, now):
+            event = received.queued.event
+            account_id = accounts.get(event.workspace_id)
+            if account_id is None or received.queued.account_id not in {None, account_id}:
+                detail = f'there is no workspace "{event.workspace_id}"'
+                self._reject(received, "unknown_workspace", detail, outcome, now)
+            else:
+                of_account.setdefault(account_id, []).append(received)
+        wallets = self._wallets.get_many(of_account)
+        for account_id, events in of_account.items():
+            self._settle_account(wallets[account_id], events, outcome, now)
+        return outcome
+
+    def _without_settled(self, batch: Sequence[Received], outcome: Outcome, now: datetime) -> list[Received]:
+        """Look up what was delivered before: a duplicate would cancel the transaction of all that go with it."""
+        causes = {received.queued.event.cause for received in batch if received.redelivered}
+        return self._drop_existing(batch, self._books.entries(causes) if causes else {}, outcome, now)
+
+    def _settle_account(self, wallet: Wallet, events: list[Received], outcome: Outcome, now: datetime) -> None:
+        for distinct in _rounds(events, outcome):
+            for chunk in _chunks(distinct, _items_for_events(wallet, now)):
+                try:
+                    wallet = self._settle_chunk(wallet, chunk, outcome, now)
+                except StoreBusy as busy:
+                    log.warning("settling goes on later", extra={"account_id": wallet.account_id, "reason": str(busy)})
+                    outcome.failed.update(received.message_id for received in chunk)
+                except Exception:
+                    log.exception("settling failed", extra={"account_id": wallet.account_id})
+                    wallet = self._settle_singly(wallet, chunk, outcome, now)
+
+    def _settle_singly(self, wallet: Wallet, chunk: list[Received], outcome: Outcome, now: datetime) -> Wallet:
+        """Go on where something in a chunk cannot be settled for a reason nobody thought of: only that event fails."""
+        for received in chunk:
+            try:
+                wallet = self._settle_chunk(wallet, [received], outcome, now)
+            except Exception:
+                log.exception("an event cannot be settled", extra={"event_id": received.event_id})
+                outcome.failed.add(received.message_id)
+        return wallet
+
+    def _settle_chunk(self, wallet: Wallet, chunk: list[Received], outcome: Outcome, now: datetime) -> Wallet:
+        """Decide and write until both agree, within a bounded number of attempts. Returns the wallet as left behind."""
+        pending = chunk
+        for attempt in range(_ATTEMPTS):
+            settlement = settle(wallet, [received.queued.event for received in pending], self._plans_of(wallet), now)
+            written = self._books.commit(wallet, settlement.wallet, settlement.entries)
+            if isinstance(written, Wallet):
+                self._keep_rejections(pending, settlement.rejections, outcome, now)
+                outcome.entries.extend(settlement.entries)
+                if written.paused and not wallet.paused:
+                    outcome.paused_accounts.add(wallet.account_id)
+                return written
+            pending = self._drop_existing(pending, written.existing, outcome, now)
+            self._pause(attempt)
+            wallet = written.wallet or self._wallets.get(wallet.account_id) or wallet
+        raise StoreBusy(f"lost {_ATTEMPTS} races for the wallet")
+
+    def _plans_of(self, wallet: Wallet) -> dict[PlanKey, Plan]:
+        periods = (wallet.period, wallet.previous_period)
+        return {period.plan_key: self._plans.version(*period.plan_key) for period in periods if period is not None}
+
+    def _drop_existing(
+        self, events: Sequence[Received], existing: Mapping[str, LedgerEntry], outcome: Outcome, now: datetime
+    ) -> list[Received]:
+        """Without the events whose entry exists: the same content is a duplicate, another is a conflict."""
+        left: list[Received] = []
+        for received in events:
+            entry = existing.get(received.queued.event.cause)
+            if entry is None:
+                left.append(received)
+            elif entry.fingerprint == received.queued.event.fingerprint:
+                outcome.duplicates += 1
+            else:
+                detail = f'event "{received.event_id}" was settled before with other content'
+                self._reject(received, "event_conflict", detail, outcome, now)
+        return left
+
+    def _keep_rejections(
+        self, events: Sequence[Received], rejections: Sequence[Rejection], outcome: Outcome, now: datetime
+    ) -> None:
+        received_by_id = {received.event_id: received for received in events}
+        for rejection in rejections:
+            received = received_by_id[rejection.event.event_id]
+            self._reject(received, rejection.code, rejection.detail, outcome, now)
+
+    def _reject(self, received: Received, code: str, detail: str, outcome: Outcome, now: datetime) -> None:
+        try:
+            self._rejected_events.keep(reject_queued(received.queued, code, detail, rejected_at=now))
+            outcome.rejected += 1
+        except StoreBusy:
+            log.warning("keeping a rejected event goes on later", extra={"event_id": received.event_id})
+            outcome.failed.add(received.message_id)
+
+
+def _rounds(events: Sequence[Received], outcome: Outcome) -> Iterator[list[Received]]:
+    """Lists of events with distinct ids, in the order the calls ended.
+
+    A copy within the batch shares the fate of the first. The same id with other content waits for a round of its own,
+    where the first one's entry tells the conflict.
+    """
+    waiting = sorted(events, key=lambda received: (received.queued.event.occurred_at, received.event_id))
+    while waiting:
+        first: dict[str, Received] = {}
+        copies: list[Received] = []
+        others: list[Received] = []
+        for received in waiting:
+            kept = first.setdefault(received.event_id, received)
+            if kept is received:
+                continue
+            same = kept.queued.event.fingerprint == received.queued.event.fingerprint
+            (copies if same else others).append(received)
+        yield list(first.values())
+        for copy in copies:
+            if first[copy.event_id].message_id in outcome.failed:
+                outcome.failed.add(copy.message_id)
+            else:
+                outcome.duplicates += 1
+        waiting = others
+
+
+def _chunks(events: Sequence[Received], items: int) -> Iterator[list[Received]]:
+    """As many events as `items` of a transaction hold: an entry each, and each day of a workspace once."""
+    chunk: list[Received] = []
+    days: set[DayOfWorkspace] = set()
+    for received in events:
+        day = day_of(received.queued.event)
+        if len(chunk) + 1 + len(days | {day}) > items:
+            yield chunk
+            chunk, days = [], set()
+        chunk.append(received)
+        days.add(day)
+    if chunk:
+        yield chunk
+
+
+def _items_for_events(wallet: Wallet, now: datetime) -> int:
+    """A transaction's items, but for the wallet and the entries of credit that has expired."""
+    expired = sum(grant.expires_at <= now for grant in wallet.grants)
+    return MAX_TRANSACTION_ITEMS - 1 - expired

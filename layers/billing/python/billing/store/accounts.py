@@ -1,0 +1,113 @@
+"""Accounts and their workspaces in the table."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from billing.domain.account import Account
+from billing.domain.wallet import Wallet
+from billing.store.database import Database, Item
+from billing.store.paging import Listing, start_key
+from billing.store.tables import AccountItem, WorkspaceItem
+from billing.store.wallets import new_wallet_put
+
+_KEY = ("account_id",)
+
+WORKSPACE_KEPT_SECONDS = 30
+
+
+class Accounts:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, account_id: str) -> Account | None:
+        item = self._database.get(AccountItem, {"account_id": account_id})
+        return None if item is None else _account(item)
+
+    def create(self, account: Account) -> bool:
+        """Write the account with an empty wallet. False, having written nothing, where the id is taken."""
+        return self._database.write_all(
+            [
+                self._database.put_new(_item(account), "account_id"),
+                new_wallet_put(self._database, Wallet(account.account_id, account.currency)),
+            ]
+        )
+
+    def change(self, account_id: str, *, name: str | None, email: str | None, language: str | None) -> bool:
+        """Set what is not None. False where there is no such account."""
+        values = {"name": name, "email": email, "language": language}
+        changed = {field: value for field, value in values.items() if value is not None}
+        return self._database.update(
+            AccountItem,
+            {"account_id": account_id},
+            UpdateExpression="SET " + ", ".join(f"#{field} = :{field}" for field in changed),
+            ConditionExpression="attribute_exists(account_id)",
+            ExpressionAttributeNames={f"#{field}": field for field in changed},
+            ExpressionAttributeValues={f":{field}": {"S": value} for field, value in changed.items()},
+        )
+
+    def page(self, limit: int, cursor: str | None) -> Listing[Account]:
+        page = self._database.page(
+            "scan", AccountItem, _KEY, limit=limit, start=start_key(cursor, _KEY), ConsistentRead=True
+        )
+        return Listing.of(page, lambda item: _account(AccountItem.from_raw_data(item)))
+
+
+class Workspaces:
+    """Whose workspace it is. Settling keeps what it read for WORKSPACE_KEPT_SECONDS: a move takes that long to hold."""
+
+    def __init__(self, database: Database, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._seconds = seconds
+        self._kept: dict[str, tuple[str, float]] = {}
+
+    def account_of(self, workspace_id: str) -> str | None:
+        """The account now, strongly consistent."""
+        item = self._database.get(WorkspaceItem, {"workspace_id": workspace_id})
+        return None if item is None else item.account_id
+
+    def accounts_of(self, workspace_ids: Iterable[str]) -> dict[str, str]:
+        """Accounts by workspace, as of at most WORKSPACE_KEPT_SECONDS ago; unknown ones are read again each time."""
+        now = self._seconds()
+        wanted = set(workspace_ids)
+        known = {
+            workspace_id: self._kept[workspace_id][0]
+            for workspace_id in wanted
+            if workspace_id in self._kept and self._kept[workspace_id][1] > now
+        }
+        missing = sorted(wanted - known.keys())
+        for item in self._database.get_many(WorkspaceItem, [{"workspace_id": key} for key in missing]):
+            known[item.workspace_id] = item.account_id
+            self._kept[item.workspace_id] = item.account_id, now + WORKSPACE_KEPT_SECONDS
+        return known
+
+    def assign(self, workspace_id: str, account_id: str) -> bool:
+        """Make it the account's. False, having written nothing, where there is no such account."""
+        item: Item = {
+            "Put": {
+                "TableName": self._database.table(WorkspaceItem),
+                "Item": WorkspaceItem(workspace_id=workspace_id, account_id=account_id).serialize(),
+            }
+        }
+        account_exists: Item = {
+            "ConditionCheck": {
+                "TableName": self._database.table(AccountItem),
+                "Key": {"account_id": {"S": account_id}},
+                "ConditionExpression": "attribute_exists(account_id)",
+            }
+        }
+        return self._database.write_all([item, account_exists])
+
+
+def _item(account: Account) -> AccountItem:
+    return AccountItem(
+        account_id=account.account_id,
+        name=account.name,
+        email=account.email,
+        currency=account.currency,
+        language=account.language,
+        created_at=account.created_at,
+    )
+
+
+def _account(item: AccountItem) -> Account:
+    return Account(item.account_id, item.name, item.email, item.currency, item.language, item.created_at)

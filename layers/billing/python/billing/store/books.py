@@ -1,0 +1,203 @@
+"""The books: a wallet's change and the ledger entries that explain it, in one transaction or not at all."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from billing.domain.daily_usage import DayOfWorkspace, rollups
+from billing.domain.instants import format_instant, parse_stored_instant
+from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
+from billing.domain.usage import CLOCK_TOLERANCE
+from billing.domain.wallet import Wallet
+from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item
+from billing.store.paging import Listing, start_key
+from billing.store.tables import DailyUsageItem, EntriesOfAccount, LedgerEntryItem
+from billing.store.wallets import read_wallet, wallet_update
+
+_KEY = ("account_id", "position", "cause")
+_SEQUENCE_DIGITS = 12
+_line_fields = attrgetter(*(field.name for field in fields(RatedLine)))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was written: the wallet moved on (`wallet` is where it is now), or some entries exist already.
+
+    Both None and empty where others worked on the same items at the same moment: decide again, after a pause.
+    """
+
+    wallet: Wallet | None
+    existing: Mapping[str, LedgerEntry]
+
+
+class Books:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def commit(self, before: Wallet, after: Wallet, entries: Sequence[LedgerEntry]) -> Wallet | Refused:
+        """Write the wallet, the entries and what they add to the days' usage. Returns the wallet as written.
+
+        Written at most once: the wallet must still be at the version of `before`, and no entry's cause may exist.
+        Nothing to say is nothing to write. Raises StoreBusy where the outcome is not known.
+        """
+        if after == before and not entries:
+            return before
+        days = rollups(entries)
+        items = [
+            wallet_update(self._database, before, after),
+            *(self._database.put_new(_item(entry), "cause") for entry in entries),
+            *(self._day_update(before.account_id, day, counters) for day, counters in days.items()),
+        ]
+        if len(items) > MAX_TRANSACTION_ITEMS:
+            raise ValueError(f"a transaction holds {MAX_TRANSACTION_ITEMS} items, not {len(items)}")
+        canceled = self._database.transact(items)
+        if canceled is None:
+            return replace(after, version=before.version + 1)
+        wallet_reason, *others = canceled.reasons
+        existing = [
+            _entry(LedgerEntryItem.from_raw_data(reason.item))
+            for reason in others[: len(entries)]
+            if reason is not None and reason.condition_failed and reason.item is not None
+        ]
+        moved_to = wallet_reason.item if wallet_reason is not None and wallet_reason.condition_failed else None
+        return Refused(
+            wallet=None if moved_to is None else read_wallet(moved_to),
+            existing={entry.cause: entry for entry in existing},
+        )
+
+    def entries(self, causes: Iterable[str]) -> dict[str, LedgerEntry]:
+        """Those of the entries that exist, by cause."""
+        keys = [{"cause": cause} for cause in causes]
+        return {item.cause: _entry(item) for item in self._database.get_many(LedgerEntryItem, keys)}
+
+    def page(
+        self,
+        account_id: str,
+        limit: int,
+        cursor: str | None,
+        *,
+        usage: "UsageFilter | None" = None,
+    ) -> Listing[LedgerEntry]:
+        """Entries of an account, newest first: all, or the usage entries that a filter lets through."""
+        arguments = _query(account_id, usage)
+        fixed = {"account_id": {"S": account_id}}
+        page = self._database.page(
+            "query", LedgerEntryItem, _KEY, limit=limit, start=start_key(cursor, _KEY, fixed), **arguments
+        )
+        return Listing.of(page, lambda item: _entry(LedgerEntryItem.from_raw_data(item)))
+
+    def _day_update(self, account_id: str, day: DayOfWorkspace, counters: Counter[str]) -> Item:
+        aliases = {f"#{position}": name for position, name in enumerate(counters)}
+        return {
+            "Update": {
+                "TableName": self._database.table(DailyUsageItem),
+                "Key": {
+                    "account_id": {"S": account_id},
+                    "day_workspace": {"S": f"{day.day}#{day.workspace_id}"},
+                },
+                "UpdateExpression": "ADD " + ", ".join(f"{alias} :{alias[1:]}" for alias in aliases),
+                "ExpressionAttributeNames": aliases,
+                "ExpressionAttributeValues": {
+                    f":{alias[1:]}": {"N": str(counters[name])} for alias, name in aliases.items()
+                },
+            }
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFilter:
+    """Usage that ended in [from, to), of one workspace where it is named."""
+
+    occurred_from: datetime | None = None
+    occurred_to: datetime | None = None
+    workspace_id: str | None = None
+
+
+def _query(account_id: str, usage: UsageFilter | None) -> dict[str, Any]:
+    key = "account_id = :account"
+    values = {":account": {"S": account_id}}
+    arguments: dict[str, Any] = {"IndexName": EntriesOfAccount.Meta.index_name, "ScanIndexForward": False}
+    if usage is not None:
+        conditions = ["kind = :usage"]
+        values[":usage"] = {"S": "usage"}
+        if usage.occurred_from is not None:
+            # An event is settled after it occurred, but for the tolerance between clocks.
+            key += " AND #position >= :settled_from"
+            arguments["ExpressionAttributeNames"] = {"#position": "position"}
+            values[":settled_from"] = {"S": format_instant(usage.occurred_from - CLOCK_TOLERANCE)}
+            conditions.append("occurred_at >= :from")
+            values[":from"] = {"S": format_instant(usage.occurred_from)}
+        if usage.occurred_to is not None:
+            conditions.append("occurred_at < :to")
+            values[":to"] = {"S": format_instant(usage.occurred_to)}
+        if usage.workspace_id is not None:
+            conditions.append("workspace_id = :workspace")
+            values[":workspace"] = {"S": usage.workspace_id}
+        arguments["FilterExpression"] = " AND ".join(conditions)
+    return {**arguments, "KeyConditionExpression": key, "ExpressionAttributeValues": values}
+
+
+def _item(entry: LedgerEntry) -> LedgerEntryItem:
+    usage = entry.usage
+    of_usage: dict[str, Any] = {}
+    if usage is not None:
+        of_usage = {
+            "event_type": usage.event_type,
+            "call_id": usage.call_id,
+            "workspace_id": usage.workspace_id,
+            "occurred_at": usage.occurred_at,
+            "plan_id": usage.plan_id,
+            "plan_version": usage.plan_version,
+            "lines": [_line_fields(line) for line in usage.lines],
+        }
+    return LedgerEntryItem(
+        cause=entry.cause,
+        account_id=entry.account_id,
+        position=f"{format_instant(entry.posted_at)}#{entry.sequence:0{_SEQUENCE_DIGITS}d}",
+        kind=entry.kind,
+        amount_micros=entry.amount_micros,
+        balance_after_micros=entry.balance_after_micros,
+        currency=entry.currency,
+        postings={posting.account: posting.micros for posting in entry.postings},
+        fingerprint=entry.fingerprint,
+        description=entry.description or None,
+        by=entry.by,
+        **of_usage,
+    )
+
+
+def _entry(item: LedgerEntryItem) -> LedgerEntry:
+    posted_at, _, sequence = item.position.partition("#")
+    kind: Any = item.kind
+    return LedgerEntry(
+        cause=item.cause,
+        account_id=item.account_id,
+        sequence=int(sequence),
+        kind=kind,
+        amount_micros=item.amount_micros,
+        balance_after_micros=item.balance_after_micros,
+        currency=item.currency,
+        posted_at=parse_stored_instant(posted_at),
+        description=item.description or "",
+        postings=tuple(Posting(account, micros) for account, micros in item.postings.items()),
+        usage=_usage_record(item) if item.lines is not None else None,
+        by=item.by,
+        fingerprint=item.fingerprint,
+    )
+
+
+def _usage_record(item: LedgerEntryItem) -> UsageRecord:
+    event_type: Any = item.event_type
+    return UsageRecord(
+        event_id=item.cause.removeprefix("call:"),
+        event_type=event_type,
+        call_id=item.call_id,
+        workspace_id=item.workspace_id or "",
+        occurred_at=item.occurred_at,
+        plan_id=item.plan_id or "",
+        plan_version=item.plan_version or 0,
+        lines=tuple(RatedLine(*line) for line in item.lines),
+    )

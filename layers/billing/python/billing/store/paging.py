@@ -1,0 +1,63 @@
+"""Cursors: where a list goes on, as opaque text for the caller."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from billing.domain.errors import InvalidValue
+from billing.store.database import Item, Page
+
+T = TypeVar("T")
+
+MAX_CURSOR_CHARACTERS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """Some of a list's items and the cursor for the next ones; None at the end."""
+
+    items: list[T]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: Page, read: Callable[[Item], T]) -> "Listing[T]":
+        return cls([read(item) for item in page.items], _encode(page.next_key))
+
+
+def _encode(key: Item | None) -> str | None:
+    if key is None:
+        return None
+    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def start_key(cursor: str | None, key: Sequence[str], fixed: Mapping[str, Any] | None = None) -> Item | None:
+    """The key a cursor stands for, whose attributes must be `key`. Raises InvalidValue for a cursor not made here.
+
+    `fixed` overwrites the attributes that the caller may not choose, such as the account.
+    """
+    if cursor is None:
+        return None
+    item = _decode(cursor)
+    if not isinstance(item, dict) or set(item) != set(key) or not all(map(_is_typed_scalar, item.values())):
+        raise InvalidValue("is not a cursor of this list", field="cursor")
+    return {**item, **(fixed or {})}
+
+
+def _decode(cursor: str) -> object:
+    if len(cursor) > MAX_CURSOR_CHARACTERS:
+        return None
+    try:
+        return json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _is_typed_scalar(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) == 1
+        and all(kind in {"S", "N"} and isinstance(text, str) and text for kind, text in value.items())
+    )

@@ -1,0 +1,108 @@
+"""Plans in the table: immutable versions, and the current one once more as version 0."""
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from billing.domain.errors import Conflict
+from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.store.database import Database, Item
+from billing.store.paging import Listing, start_key
+from billing.store.tables import PlanVersionItem
+
+CURRENT = 0
+_KEY = ("plan_id", "version")
+_WRITE_ATTEMPTS = 8
+
+
+class Plans:
+    """Reads and writes plans. A version never changes, so it is read once and kept for the life of the process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[tuple[str, int], Plan] = {}
+
+    def version(self, plan_id: str, version: int) -> Plan:
+        """One version, which must exist: wallets pin only versions that do."""
+        plan = self._kept.get((plan_id, version))
+        if plan is None:
+            item = self._database.get(PlanVersionItem, {"plan_id": plan_id, "version": version})
+            if item is None:
+                raise LookupError(f"plan {plan_id} has no version {version}")
+            plan = self._kept[plan_id, version] = _plan(item)
+        return plan
+
+    def current(self, plan_id: str) -> Plan | None:
+        item = self._database.get(PlanVersionItem, {"plan_id": plan_id, "version": CURRENT})
+        return None if item is None else _plan(item)
+
+    def add_version(self, plan: Plan, now: datetime) -> Plan:
+        """Write `plan` as the next version of its id, whatever version it names, and return it as written."""
+        for attempt in range(_WRITE_ATTEMPTS):
+            current = self.current(plan.plan_id)
+            written = replace(plan, version=1 if current is None else current.version + 1)
+            new_version = self._database.put_new(_item(written, written.version, now), "plan_id")
+            if self._database.write_all([new_version, self._current_put(written, now)]):
+                return written
+            self._database.pause(attempt)
+        raise Conflict(f"plan {plan.plan_id} is being changed by others at the same moment")
+
+    def page(self, limit: int, cursor: str | None) -> Listing[Plan]:
+        """The current version of each plan."""
+        page = self._database.page(
+            "scan",
+            PlanVersionItem,
+            _KEY,
+            limit=limit,
+            start=start_key(cursor, _KEY),
+            ConsistentRead=True,
+            FilterExpression="version = :current",
+            ExpressionAttributeValues={":current": {"N": str(CURRENT)}},
+        )
+        return Listing.of(page, lambda item: _plan(PlanVersionItem.from_raw_data(item)))
+
+    def _current_put(self, plan: Plan, now: datetime) -> Item:
+        item = _item(plan, CURRENT, now).serialize()
+        put: Item = {"TableName": self._database.table(PlanVersionItem), "Item": item}
+        if plan.version == 1:
+            put["ConditionExpression"] = "attribute_not_exists(plan_id)"
+        else:
+            put["ConditionExpression"] = "current_version = :before"
+            put["ExpressionAttributeValues"] = {":before": {"N": str(plan.version - 1)}}
+        return {"Put": put}
+
+
+def _item(plan: Plan, version: int, now: datetime) -> PlanVersionItem:
+    return PlanVersionItem(
+        plan_id=plan.plan_id,
+        version=version,
+        current_version=plan.version,
+        name=plan.name,
+        currency=plan.currency,
+        kind=plan.kind,
+        base_price_micros=plan.base_price_micros,
+        minimum_top_up_micros=plan.minimum_top_up_micros,
+        usage_features=[asdict(feature) for feature in plan.usage_features.values()],
+        recurring_features=[asdict(feature) for feature in plan.recurring_features.values()],
+        created_at=now,
+    )
+
+
+def _plan(item: PlanVersionItem) -> Plan:
+    kind: Any = item.kind
+    return Plan(
+        plan_id=item.plan_id,
+        version=item.current_version or item.version,
+        name=item.name,
+        currency=item.currency,
+        kind=kind,
+        base_price_micros=item.base_price_micros,
+        minimum_top_up_micros=item.minimum_top_up_micros,
+        usage_features={fields["key"]: _usage_feature(fields) for fields in item.usage_features},
+        recurring_features={fields["key"]: RecurringFeature(**fields) for fields in item.recurring_features},
+    )
+
+
+def _usage_feature(fields: dict[str, Any]) -> UsageFeature:
+    discounts = tuple(VolumeDiscount(**tier) for tier in fields["volume_discounts"])
+    return UsageFeature(**{**fields, "volume_discounts": discounts})
