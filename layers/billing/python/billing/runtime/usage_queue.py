@@ -1,5 +1,6 @@
 """The usage queue's SQS side: events in batches, and the truth about which of them arrived."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 _MAX_BATCH_ENTRIES = 10
 _MAX_BATCH_BYTES = 1_048_576
 _ATTEMPTS = 4
+
+log = logging.getLogger(__name__)
 
 
 class UsageQueue:
@@ -40,7 +43,7 @@ class UsageQueue:
                     break
         except (BotoCoreError, ClientError):
             # The client has tried again within its own limits; going on would outlast the caller's patience.
-            pass
+            log.warning("the usage queue is out of reach", exc_info=True)
         return [position for position in range(len(events)) if position not in sent]
 
     def _send_batch(self, batch: list[tuple[int, str]]) -> set[int]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.daily_usage import DayOfWorkspace, day_of
-from billing.domain.ledger import LedgerEntry
+from billing.domain.ledger import LedgerEntry, UsageRecord
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.queued_event import QueuedEvent
-from billing.domain.rejection import reject_queued
+from billing.domain.rejection import RejectedEvent, reject_queued
 from billing.domain.settlement import Rejection, settle
 from billing.domain.wallet import Wallet
 from billing.store.accounts import Workspaces
@@ -42,7 +42,7 @@ class Outcome:
     """What became of a batch. `failed` messages must come back; all others are done with."""
 
     failed: set[str] = field(default_factory=set)
-    entries: list[LedgerEntry] = field(default_factory=list)
+    settled: list[UsageRecord] = field(default_factory=list)
     duplicates: int = 0
     rejected: int = 0
     paused_accounts: set[str] = field(default_factory=set)
@@ -76,6 +76,11 @@ class UsageSettlement:
         for account_id, events in of_account.items():
             self._settle_account(wallets[account_id], events, outcome, now)
         return outcome
+
+    def keep_broken(self, broken: Mapping[str, RejectedEvent], outcome: Outcome) -> None:
+        """Keep what is not an event at all, by the id of its message."""
+        for message_id, rejected in broken.items():
+            self._keep(message_id, rejected, outcome)
 
     def _without_settled(self, batch: Sequence[Received], outcome: Outcome, now: datetime) -> list[Received]:
         """Look up what was delivered before: a duplicate would cancel the transaction of all that go with it."""
@@ -112,7 +117,7 @@ class UsageSettlement:
             written = self._books.commit(wallet, settlement.wallet, settlement.entries)
             if isinstance(written, Wallet):
                 self._keep_rejections(pending, settlement.rejections, outcome, now)
-                outcome.entries.extend(settlement.entries)
+                outcome.settled.extend(entry.usage for entry in settlement.entries if entry.usage is not None)
                 if written.paused and not wallet.paused:
                     outcome.paused_accounts.add(wallet.account_id)
                 return written
@@ -150,12 +155,17 @@ class UsageSettlement:
             self._reject(received, rejection.code, rejection.detail, outcome, now)
 
     def _reject(self, received: Received, code: str, detail: str, outcome: Outcome, now: datetime) -> None:
+        self._keep(received.message_id, reject_queued(received.queued, code, detail, rejected_at=now), outcome)
+
+    def _keep(self, message_id: str, rejected: RejectedEvent, outcome: Outcome) -> None:
         try:
-            self._rejected_events.keep(reject_queued(received.queued, code, detail, rejected_at=now))
-            outcome.rejected += 1
+            self._rejected_events.keep(rejected)
         except StoreBusy:
-            log.warning("keeping a rejected event goes on later", extra={"event_id": received.event_id})
-            outcome.failed.add(received.message_id)
+            log.warning("keeping a rejected event goes on later", extra={"rejection_id": rejected.rejection_id})
+            outcome.failed.add(message_id)
+        else:
+            outcome.rejected += 1
+            log.info("event rejected", extra={"rejection_id": rejected.rejection_id, "code": rejected.code})
 
 
 def _rounds(events: Sequence[Received], outcome: Outcome) -> Iterator[list[Received]]:

@@ -7,7 +7,7 @@ from billing.domain.account import Account
 from billing.domain.wallet import Wallet
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import AccountItem, WorkspaceItem
+from billing.store.tables import AccountItem, WorkspaceItem, raw_item
 from billing.store.wallets import new_wallet_put
 
 _KEY = ("account_id",)
@@ -27,7 +27,7 @@ class Accounts:
         """Write the account with an empty wallet. False, having written nothing, where the id is taken."""
         return self._database.write_all(
             [
-                self._database.put_new(_item(account), "account_id"),
+                self._database.put_new(AccountItem, _item(account), "account_id"),
                 new_wallet_put(self._database, Wallet(account.account_id, account.currency)),
             ]
         )
@@ -85,7 +85,7 @@ class Workspaces:
         item: Item = {
             "Put": {
                 "TableName": self._database.table(WorkspaceItem),
-                "Item": WorkspaceItem(workspace_id=workspace_id, account_id=account_id).serialize(),
+                "Item": raw_item(WorkspaceItem, workspace_id=workspace_id, account_id=account_id),
             }
         }
         account_exists: Item = {
@@ -98,8 +98,9 @@ class Workspaces:
         return self._database.write_all([item, account_exists])
 
 
-def _item(account: Account) -> AccountItem:
-    return AccountItem(
+def _item(account: Account) -> Item:
+    return raw_item(
+        AccountItem,
         account_id=account.account_id,
         name=account.name,
         email=account.email,

@@ -3,7 +3,7 @@
 from billing.domain.api_key import ApiKey
 from billing.store.database import Database
 from billing.store.paging import Listing, start_key
-from billing.store.tables import ApiKeyItem
+from billing.store.tables import ApiKeyItem, raw_item
 
 _KEY = ("key_id",)
 
@@ -17,7 +17,8 @@ class ApiKeys:
         return None if item is None else _api_key(item)
 
     def add(self, key: ApiKey) -> None:
-        item = ApiKeyItem(
+        item = raw_item(
+            ApiKeyItem,
             key_id=key.key_id,
             secret_hash=key.secret_hash,
             name=key.name,
@@ -25,7 +26,7 @@ class ApiKeys:
             account_id=key.account_id,
             created_at=key.created_at,
         )
-        self._database.put(item, condition="attribute_not_exists(key_id)")
+        self._database.put(ApiKeyItem, item, condition="attribute_not_exists(key_id)")
 
     def remove(self, key_id: str) -> bool:
         """False where there was none."""

@@ -14,7 +14,7 @@ from billing.domain.usage import CLOCK_TOLERANCE
 from billing.domain.wallet import Wallet
 from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import DailyUsageItem, EntriesOfAccount, LedgerEntryItem
+from billing.store.tables import DailyUsageItem, EntriesOfAccount, LedgerEntryItem, raw_item
 from billing.store.wallets import read_wallet, wallet_update
 
 _KEY = ("account_id", "position", "cause")
@@ -48,7 +48,7 @@ class Books:
         days = rollups(entries)
         items = [
             wallet_update(self._database, before, after),
-            *(self._database.put_new(_item(entry), "cause") for entry in entries),
+            *(self._database.put_new(LedgerEntryItem, _item(entry), "cause") for entry in entries),
             *(self._day_update(before.account_id, day, counters) for day, counters in days.items()),
         ]
         if len(items) > MAX_TRANSACTION_ITEMS:
@@ -140,7 +140,7 @@ def _query(account_id: str, usage: UsageFilter | None) -> dict[str, Any]:
     return {**arguments, "KeyConditionExpression": key, "ExpressionAttributeValues": values}
 
 
-def _item(entry: LedgerEntry) -> LedgerEntryItem:
+def _item(entry: LedgerEntry) -> Item:
     usage = entry.usage
     of_usage: dict[str, Any] = {}
     if usage is not None:
@@ -153,7 +153,8 @@ def _item(entry: LedgerEntry) -> LedgerEntryItem:
             "plan_version": usage.plan_version,
             "lines": [_line_fields(line) for line in usage.lines],
         }
-    return LedgerEntryItem(
+    return raw_item(
+        LedgerEntryItem,
         cause=entry.cause,
         account_id=entry.account_id,
         position=f"{format_instant(entry.posted_at)}#{entry.sequence:0{_SEQUENCE_DIGITS}d}",

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from pynamodb.models import Model
 
+from billing.store.tables import raw_item
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -93,13 +95,13 @@ class Database:
     def get(self, model: type[M], key: Mapping[str, Any]) -> M | None:
         """Read one item, strongly consistent."""
         with _busy_errors():
-            answer = self.client.get_item(TableName=self.table(model), Key=_typed(model, key), ConsistentRead=True)
+            answer = self.client.get_item(TableName=self.table(model), Key=raw_item(model, **key), ConsistentRead=True)
         item = answer.get("Item")
         return None if item is None else model.from_raw_data(item)
 
     def get_many(self, model: type[M], keys: Iterable[Mapping[str, Any]]) -> Iterator[M]:
         """Read distinct keys, strongly consistent, in as few requests as can be. What is not there is left out."""
-        wanted = [_typed(model, key) for key in keys]
+        wanted = [raw_item(model, **key) for key in keys]
         for start in range(0, len(wanted), _MAX_BATCH_GET_KEYS):
             yield from self._get_batch(model, wanted[start : start + _MAX_BATCH_GET_KEYS])
 
@@ -119,7 +121,8 @@ class Database:
 
     def put(
         self,
-        model_item: Model,
+        model: type[Model],
+        item: Item,
         *,
         condition: str,
         names: Mapping[str, str] | None = None,
@@ -129,23 +132,19 @@ class Database:
         arguments: dict[str, Any] = {"ConditionExpression": condition}
         if names and values:
             arguments |= {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
-        return self._conditional(
-            lambda: self.client.put_item(
-                TableName=self.table(type(model_item)), Item=model_item.serialize(), **arguments
-            )
-        )
+        return self._conditional(lambda: self.client.put_item(TableName=self.table(model), Item=item, **arguments))
 
     def update(self, model: type[Model], key: Mapping[str, Any], **arguments: Any) -> bool:
         """Update one item. Returns False, having written nothing, when its condition does not hold."""
         return self._conditional(
-            lambda: self.client.update_item(TableName=self.table(model), Key=_typed(model, key), **arguments)
+            lambda: self.client.update_item(TableName=self.table(model), Key=raw_item(model, **key), **arguments)
         )
 
     def delete(self, model: type[Model], key: Mapping[str, Any]) -> bool:
         """Delete one item. Returns False when there was none."""
         with _busy_errors():
             answer = self.client.delete_item(
-                TableName=self.table(model), Key=_typed(model, key), ReturnValues="ALL_OLD"
+                TableName=self.table(model), Key=raw_item(model, **key), ReturnValues="ALL_OLD"
             )
         return bool(answer.get("Attributes"))
 
@@ -206,12 +205,12 @@ class Database:
             self.pause(attempt)
         raise StoreBusy(f"canceled {_WRITE_ATTEMPTS} times")
 
-    def put_new(self, model_item: Model, key_attribute: str) -> Item:
-        """A transaction's item: write `model_item` where there is none of its key."""
+    def put_new(self, model: type[Model], item: Item, key_attribute: str) -> Item:
+        """A transaction's item: write `item` where there is none of its key."""
         return {
             "Put": {
-                "TableName": self.table(type(model_item)),
-                "Item": model_item.serialize(),
+                "TableName": self.table(model),
+                "Item": item,
                 "ConditionExpression": f"attribute_not_exists({key_attribute})",
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -226,11 +225,6 @@ class Database:
                     return False
                 raise
         return True
-
-
-def _typed(model: type[Model], key: Mapping[str, Any]) -> Item:
-    attributes = model.get_attributes()
-    return {name: {attributes[name].attr_type: attributes[name].serialize(value)} for name, value in key.items()}
 
 
 def _canceled(error: ClientError) -> Canceled:

@@ -8,7 +8,7 @@ from billing.domain.errors import Conflict
 from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import PlanVersionItem
+from billing.store.tables import PlanVersionItem, raw_item
 
 CURRENT = 0
 _KEY = ("plan_id", "version")
@@ -41,7 +41,7 @@ class Plans:
         for attempt in range(_WRITE_ATTEMPTS):
             current = self.current(plan.plan_id)
             written = replace(plan, version=1 if current is None else current.version + 1)
-            new_version = self._database.put_new(_item(written, written.version, now), "plan_id")
+            new_version = self._database.put_new(PlanVersionItem, _item(written, written.version, now), "plan_id")
             if self._database.write_all([new_version, self._current_put(written, now)]):
                 return written
             self._database.pause(attempt)
@@ -62,7 +62,7 @@ class Plans:
         return Listing.of(page, lambda item: _plan(PlanVersionItem.from_raw_data(item)))
 
     def _current_put(self, plan: Plan, now: datetime) -> Item:
-        item = _item(plan, CURRENT, now).serialize()
+        item = _item(plan, CURRENT, now)
         put: Item = {"TableName": self._database.table(PlanVersionItem), "Item": item}
         if plan.version == 1:
             put["ConditionExpression"] = "attribute_not_exists(plan_id)"
@@ -72,8 +72,9 @@ class Plans:
         return {"Put": put}
 
 
-def _item(plan: Plan, version: int, now: datetime) -> PlanVersionItem:
-    return PlanVersionItem(
+def _item(plan: Plan, version: int, now: datetime) -> Item:
+    return raw_item(
+        PlanVersionItem,
         plan_id=plan.plan_id,
         version=version,
         current_version=plan.version,

@@ -5,7 +5,7 @@ from typing import Literal
 from billing.domain.rejection import RejectedEvent
 from billing.store.database import Database
 from billing.store.paging import Listing, start_key
-from billing.store.tables import RejectedEventItem, RejectionsByStatus
+from billing.store.tables import RejectedEventItem, RejectionsByStatus, raw_item
 
 RejectionStatus = Literal["open", "replayed"]
 
@@ -18,7 +18,8 @@ class RejectedEvents:
 
     def keep(self, rejected: RejectedEvent) -> None:
         """Keep the event with its reason. One that is open already stays as it is; one replayed in vain opens again."""
-        item = RejectedEventItem(
+        item = raw_item(
+            RejectedEventItem,
             rejection_id=rejected.rejection_id,
             status="open",
             rejected_at=rejected.rejected_at,
@@ -31,6 +32,7 @@ class RejectedEvents:
             payload=rejected.payload,
         )
         self._database.put(
+            RejectedEventItem,
             item,
             condition="attribute_not_exists(rejection_id) OR #status = :replayed",
             names={"#status": "status"},

@@ -5,7 +5,7 @@ from typing import Any
 
 from billing.domain.wallet import Grant, Period, Wallet
 from billing.store.database import Database, Item
-from billing.store.tables import GrantMap, PeriodMap, WalletItem
+from billing.store.tables import GrantMap, PeriodMap, WalletItem, raw_item
 
 
 class Wallets:
@@ -26,7 +26,7 @@ def read_wallet(raw: Item) -> Wallet:
 
 
 def new_wallet_put(database: Database, wallet: Wallet) -> Item:
-    return database.put_new(_item(wallet, wallet.version), "account_id")
+    return database.put_new(WalletItem, _item(wallet, wallet.version), "account_id")
 
 
 def wallet_update(database: Database, before: Wallet, after: Wallet) -> Item:
@@ -35,7 +35,7 @@ def wallet_update(database: Database, before: Wallet, after: Wallet) -> Item:
     Attributes are set one by one and never the item as a whole: a deployed release that knows one attribute more must
     not lose it to one that does not, while both run.
     """
-    fields = _item(after, before.version + 1).serialize()
+    fields = _item(after, before.version + 1)
     del fields["account_id"]
     names = {f"#{position}": name for position, name in enumerate(fields)}
     gone = [name for name in WalletItem.get_attributes() if name not in fields and name != "account_id"]
@@ -58,8 +58,9 @@ def wallet_update(database: Database, before: Wallet, after: Wallet) -> Item:
     }
 
 
-def _item(wallet: Wallet, version: int) -> WalletItem:
-    return WalletItem(
+def _item(wallet: Wallet, version: int) -> Item:
+    return raw_item(
+        WalletItem,
         account_id=wallet.account_id,
         version=version,
         sequence=wallet.sequence,

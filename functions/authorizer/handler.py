@@ -1,0 +1,30 @@
+"""API keys: who sends a request, and what they may do. Hot: imports only what it uses."""
+
+import logging
+from typing import Any
+
+from billing.runtime import settings, wiring
+from billing.services.authenticate import authenticate
+from billing.store.api_keys import ApiKeys
+
+logging.getLogger().setLevel(logging.INFO)
+
+_keys = ApiKeys(wiring.database(settings.from_environment()))
+
+
+def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """Answers API Gateway's simple response; the context is what `contracts.http.caller_of` reads.
+
+    A store that cannot be reached raises: API Gateway then answers 500, and nobody is let in on a guess.
+    """
+    key = authenticate((event.get("headers") or {}).get("authorization", ""), _keys)
+    if key is None:
+        return {"isAuthorized": False}
+    return {
+        "isAuthorized": True,
+        "context": {
+            "key_id": key.key_id,
+            "scopes": " ".join(sorted(key.scopes)),
+            "account_id": key.account_id or "",
+        },
+    }

@@ -1,0 +1,26 @@
+"""The answer to "may a call start?" on the wire."""
+
+from billing.domain.decimals import format_millionths
+from billing.domain.money import Money
+from billing.domain.permission import Permission
+from billing.domain.plan import CALL_MINUTES
+
+
+def permission_view(permission: Permission) -> dict[str, object]:
+    """What is not known of an unknown account, or not limited by its plan, is null."""
+    wallet = permission.wallet
+    return {
+        "allowed": permission.allowed,
+        "code": permission.code,
+        "message": permission.message,
+        "account_id": None if wallet is None else wallet.account_id,
+        "balance": None if wallet is None else Money(wallet.balance_micros, wallet.currency).to_wire(),
+        "allowance": None
+        if permission.allowance_unit is None
+        else {
+            "feature": CALL_MINUTES,
+            "unit": permission.allowance_unit,
+            "remaining": format_millionths(permission.allowance_remaining_millionths),
+        },
+        "concurrency": {"limit": permission.concurrency_limit, "in_use": permission.concurrency_in_use},
+    }

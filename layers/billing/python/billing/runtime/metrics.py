@@ -1,0 +1,32 @@
+"""Metrics as a log line in CloudWatch's embedded metric format, for the functions in which every import counts.
+
+Powertools' Metrics says the same and costs them 22 ms of a cold start. The format:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+NAMESPACE = "Talktime"
+_MAX_VALUES_A_METRIC = 100
+
+
+def emit(
+    service: str, now: datetime, *, counts: Mapping[str, int], milliseconds: Mapping[str, Sequence[float]] | None = None
+) -> None:
+    """Write counts, and distributions of times, of which the specification takes a hundred values a line."""
+    timed = {name: list(values)[:_MAX_VALUES_A_METRIC] for name, values in (milliseconds or {}).items() if values}
+    definitions = [{"Name": name, "Unit": "Count"} for name in counts]
+    definitions += [{"Name": name, "Unit": "Milliseconds"} for name in timed]
+    line = {
+        "_aws": {
+            "Timestamp": int(now.timestamp() * 1000),
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": definitions}],
+        },
+        "service": service,
+        **counts,
+        **timed,
+    }
+    sys.stdout.write(json.dumps(line) + "\n")

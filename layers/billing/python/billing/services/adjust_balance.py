@@ -1,0 +1,103 @@
+"""Credit by hand: an administrator's adjustment of the balance, and promotional credit that expires."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+from billing.domain.errors import Conflict, InvalidValue
+from billing.domain.ledger import LedgerEntry
+from billing.domain.wallet import MAX_GRANTS, Posted, Wallet, adjust, expire_grants, grant_credit
+from billing.services.change_wallet import change_wallet
+from billing.store.books import Books
+from billing.store.database import Database
+
+_ID_DIGITS = 24
+
+
+def id_from_key(account_id: str, idempotency_key: str) -> str:
+    """The id of what an idempotency key stands for: the same key of the same account is the same thing, for ever."""
+    return hashlib.sha256(json.dumps([account_id, idempotency_key]).encode()).hexdigest()[:_ID_DIGITS]
+
+
+def adjust_balance(
+    database: Database, account_id: str, *, micros: int, reason: str, by: str, adjustment_id: str, now: datetime
+) -> LedgerEntry:
+    """Add paid credit, or take it where `micros` is negative; once for an adjustment id.
+
+    The same id with the same content returns the entry of the first time. Raises AccountNotFound, InvalidValue for an
+    amount of zero, Conflict (`idempotency_key_reused`) for other content.
+    """
+    if micros == 0:
+        raise InvalidValue("must not be zero", field="amount")
+    fingerprint = _digest("adjustment", micros, reason, by)
+
+    def post(wallet: Wallet) -> Posted:
+        return adjust(
+            wallet, micros, adjustment_id=adjustment_id, reason=reason, by=by, now=now, fingerprint=fingerprint
+        )
+
+    return _post_once(database, account_id, post, now)
+
+
+def give_credit(
+    database: Database, account_id: str, *, micros: int, expires_at: datetime, reason: str, grant_id: str, now: datetime
+) -> LedgerEntry:
+    """Grant promotional credit; once for a grant id, as an adjustment is.
+
+    Raises AccountNotFound, InvalidValue, Conflict (`idempotency_key_reused`, `too_many_grants`).
+    """
+    if micros <= 0:
+        raise InvalidValue("must be more than zero", field="amount")
+    fingerprint = _digest("grant", micros, expires_at.isoformat(), reason)
+
+    def post(wallet: Wallet) -> Posted:
+        return grant_credit(
+            wallet, micros, grant_id=grant_id, expires_at=expires_at, reason=reason, now=now, fingerprint=fingerprint
+        )
+
+    def check(wallet: Wallet) -> None:
+        if expires_at <= now:
+            raise InvalidValue("must be in the future", field="expires_at")
+        if len(wallet.grants) >= MAX_GRANTS:
+            raise Conflict(f"an account has at most {MAX_GRANTS} credit grants at a time", code="too_many_grants")
+
+    return _post_once(database, account_id, post, now, check)
+
+
+def _post_once(
+    database: Database,
+    account_id: str,
+    post: Callable[[Wallet], Posted],
+    now: datetime,
+    check: Callable[[Wallet], None] | None = None,
+) -> LedgerEntry:
+    """The entry that `post` makes, or the one of its cause that exists: a repeated request is not checked again."""
+    books = Books(database)
+
+    def decide(wallet: Wallet) -> Posted:
+        expired = expire_grants(wallet, now)
+        posted = post(expired.wallet)
+        (entry,) = posted.entries
+        written = books.entries([entry.cause]).get(entry.cause)
+        if written is not None:
+            _expect_same(written, entry)
+            return Posted(wallet, (written,))
+        if check is not None:
+            check(expired.wallet)
+        return Posted(posted.wallet, (*expired.entries, entry))
+
+    return change_wallet(database, account_id, decide).entries[-1]
+
+
+def _expect_same(written: LedgerEntry, entry: LedgerEntry) -> None:
+    if written.fingerprint != entry.fingerprint:
+        raise Conflict(
+            "this idempotency key was used before with another body",
+            code="idempotency_key_reused",
+            field="Idempotency-Key",
+        )
+
+
+def _digest(*facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -1,0 +1,43 @@
+"""API keys: make one, revoke one."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from billing.domain.api_key import ApiKey, hash_secret
+from billing.domain.errors import NotFound
+from billing.services.accounts import find_account
+from billing.store.accounts import Accounts
+from billing.store.api_keys import ApiKeys
+
+
+class ApiKeyNotFound(NotFound):
+    code = "api_key_not_found"
+
+
+def create_api_key(
+    keys: ApiKeys,
+    accounts: Accounts,
+    *,
+    name: str,
+    scopes: Collection[str],
+    account_id: str | None,
+    key_id: str,
+    secret: str,
+    now: datetime,
+) -> ApiKey:
+    """Keep a new key; `format_key(key_id, secret)` is what its holder sends.
+
+    `key_id` is 16 hexadecimal digits and `secret` 64, both random. Raises AccountNotFound for a key that would be bound
+    to no account that exists.
+    """
+    if account_id is not None:
+        find_account(accounts, account_id, field="account_id")
+    key = ApiKey(key_id, hash_secret(secret), name, frozenset(scopes), account_id, now)
+    keys.add(key)
+    return key
+
+
+def revoke_api_key(keys: ApiKeys, key_id: str) -> None:
+    """It opens nothing from now on. Raises ApiKeyNotFound."""
+    if not keys.remove(key_id):
+        raise ApiKeyNotFound(f'there is no API key "{key_id}"')

@@ -1,0 +1,25 @@
+"""The billing overview: an account's credit, standing, period and plan as of a moment."""
+
+from datetime import datetime
+
+from billing.domain.plan import Plan
+from billing.domain.subscription import roll_free_periods
+from billing.domain.wallet import Wallet
+from billing.services.accounts import AccountNotFound
+from billing.store.plans import Plans
+from billing.store.wallets import Wallets
+
+
+def billing_overview(wallets: Wallets, plans: Plans, account_id: str, now: datetime) -> tuple[Wallet, Plan | None]:
+    """The wallet as of `now`, without credit that has expired and in the period that `now` lies in, and its plan.
+
+    Nothing is written: what has expired is written off by the next settlement. Raises AccountNotFound.
+    """
+    wallet = wallets.get(account_id)
+    if wallet is None:
+        raise AccountNotFound(account_id)
+    wallet = wallet.without_expired_grants(now)
+    if wallet.period is None:
+        return wallet, None
+    plan = plans.version(*wallet.period.plan_key)
+    return roll_free_periods(wallet, plan, now), plan

@@ -1,0 +1,149 @@
+"""Builders for what a test needs and does not care about; the interesting value stands in the test."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from billing.contracts.json_text import compact
+from billing.domain.instants import format_instant
+from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.domain.queued_event import QueuedEvent
+from billing.domain.usage import UsageEvent, UsageLine
+from billing.domain.wallet import Period, Wallet
+from billing.services.settle_usage import Received
+
+MICROS = 1_000_000
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+PERIOD_START = datetime(2026, 11, 1, tzinfo=UTC)
+PERIOD_END = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def calls_feature(
+    *,
+    included_minutes: int = 0,
+    price_per_minute: str = "0.12",
+    increment_seconds: str = "1",
+    minimum_seconds: str = "0",
+    discounts: Mapping[int, int] | None = None,
+) -> UsageFeature:
+    """`call_minutes`, metered by the second and priced by the minute; discounts are percent by minutes of the month."""
+    return UsageFeature(
+        key="call_minutes",
+        name="Conversation minutes",
+        metered_unit="second",
+        priced_unit="minute",
+        metered_per_priced_millionths=60 * MICROS,
+        included_millionths=included_minutes * MICROS,
+        unit_price_micros=micros(price_per_minute),
+        increment_millionths=micros(increment_seconds),
+        minimum_millionths=micros(minimum_seconds),
+        volume_discounts=tuple(
+            VolumeDiscount(minutes * MICROS, percent * MICROS) for minutes, percent in (discounts or {}).items()
+        ),
+    )
+
+
+def detection_feature(*, price: str = "0.01") -> UsageFeature:
+    return UsageFeature(
+        key="voicemail_detection",
+        name="Voicemail detection",
+        metered_unit="detection",
+        priced_unit="detection",
+        metered_per_priced_millionths=MICROS,
+        included_millionths=0,
+        unit_price_micros=micros(price),
+    )
+
+
+def plan(
+    *features: UsageFeature,
+    plan_id: str = "free",
+    version: int = 1,
+    base_price: str = "0",
+    currency: str = "USD",
+    recurring: tuple[RecurringFeature, ...] = (),
+) -> Plan:
+    usage = features or (calls_feature(), detection_feature())
+    return Plan(
+        plan_id=plan_id,
+        version=version,
+        name=plan_id.capitalize(),
+        currency=currency,
+        kind="fixed",
+        base_price_micros=micros(base_price),
+        minimum_top_up_micros=0,
+        usage_features={feature.key: feature for feature in usage},
+        recurring_features={feature.key: feature for feature in recurring},
+    )
+
+
+def wallet(
+    account_id: str = "acme",
+    *,
+    paid: str = "0",
+    on: Plan | None = None,
+    used_seconds: int = 0,
+    **fields: object,
+) -> Wallet:
+    """A wallet in November 2026, on plan `on` where one is given."""
+    period = None
+    if on is not None:
+        period = Period(on.plan_id, on.version, PERIOD_START, PERIOD_END, {"call_minutes": used_seconds * MICROS})
+    values: dict[str, object] = {"paid_micros": micros(paid), "period": period, "anchor_day": 1} | fields
+    return Wallet(account_id, "USD", **values)  # type: ignore[arg-type]
+
+
+def call(
+    event_id: str = "event-1",
+    *,
+    seconds: str = "60",
+    workspace_id: str = "42",
+    ended_at: datetime = NOW,
+    arrived_at: datetime | None = None,
+    unit: str = "second",
+    detections: int = 0,
+) -> UsageEvent:
+    lines = [UsageLine("call_minutes", Decimal(seconds), unit)]
+    if detections:
+        lines.append(UsageLine("voicemail_detection", Decimal(detections)))
+    return UsageEvent(
+        event_id=event_id,
+        type="call.ended",
+        workspace_id=workspace_id,
+        occurred_at=ended_at,
+        arrived_at=arrived_at or ended_at,
+        lines=tuple(lines),
+        call_id=f"call-of-{event_id}",
+        started_at=ended_at - timedelta(seconds=60),
+    )
+
+
+def received(event: UsageEvent, message_id: str | None = None, *, redelivered: bool = False) -> Received:
+    """The event as a message of the usage queue."""
+    queued = QueuedEvent(event, compact({"id": event.event_id, "fingerprint": event.fingerprint}))
+    return Received(message_id or f"message-of-{event.event_id}", queued, redelivered=redelivered)
+
+
+def cloud_event(
+    event_id: str, *, seconds: str, workspace_id: str = "42", ended_at: datetime = NOW
+) -> dict[str, object]:
+    """The CloudEvent of a call as a platform sends it."""
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": "/voice/eu-1",
+        "type": "call.ended",
+        "time": format_instant(ended_at),
+        "data": {
+            "call_id": f"call-of-{event_id}",
+            "workspace_id": workspace_id,
+            "started_at": format_instant(ended_at - timedelta(minutes=5)),
+            "ended_at": format_instant(ended_at),
+            "usage": [{"feature": "call_minutes", "quantity": seconds, "unit": "second"}],
+        },
+    }
+
+
+def micros(amount: str) -> int:
+    """Micro-units (or millionths) of a decimal string."""
+    return int(Decimal(amount) * MICROS)

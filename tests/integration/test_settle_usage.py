@@ -1,0 +1,132 @@
+"""Settling on the real store: charged once, kept when it cannot be charged, and told apart from a conflict."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.domain.queued_event import QueuedEvent
+from billing.services.settle_usage import Received, UsageSettlement
+from billing.store.books import UsageFilter
+from billing.store.database import Database
+from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
+from tests.platform_of_one import Store, assert_books_balance
+
+TWO_MINUTES_INCLUDED = plan(calls_feature(included_minutes=2), detection_feature())
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    store = Store(database)
+    store.open_account(TWO_MINUTES_INCLUDED, workspaces=("42", "43"), paid="1")
+    return store
+
+
+def test_calls_of_all_workspaces_draw_one_allowance_and_one_balance(store: Store) -> None:
+    store.settle(call("a", seconds="90"), call("b", seconds="90", workspace_id="43", detections=1))
+    assert store.wallet().balance_micros == micros("1") - micros("0.12") - micros("0.01")
+    assert_books_balance(store)
+
+
+def test_the_same_event_twice_is_charged_once_in_one_batch_and_in_another_one(store: Store) -> None:
+    outcome = store.settle(call("a"), call("a"), call("b"))
+    assert (len(outcome.settled), outcome.duplicates, outcome.failed) == (2, 1, set())
+    again = store.settle(call("a"), call("c"))
+    assert (len(again.settled), again.duplicates, again.failed) == (1, 1, set())
+    assert store.wallet().sequence == 4
+    assert_books_balance(store)
+
+
+def test_a_duplicate_years_later_is_charged_no_second_time(store: Store) -> None:
+    store.settle(call("a"))
+    later = NOW + timedelta(days=1000)
+    outcome = store.settle(call("a", arrived_at=later), now=later)
+    assert (len(outcome.settled), outcome.duplicates) == (0, 1)
+
+
+def test_a_duplicate_is_charged_no_second_time_when_its_workspace_has_moved_to_another_account(store: Store) -> None:
+    store.settle(call("a"))
+    store.open_account(plan(plan_id="other"), account_id="globex", workspaces=("42",), paid="5")
+    outcome = store.settle(call("a"))
+    assert (len(outcome.settled), outcome.duplicates) == (0, 1)
+    assert store.wallet("globex").balance_micros == micros("5")
+
+
+def test_the_same_id_with_other_content_is_reported_and_never_charged(store: Store) -> None:
+    store.settle(call("a", seconds="60"))
+    outcome = store.settle(call("a", seconds="61"))
+    assert (outcome.settled, outcome.failed, store.rejected_codes()) == ([], set(), ["event_conflict"])
+    assert_books_balance(store)
+
+
+def test_the_same_id_with_other_content_in_one_batch_charges_one_of_them_and_reports_the_other(store: Store) -> None:
+    outcome = store.settle(call("a", seconds="60"), call("a", seconds="61"), call("b"))
+    assert len(outcome.settled) == 2
+    assert store.rejected_codes() == ["event_conflict"]
+    assert_books_balance(store)
+
+
+def test_a_corrected_event_with_the_id_of_a_rejected_one_is_charged(store: Store) -> None:
+    store.settle(call("a", unit="fortnight"))
+    outcome = store.settle(call("a", unit="second"))
+    assert len(outcome.settled) == 1
+    assert store.rejected_codes() == ["unknown_unit"]
+
+
+def test_an_event_of_an_unknown_workspace_or_feature_is_kept_with_its_reason_and_the_rest_is_settled(
+    store: Store,
+) -> None:
+    outcome = store.settle(call("a", workspace_id="404"), call("b", unit="furlong"), call("c"))
+    assert [usage.event_id for usage in outcome.settled] == ["c"]
+    assert outcome.failed == set()
+    assert store.rejected_codes() == ["unknown_unit", "unknown_workspace"]
+
+
+def test_an_event_that_comes_by_a_key_of_another_account_is_not_charged(store: Store) -> None:
+    foreign = Received("message", QueuedEvent(call("a"), "{}", account_id="globex"))
+    UsageSettlement(store.database).settle_batch([foreign], NOW)
+    assert store.rejected_codes() == ["unknown_workspace"]
+    assert store.wallet().balance_micros == micros("1")
+
+
+def test_more_events_than_a_transaction_holds_are_settled_in_several(store: Store) -> None:
+    days = [call(f"e{n}", seconds="1", ended_at=NOW - timedelta(days=n % 20)) for n in range(250)]
+    outcome = store.settle(*days)
+    assert (len(outcome.settled), outcome.failed) == (250, set())
+    assert_books_balance(store)
+
+
+def test_a_redelivered_event_is_looked_up_before_it_can_cancel_a_transaction(store: Store) -> None:
+    store.settle(call("a"))
+    writes: list[str] = []
+    store.database.client.meta.events.register(
+        "before-call.dynamodb.TransactWriteItems", lambda **_: writes.append("transaction")
+    )
+    batch = [received(call("a"), redelivered=True), received(call("b"))]
+    outcome = UsageSettlement(store.database).settle_batch(batch, NOW)
+    assert (len(outcome.settled), outcome.duplicates, writes) == (1, 1, ["transaction"])
+
+
+def test_usage_is_listed_by_the_time_it_occurred_and_by_workspace(store: Store) -> None:
+    store.settle(
+        call("old", ended_at=NOW - timedelta(days=3)),
+        call("new"),
+        call("elsewhere", workspace_id="43"),
+    )
+    since_yesterday = UsageFilter(occurred_from=NOW - timedelta(days=1), workspace_id="42")
+    listed = store.books.page("acme", 10, None, usage=since_yesterday)
+    assert [entry.cause for entry in listed.items] == ["call:new"]
+    until_yesterday = UsageFilter(occurred_to=NOW - timedelta(days=1))
+    assert [e.cause for e in store.books.page("acme", 10, None, usage=until_yesterday).items] == ["call:old"]
+
+
+def test_a_list_pages_through_every_entry_once_newest_first(store: Store) -> None:
+    store.settle(*(call(f"e{n}") for n in range(7)))
+    sequences: list[int] = []
+    cursor = None
+    while True:
+        page = store.books.page("acme", 3, cursor)
+        sequences += [entry.sequence for entry in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sequences == [8, 7, 6, 5, 4, 3, 2, 1]

@@ -1,0 +1,222 @@
+"""`make bench`: what settling and asking cost, against the budgets of the README. Figures, not a test.
+
+Requests and CPU are measured on this machine; write units are computed from the items that were written, by DynamoDB's
+rules (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html): the emulator does
+not count as AWS does. Compare ratios within one run: machines are noisy.
+"""
+
+import itertools
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from billing.runtime.aws import dynamodb
+from billing.runtime.backoff import pause
+from billing.services.authorize_call import CallAuthorization
+from billing.services.settle_usage import Received, UsageSettlement
+from billing.store.database import Database
+from billing.store.tables import ALL_TABLES, WalletItem, table_definition
+from infra.local.emulator import free_port, running_emulator
+from tests.builders import NOW, call, calls_feature, detection_feature, plan, received
+from tests.platform_of_one import Store
+
+ACCOUNTS = 100
+CALLS = 1000
+ROUNDS = 5
+KILOBYTE = 1024
+TRANSACTIONAL = 2
+
+
+class Meter:
+    """Counts requests and write units of a client by its own events."""
+
+    def __init__(self, client: Any) -> None:
+        self.requests = 0
+        self.write_units = 0.0
+        client.meta.events.register("provide-client-params.dynamodb.*", self._note)
+
+    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        self.requests += 1
+        if model.name == "TransactWriteItems":
+            self.write_units += sum(_units(item) for item in params["TransactItems"])
+        elif model.name == "PutItem":
+            self.write_units += math.ceil(_size(params["Item"]) / KILOBYTE)
+
+
+def _units(item: dict[str, Any]) -> int:
+    if "Put" in item:
+        units = math.ceil(_size(item["Put"]["Item"]) / KILOBYTE)
+        index_units = units if item["Put"]["TableName"] == "ledger_entries" else 0
+        return TRANSACTIONAL * units + index_units
+    if "ConditionCheck" in item:
+        return TRANSACTIONAL
+    update = item["Update"]
+    written = {**update["Key"], **update.get("ExpressionAttributeValues", {})}
+    names = sum(map(len, update.get("ExpressionAttributeNames", {}).values()))
+    return TRANSACTIONAL * math.ceil((_size(written) + names) / KILOBYTE)
+
+
+def _size(item: dict[str, Any]) -> int:
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(typed: dict[str, Any]) -> int:
+    kind, value = next(iter(typed.items()))
+    if kind == "N":
+        return len(value.lstrip("-")) // 2 + 2
+    if kind == "M":
+        return 3 + sum(len(name) + 1 + _value_size(inner) for name, inner in value.items())
+    if kind == "L":
+        return 3 + sum(1 + _value_size(inner) for inner in value)
+    return len(value.encode()) if kind == "S" else 1
+
+
+def workload(name: str, chance: random.Random, run: int) -> list[Received]:
+    """The calls of one batch: one call; a thousand over a hundred accounts, Zipf; a thousand of one account."""
+    if name == "1 call":
+        workspaces = ["w0"]
+    elif name == "one hot account":
+        workspaces = ["w0"] * CALLS
+    else:
+        weights = [1 / rank for rank in range(1, ACCOUNTS + 1)]
+        workspaces = [f"w{n}" for n in chance.choices(range(ACCOUNTS), weights, k=CALLS)]
+    return [
+        received(call(f"{name}-{run}-{n}", seconds=str(chance.randint(1, 600)), workspace_id=workspace, detections=1))
+        for n, workspace in enumerate(workspaces)
+    ]
+
+
+def settling(store: Store, meter: Meter, naive_cpu: float) -> None:
+    chance = random.Random(0)
+    settlement = UsageSettlement(store.database)
+    settlement.settle_batch([received(call(f"warm-{n}", workspace_id=f"w{n}")) for n in range(ACCOUNTS)], NOW)
+    print(f"{'settling, a call':34}{'write units':>12}{'requests':>10}{'CPU ms':>9}{'CPU / one transaction':>23}")
+    for name, budget in (
+        ("1 call", "7.1 / 2 / 2.2"),
+        ("100 accounts, Zipf", "3.6 / 0.11 / 0.2"),
+        ("one hot account", "3.2 / 0.02 / 0.1"),
+    ):
+        rounds = 200 if name == "1 call" else ROUNDS
+        cpu: list[float] = []
+        calls = 0
+        meter.requests, meter.write_units = 0, 0.0
+        for run in range(rounds):
+            batch = workload(name, chance, run)
+            started = time.process_time()
+            outcome = settlement.settle_batch(batch, NOW)
+            cpu.append((time.process_time() - started) * 1000 / len(batch))
+            calls += len(outcome.settled)
+        ms = statistics.median(cpu)
+        figures = f"{meter.write_units / calls:12.2f}{meter.requests / calls:10.3f}{ms:9.3f}{ms / naive_cpu:23.2f}"
+        print(f"  {name:32}{figures}   budget {budget}")
+
+
+def one_transaction_cpu_ms(store: Store) -> float:
+    """CPU of one four-item transaction a call, as the simplest thing that could work would send."""
+    client: Any = store.database.client
+    cpu: list[float] = []
+    for run in range(200):
+        puts = [
+            {
+                "Put": {
+                    "TableName": "workspaces",
+                    "Item": {"workspace_id": {"S": f"naive-{run}-{n}"}, "account_id": {"S": "x" * 400}},
+                }
+            }
+            for n in range(4)
+        ]
+        started = time.process_time()
+        client.transact_write_items(TransactItems=puts)
+        cpu.append((time.process_time() - started) * 1000)
+    return statistics.median(cpu)
+
+
+def asking(store: Store) -> None:
+    authorization = CallAuthorization(store.database)
+    client: Any = store.database.client
+
+    def get_item() -> None:
+        client.get_item(TableName="wallets", Key={"account_id": {"S": "a0"}}, ConsistentRead=True)
+
+    permission, bare = _paired(lambda: authorization.of_account("a0", None, NOW), get_item)
+    print(f"call permission, by account: p50 {permission:.2f} ms, {permission / bare:.2f} x one GetItem   budget < 2")
+    of_workspace, bare = _paired(lambda: authorization.of_workspace("w0", None, NOW), get_item)
+    print(
+        f"call permission, by workspace: p50 {of_workspace:.2f} ms, {of_workspace / bare:.2f} x one GetItem (two reads)"
+    )
+    raw = client.get_item(TableName="wallets", Key={"account_id": {"S": "a0"}})["Item"]
+    print(f"wallet: {_size(raw)} bytes ({len(WalletItem.get_attributes())} attributes)   budget 1024")
+
+
+def _paired(measured: Callable[[], object], bare: Callable[[], object]) -> tuple[float, float]:
+    """Medians in ms of two things done in turn."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in itertools.islice(itertools.cycle((0, 1)), 800):
+        started = time.perf_counter()
+        (measured, bare)[turn]()
+        times[turn].append((time.perf_counter() - started) * 1000)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+COLD_IMPORTS = {
+    "bare client": "",
+    "settle_usage": "import billing.services.settle_usage, billing.contracts.usage_queue, billing.runtime.metrics",
+    "authorize_call": "import billing.services.authorize_call, billing.contracts.permission, billing.contracts.http",
+    "authorizer": "import billing.services.authenticate",
+}
+_CLIENT = """
+import time
+started = time.process_time()
+from billing.runtime.aws import dynamodb
+dynamodb()
+{}
+print(time.process_time() - started)
+"""
+
+
+def cold_imports() -> None:
+    """CPU from nothing to ready, in processes of their own, one after the other."""
+    cpu: dict[str, list[float]] = {name: [] for name in COLD_IMPORTS}
+    for _ in range(7):
+        for name, imports in COLD_IMPORTS.items():
+            program = [sys.executable, "-c", _CLIENT.format(imports)]
+            cpu[name].append(float(subprocess.run(program, check=True, capture_output=True, text=True).stdout) * 1000)
+    bare = statistics.median(cpu["bare client"])
+    for name, times in cpu.items():
+        ms = statistics.median(times)
+        print(f"cold start, {name:16} {ms:7.1f} ms CPU, {ms / bare:.2f} x a bare DynamoDB client   budget 1.3")
+
+
+def seed(store: Store) -> None:
+    features = (calls_feature(included_minutes=500, discounts={1000: 10}), detection_feature())
+    for n in range(ACCOUNTS):
+        store.open_account(plan(*features), account_id=f"a{n}", workspaces=(f"w{n}",), paid="1000")
+
+
+def main(_: Sequence[str]) -> None:
+    with running_emulator(free_port()) as emulator:
+        os.environ |= {
+            "AWS_ENDPOINT_URL": emulator.url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "000000000001",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+        client = dynamodb()
+        for model in ALL_TABLES:
+            client.create_table(**table_definition(model))
+        meter = Meter(client)
+        store = Store(Database(client, {m.Meta.table_name: m.Meta.table_name for m in ALL_TABLES}, pause))
+        seed(store)
+        settling(store, meter, one_transaction_cpu_ms(store))
+        asking(store)
+        cold_imports()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,137 @@
+"""An account on a plan in a real store, and what a test asks of its books."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from billing.domain.account import Account
+from billing.domain.ledger import LedgerEntry
+from billing.domain.plan import Plan
+from billing.domain.subscription import assign_free_plan
+from billing.domain.usage import UsageEvent
+from billing.domain.wallet import Wallet, adjust
+from billing.services.settle_usage import Outcome, UsageSettlement
+from billing.store.accounts import Accounts, Workspaces
+from billing.store.books import Books
+from billing.store.database import Database
+from billing.store.plans import Plans
+from billing.store.rejected_events import RejectedEvents
+from billing.store.tables import DailyUsageItem
+from billing.store.wallets import Wallets
+from tests.builders import NOW, PERIOD_START, micros, received
+
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class Store:
+    """The store's parts over one database."""
+
+    database: Database
+
+    @property
+    def books(self) -> Books:
+        return Books(self.database)
+
+    def wallet(self, account_id: str = "acme") -> Wallet:
+        found = Wallets(self.database).get(account_id)
+        assert found is not None
+        return found
+
+    def entries(self, account_id: str = "acme") -> list[LedgerEntry]:
+        """All entries, oldest first."""
+        entries: list[LedgerEntry] = []
+        cursor = None
+        while True:
+            page = self.books.page(account_id, PAGE, cursor)
+            entries += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return entries[::-1]
+
+    def rejected_codes(self) -> list[str]:
+        return sorted(event.code for event in RejectedEvents(self.database).page("open", PAGE, None).items)
+
+    def daily_counters(self, account_id: str = "acme") -> dict[str, int]:
+        """An account's daily rollups, added up."""
+        answer = self.database.client.query(
+            TableName=self.database.table(DailyUsageItem),
+            KeyConditionExpression="account_id = :account",
+            ExpressionAttributeValues={":account": {"S": account_id}},
+        )
+        totals: dict[str, int] = {}
+        for item in answer["Items"]:
+            for name, value in item.items():
+                if "N" in value:
+                    totals[name] = totals.get(name, 0) + int(value["N"])
+        return totals
+
+    def open_account(
+        self, on: Plan, *, account_id: str = "acme", workspaces: tuple[str, ...] = ("42",), paid: str = "0"
+    ) -> None:
+        """An account on `on` since the start of the month, with `paid` credit."""
+        Accounts(self.database).create(
+            Account(account_id, account_id.capitalize(), f"billing@{account_id}.example", "USD", "en", PERIOD_START)
+        )
+        for workspace_id in workspaces:
+            Workspaces(self.database).assign(workspace_id, account_id)
+        plan = self.current_version(on)
+        before = self.wallet(account_id)
+        opened = self.books.commit(before, assign_free_plan(before, plan, {}, PERIOD_START), ())
+        assert isinstance(opened, Wallet)
+        if micros(paid):
+            self.adjust(paid, "opening", account_id=account_id)
+
+    def current_version(self, plan: Plan) -> Plan:
+        """The plan as it is in the store, where it is written on first use."""
+        plans = Plans(self.database)
+        current = plans.current(plan.plan_id)
+        unchanged = current is not None and replace(current, version=plan.version) == plan
+        return current if current is not None and unchanged else plans.add_version(plan, PERIOD_START)
+
+    def adjust(self, amount: str, adjustment_id: str, *, account_id: str = "acme", now: datetime = NOW) -> None:
+        before = self.wallet(account_id)
+        posted = adjust(
+            before, micros(amount), adjustment_id=adjustment_id, reason="wire", by="ops", now=now, fingerprint="f"
+        )
+        assert isinstance(self.books.commit(before, posted.wallet, posted.entries), Wallet)
+
+    def settle(self, *events: UsageEvent, now: datetime = NOW) -> Outcome:
+        return UsageSettlement(self.database).settle_batch([received(event) for event in events], now)
+
+
+def assert_books_balance(store: Store, account_id: str = "acme") -> None:
+    """What must hold for any account at any moment, whatever happened."""
+    wallet, entries = store.wallet(account_id), store.entries(account_id)
+    assert [entry.sequence for entry in entries] == list(range(1, wallet.sequence + 1)), "sequence has a gap"
+    balance = 0
+    for entry in entries:
+        assert sum(posting.micros for posting in entry.postings) == 0, f"{entry.cause} does not balance"
+        credit = sum(posting.micros for posting in entry.postings if posting.account.startswith("liability:"))
+        assert entry.amount_micros == credit, f"{entry.cause} moves another amount than its postings"
+        balance += entry.amount_micros
+        assert entry.balance_after_micros == balance, f"{entry.cause} states a wrong balance"
+    assert wallet.balance_micros == balance, "the balance is not the sum of its entries"
+    assert_usage_is_what_the_lines_say(store, wallet, entries)
+
+
+def assert_usage_is_what_the_lines_say(store: Store, wallet: Wallet, entries: list[LedgerEntry]) -> None:
+    """The allowance drawn, the charges and the daily rollups all follow from the lines of the entries."""
+    used: dict[str, int] = {}
+    rolled_up: dict[str, int] = {}
+    for entry in entries:
+        if entry.usage is None:
+            continue
+        assert -entry.amount_micros == sum(line.amount_micros for line in entry.usage.lines)
+        for line in entry.usage.lines:
+            parts = line.included_millionths + line.overage_millionths + line.pay_as_you_go_millionths
+            assert parts == line.billed_millionths, f"{entry.cause} is not paid in full"
+            used[line.feature] = used.get(line.feature, 0) + line.billed_millionths
+            for measure in ("billed", "amount"):
+                name = f"{line.feature}|{measure}"
+                value = line.billed_millionths if measure == "billed" else line.amount_micros
+                rolled_up[name] = rolled_up.get(name, 0) + value
+    periods = [period for period in (wallet.period, wallet.previous_period) if period is not None]
+    drawn = {key: sum(period.used_of(key) for period in periods) for key in used}
+    assert drawn == used, "the allowance drawn is not what the lines say"
+    counters = store.daily_counters(wallet.account_id)
+    assert {name: counters.get(name, 0) for name in rolled_up} == rolled_up, "a day's usage is not what the lines say"

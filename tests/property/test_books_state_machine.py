@@ -1,0 +1,142 @@
+"""Random lives of an account on the real store: after each step the books balance."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from billing.domain.usage import UsageEvent
+from billing.domain.wallet import Wallet, grant_credit
+from billing.services.settle_usage import UsageSettlement
+from billing.store.database import Database
+from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
+from tests.platform_of_one import Store, assert_books_balance
+
+PLAN = plan(
+    calls_feature(included_minutes=5, price_per_minute="0.123457", increment_seconds="6", discounts={7: 10, 12: 25}),
+    detection_feature(price="0.0000015"),
+)
+SECONDS = st.decimals(min_value=0, max_value=200, places=3).map(lambda seconds: format(seconds, "f"))
+CENTS = st.integers(min_value=-300, max_value=300).filter(bool)
+
+
+class LifeOfAnAccount(RuleBasedStateMachine):
+    """Calls, duplicates, reorderings, conflicts, adjustments and credit that expires, in any order."""
+
+    fresh_database: Callable[[], Database]
+
+    sent = Bundle("sent")
+
+    @initialize()
+    def open(self) -> None:
+        self.store = Store(self.fresh_database())
+        self.store.open_account(PLAN, workspaces=("42", "43"))
+        self.settlement = UsageSettlement(self.store.database)
+        self.now = NOW
+        self.number = 0
+        self.charged: dict[str, str] = {}
+
+    @rule(
+        target=sent,
+        seconds=SECONDS,
+        detections=st.integers(min_value=0, max_value=3),
+        workspace_id=st.sampled_from(["42", "43"]),
+        minutes_ago=st.integers(min_value=0, max_value=600),
+    )
+    def a_call_ends(self, seconds: str, detections: int, workspace_id: str, minutes_ago: int) -> UsageEvent:
+        self.number += 1
+        ended_at = self.now - timedelta(minutes=minutes_ago)
+        return call(
+            f"e{self.number}", seconds=seconds, detections=detections, workspace_id=workspace_id, ended_at=ended_at
+        )
+
+    @rule(events=st.lists(sent, min_size=1, max_size=8), redelivered=st.booleans())
+    def events_arrive_in_any_order_and_number(self, events: list[UsageEvent], redelivered: bool) -> None:
+        batch = [received(event, f"m{position}", redelivered=redelivered) for position, event in enumerate(events)]
+        outcome = self.settlement.settle_batch(batch, self.now)
+        assert outcome.failed == set()
+        for usage in outcome.settled:
+            assert usage.event_id not in self.charged, "charged twice"
+            self.charged[usage.event_id] = usage.workspace_id
+        assert {event.event_id for event in events} <= self.charged.keys()
+
+    @rule(event=sent)
+    def the_same_id_comes_with_other_content(self, event: UsageEvent) -> None:
+        if event.event_id in self.charged:
+            line = event.lines[0]
+            other = call(event.event_id, seconds=format(line.quantity + Decimal(1), "f"))
+            outcome = self.settlement.settle_batch([received(other)], self.now)
+            assert (outcome.settled, outcome.rejected) == ([], 1)
+
+    @rule(cents=CENTS)
+    def an_administrator_adjusts_the_balance(self, cents: int) -> None:
+        self.number += 1
+        self.store.adjust(str(Decimal(cents) / 100), f"a{self.number}", now=self.now)
+
+    @rule(cents=st.integers(min_value=1, max_value=200), days=st.integers(min_value=1, max_value=10))
+    def promotional_credit_is_granted(self, cents: int, days: int) -> None:
+        self.number += 1
+        before = self.store.wallet()
+        if len(before.grants) < 4:
+            posted = grant_credit(
+                before,
+                cents * 10_000,
+                grant_id=f"g{self.number}",
+                expires_at=self.now + timedelta(days=days),
+                reason="welcome",
+                now=self.now,
+                fingerprint="f",
+            )
+            assert isinstance(self.store.books.commit(before, posted.wallet, posted.entries), Wallet)
+
+    @rule(hours=st.integers(min_value=1, max_value=96))
+    def time_passes(self, hours: int) -> None:
+        # Stays within the month: the invariant adds up the two periods that a wallet knows.
+        self.now = min(self.now + timedelta(hours=hours), NOW + timedelta(days=7))
+
+    @invariant()
+    def the_books_balance(self) -> None:
+        assert_books_balance(self.store)
+
+    @invariant()
+    def a_negative_balance_is_paused_and_a_positive_one_is_not(self) -> None:
+        wallet = self.store.wallet()
+        if wallet.balance_micros:
+            assert wallet.paused == (wallet.balance_micros < 0)
+
+    @invariant()
+    def every_charged_event_has_one_entry(self) -> None:
+        causes = [entry.cause for entry in self.store.entries() if entry.kind == "usage"]
+        assert sorted(causes) == sorted(f"call:{event_id}" for event_id in self.charged)
+
+
+@pytest.fixture
+def machine(fresh_database: Callable[[], Database]) -> type[LifeOfAnAccount]:
+    class OnThisStore(LifeOfAnAccount):
+        pass
+
+    OnThisStore.fresh_database = staticmethod(fresh_database)
+    return OnThisStore
+
+
+def test_whatever_happens_to_an_account_its_books_balance_after_each_step(machine: type[LifeOfAnAccount]) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        ),
+    )
+
+
+def test_the_charge_of_a_plan_is_exact_to_the_micro_unit_on_the_real_store(machine: type[LifeOfAnAccount]) -> None:
+    store = Store(machine.fresh_database())
+    store.open_account(PLAN, paid="10")
+    store.settle(call("a", seconds="301"))
+    assert store.wallet().balance_micros == micros("10") - 12_346
