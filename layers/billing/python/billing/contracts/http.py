@@ -4,14 +4,13 @@ The one table of statuses is here: it maps the stable codes of the product's fai
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from billing.domain.errors import BillingError, NotFound
+from billing.domain.errors import BillingError
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]
@@ -22,6 +21,9 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "card_declined": 402,
     "insufficient_scope": 403,
     "not_found": 404,
+    "account_not_found": 404,
+    "route_not_found": 404,
+    "method_not_allowed": 405,
     "already_exists": 409,
     "conflict": 409,
     "concurrency_limit_reached": 409,
@@ -29,6 +31,7 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "too_many_events": 413,
     "unsupported_media_type": 415,
     "billing_error": 422,
+    "internal_error": 500,
     "queue_unavailable": 503,
     "store_unavailable": 503,
 }
@@ -57,9 +60,14 @@ class Caller:
             raise RequestRefused("insufficient_scope", f'this needs a key with the scope "{scope}"')
 
     def require_account(self, account_id: str) -> None:
-        """Raises NotFound for an account that is not the caller's: whether it exists is not the caller's to know."""
+        """Raises `account_not_found` for another's account: whether it exists is not the caller's to know."""
         if self.account_id is not None and account_id != self.account_id:
-            raise NotFound(f'there is no account "{account_id}"')
+            raise RequestRefused("account_not_found", f'there is no account "{account_id}"')
+
+    def require_platform(self) -> None:
+        """Raises `insufficient_scope` for a key that is bound to an account: what it asks for concerns them all."""
+        if self.account_id is not None:
+            raise RequestRefused("insufficient_scope", "this needs a key that is bound to no account")
 
 
 def caller_of(request: Request) -> Caller:
@@ -105,7 +113,7 @@ def body_text(request: Request, *, max_bytes: int) -> str:
         if len(raw) > max_bytes:
             raise too_large
         return raw.decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RequestRefused("malformed_json", "the body is not text in UTF-8") from error
 
 
@@ -116,7 +124,7 @@ def status_of(error: BillingError) -> int:
 
 
 def problem(error: BillingError, *, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem document of a failure, with its `code`, the `field` to blame and what else it states."""
+    """The problem document of a failure, with its `code`, the `field` to blame (`errors` has all of them) and facts."""
     status = status_of(error)
     document: dict[str, object] = {
         "type": "about:blank",
@@ -126,7 +134,7 @@ def problem(error: BillingError, *, headers: Mapping[str, str] | None = None) ->
         "detail": error.detail,
     }
     if error.field is not None:
-        document["field"] = error.field
+        document |= {"field": error.field, "errors": [{"field": error.field, "detail": error.detail}]}
     if isinstance(error, RequestRefused):
         document |= error.facts
     return _response(status, document, "application/problem+json", headers)
@@ -136,9 +144,10 @@ def json_response(status: int, body: object, *, headers: Mapping[str, str] | Non
     return _response(status, body, "application/json", headers)
 
 
+def text_response(status: int, text: str, content_type: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    return {"statusCode": status, "headers": {"content-type": content_type, **(headers or {})}, "body": text}
+
+
 def _response(status: int, body: object, content_type: str, extra_headers: Mapping[str, str] | None) -> Response:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": content_type, **(extra_headers or {})},
-        "body": json.dumps(body, separators=(",", ":")),
-    }
+    text = json.dumps(body, separators=(",", ":"))
+    return text_response(status, text, content_type, headers=extra_headers)

@@ -18,10 +18,6 @@ from billing.domain.errors import InvalidValue
 from billing.domain.instants import format_instant
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent, reject
-from billing.domain.usage import UsageEvent
-
-# CloudEvents asks of every receiver that it take 64 KB. Escaped to ASCII (at most six for one) it is one SQS message.
-MAX_EVENT_CHARS = 65_536
 
 
 def receive(
@@ -29,7 +25,7 @@ def receive(
 ) -> QueuedEvent | RejectedEvent:
     """Take in one event as sent; `account_id` is the account that the sender's key is bound to."""
     try:
-        event = _parse(sent, now, arrived_at)
+        event = parse_usage_event(sent.value, now=now, arrived_at=arrived_at)
     except InvalidEvent as error:
         return reject(
             sent.text,
@@ -42,12 +38,6 @@ def receive(
             account_id=account_id,
         )
     return QueuedEvent(event, compact(sent.value), account_id)
-
-
-def _parse(sent: JsonValue, now: datetime, arrived_at: datetime | None) -> UsageEvent:
-    if len(sent.text) > MAX_EVENT_CHARS:
-        raise InvalidEvent("event_too_large", None, f"must be at most {MAX_EVENT_CHARS} characters long")
-    return parse_usage_event(sent.value, now=now, arrived_at=arrived_at)
 
 
 def encode(queued: QueuedEvent) -> str:
