@@ -1,0 +1,98 @@
+"""Building things once: long steps that say so, whose results are kept under `.local/` by the hash of their sources."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.paths import LOCAL, ROOT
+
+_FORGOTTEN_AFTER_SECONDS = 3600
+
+
+class CommandError(Exception):
+    """A command failed; the message is what it said."""
+
+    def __init__(self, command: Iterable[str], said: str) -> None:
+        super().__init__(f"{' '.join(command)}\n{said.strip()}")
+
+
+def run(*command: str, timeout_seconds: int = 600, environment: dict[str, str] | None = None) -> None:
+    """Runs `command` at the root of the checkout, silently. Raises CommandError, subprocess.TimeoutExpired."""
+    done = subprocess.run(  # noqa: S603  our own commands
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        check=False,
+    )
+    if done.returncode:
+        raise CommandError(command, done.stdout + done.stderr)
+
+
+def content_hash(files: Iterable[Path], *salt: str) -> str:
+    """Sixteen hexadecimal digits that change with any name or content of `files`, and with `salt`."""
+    digest = hashlib.sha256(repr(salt).encode())
+    for file in sorted(files):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(ROOT)}:{len(content)}:".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def built_once(kind: str, name: str, key: str, doing: str, build: Callable[[Path], None]) -> Path:
+    """`.local/<kind>/<name>-<key>`, made by `build(path)` where it is missing: whole, or not there at all.
+
+    Safe when several processes ask at once. What `name` was built to before is removed once unused for an hour.
+    """
+    shelf = LOCAL / kind
+    path = shelf / f"{name}-{key}"
+    with _exclusive(shelf):
+        if not path.exists():
+            unfinished = shelf / f"unfinished-{name}"
+            _remove(unfinished)
+            with step(doing):
+                build(unfinished)
+            unfinished.rename(path)
+            for older in shelf.glob(f"{name}-*"):
+                if older.stat().st_mtime < time.time() - _FORGOTTEN_AFTER_SECONDS:
+                    _remove(older)
+        os.utime(path)
+    return path
+
+
+@contextmanager
+def step(doing: str) -> Iterator[None]:
+    """Announces `doing` on standard error, and how many seconds it took once it is done."""
+    sys.stderr.write(f"{doing} ...")
+    sys.stderr.flush()
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        sys.stderr.write(" failed\n")
+        raise
+    sys.stderr.write(f" {time.monotonic() - started:.1f} s\n")
+
+
+@contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the process, however it ends
+        yield
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

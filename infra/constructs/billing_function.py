@@ -1,0 +1,81 @@
+"""One Lambda function: its own code, the shared layers, its own role, its own log group."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Acknowledgment, CfnOutput, Duration, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.naming import pascal, table_variable
+from infra.paths import FUNCTIONS
+from infra.permissions import TABLE_ACCESS, Access
+from infra.stages import Stage
+
+
+class BillingFunction(Construct):
+    """`functions/<folder>`, allowed what `TABLE_ACCESS` says of it and told the names of those tables only."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        folder: str,
+        *,
+        stage: Stage,
+        layers: Sequence[lambda_.ILayerVersion],
+        tables: Mapping[str, dynamodb.Table],
+        memory_mb: int,
+        timeout_seconds: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(scope, pascal(folder))
+        access = TABLE_ACCESS[folder]
+        log_group = logs.LogGroup(self, "Logs", retention=stage.log_retention, removal_policy=stage.removal_policy)
+        self.role = self._build_role(log_group)
+        for each in access:
+            for statement in _statements(tables[each.table], each):
+                self.role.add_to_policy(statement)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            code=lambda_.Code.from_asset(str(FUNCTIONS / folder), exclude=["__pycache__"]),
+            handler="handler.handler",
+            layers=layers,
+            role=self.role,
+            log_group=log_group,
+            memory_size=memory_mb,
+            timeout=Duration.seconds(timeout_seconds),
+            environment={
+                "STAGE": stage.name,
+                "POWERTOOLS_SERVICE_NAME": folder,
+                "POWERTOOLS_LOG_LEVEL": stage.log_level,
+                "POWERTOOLS_METRICS_NAMESPACE": "Talktime",
+                **{table_variable(each.table): tables[each.table].table_name for each in access},
+                **(environment or {}),
+            },
+        )
+        Validations.of(self.function).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-L1", reason="The code is tested on 3.11 and 3.13; newer ones are not proved."
+            )
+        )
+        CfnOutput(scope, f"{pascal(folder)}FunctionName", value=self.function.function_name)
+
+    def _build_role(self, log_group: logs.LogGroup) -> iam.Role:
+        # Not AWSLambdaBasicExecutionRole: it may write to every log group of the account.
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        return role
+
+
+def _statements(table: dynamodb.Table, access: Access) -> list[iam.PolicyStatement]:
+    actions = [f"dynamodb:{action}" for action in access.actions]
+    statements = [iam.PolicyStatement(actions=actions, resources=[table.table_arn])]
+    if access.indexes:
+        indexes = [f"{table.table_arn}/index/{index}" for index in access.indexes]
+        statements.append(iam.PolicyStatement(actions=["dynamodb:Query"], resources=indexes))
+    return statements

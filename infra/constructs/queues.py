@@ -1,0 +1,78 @@
+"""Queues that lose nothing: what cannot be handled ends in a dead-letter queue, and somebody is told."""
+
+from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.stages import Stage
+
+_RETENTION = Duration.days(14)  # the longest that SQS offers
+_MAX_RECEIVES = 8  # some minutes of trouble pass by themselves; a message that still fails needs a person
+
+
+class DeadLetterQueue(Construct):
+    """Keeps what failed for 14 days; the first message raises an alarm."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, alarms: sns.ITopic) -> None:
+        super().__init__(scope, construct_id)
+        self.queue = sqs.Queue(self, "Queue", retention_period=_RETENTION, enforce_ssl=stage.on_aws)
+        Validations.of(self.queue).acknowledge(
+            Acknowledgment(id="AwsSolutions-SQS3", reason="It is the end of the line, also where EventBridge fills it.")
+        )
+        self.queue.metric_approximate_number_of_messages_visible(
+            period=Duration.minutes(1), statistic="Maximum"
+        ).create_alarm(
+            self,
+            "Alarm",
+            alarm_description=f"{self.node.path} holds messages that nobody will handle: find out why, then redrive.",
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        ).add_alarm_action(actions.SnsAction(alarms))
+
+
+class QueueConsumer(Construct):
+    """A queue, its dead-letter queue with an alarm, and the function that works it off in batches.
+
+    The function answers with the messages that failed (`batchItemFailures`); only those are delivered again.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        alarms: sns.ITopic,
+        function: lambda_.Function,
+        batch_size: int,
+        window_seconds: int,
+        max_concurrency: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        timeout = function.timeout or Duration.seconds(3)
+        dead = DeadLetterQueue(self, "DeadLetters", stage=stage, alarms=alarms)
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            # AWS's advice: six times the function's timeout, or a throttled batch is received twice while in work.
+            visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
+            retention_period=_RETENTION,
+            enforce_ssl=stage.on_aws,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead.queue, max_receive_count=_MAX_RECEIVES),
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                self.queue,
+                batch_size=batch_size,
+                max_batching_window=Duration.seconds(window_seconds),
+                max_concurrency=max_concurrency,
+                report_batch_item_failures=True,
+            )
+        )

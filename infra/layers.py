@@ -1,0 +1,91 @@
+"""Builds the two Lambda layers without Docker, once for each content of their sources.
+
+Both are compiled to byte code that is never checked against its source: it saves half of a cold start, and is safe
+because a layer's folder is named by its content and written once. Byte code fits one Python version only, so it is
+made by an interpreter of the target's version, and left out (the layer still works, more slowly) where none is at hand.
+"""
+
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.building import built_once, content_hash, run
+from infra.paths import LAYERS
+
+_REQUIREMENTS = LAYERS / "dependencies" / "requirements.txt"
+_BILLING = LAYERS / "billing" / "python" / "billing"
+# The Lambda runtime brings these, and PynamoDB requires one: 25 MB that would only slow a cold start.
+_IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The interpreter and machine that a layer is built for. `wheels` are the arguments with which pip finds them."""
+
+    name: str
+    python: tuple[int, int]
+    wheels: tuple[str, ...] = ()
+
+
+AWS = Target(
+    "aws-arm64-python3.13",
+    (3, 13),
+    ("--platform", "manylinux2014_aarch64", "--python-version", "3.13", "--implementation", "cp"),
+)
+THIS_MACHINE = Target(f"{platform.system()}-{platform.machine()}-{sys.implementation.cache_tag}", sys.version_info[:2])
+
+
+def dependencies_layer(target: Target) -> Path:
+    """The folder of the third-party layer for `target`; pip fills it on first use. Raises CommandError."""
+
+    def install(python: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        run(*pip, "--only-binary=:all:", *target.wheels, "--target", str(python), "-r", str(_REQUIREMENTS))
+        for name in _IN_THE_RUNTIME:
+            for path in [*python.glob(name), *python.glob(f"{name}-*.dist-info")]:
+                shutil.rmtree(path)
+        shutil.rmtree(python / "bin", ignore_errors=True)
+
+    return _layer("dependencies", target, [_REQUIREMENTS], install)
+
+
+def billing_layer(target: Target) -> Path:
+    """The folder of our own layer for `target`: the package as it lies in `layers/`, compiled."""
+
+    def copy(python: Path) -> None:
+        shutil.copytree(_BILLING, python / "billing", ignore=shutil.ignore_patterns("__pycache__"))
+
+    return _layer("billing", target, _BILLING.rglob("*.py"), copy)
+
+
+def _layer(name: str, target: Target, sources: Iterable[Path], fill: Callable[[Path], None]) -> Path:
+    compiler = _interpreter(target.python)
+
+    def build(layer: Path) -> None:
+        (layer / "python").mkdir(parents=True)
+        fill(layer / "python")
+        if compiler:
+            _compile(layer / "python", compiler)
+
+    key = content_hash(sources, "compiled" if compiler else "sources only")
+    return built_once("layers", f"{name}-{target.name}", key, f"Building the {name} layer for {target.name}", build)
+
+
+def _interpreter(version: tuple[int, int]) -> str | None:
+    if sys.version_info[:2] == version:
+        return sys.executable
+    found = shutil.which(f"python{version[0]}.{version[1]}")
+    # A version manager's shim may stand in for an interpreter that is not installed: only running it tells.
+    if found and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:  # noqa: S603
+        return found
+    return None
+
+
+def _compile(python: Path, interpreter: str) -> None:
+    # Tracebacks name the path that the layer has in Lambda, and the build is the same on every machine.
+    paths = ["-s", str(python), "-p", "/opt/python", str(python)]
+    run(interpreter, "-m", "compileall", "--invalidation-mode", "unchecked-hash", "-q", "-q", "-j", "2", *paths)

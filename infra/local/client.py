@@ -1,0 +1,52 @@
+"""The running platform's HTTP API, as a platform's backend would call it."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_TIMEOUT_SECONDS = 30
+
+
+class UnexpectedAnswer(Exception):
+    """The API answered another status than the caller counts on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Calls with one key."""
+
+    url: str
+    key: str
+
+    def get(self, path: str) -> Any:  # noqa: ANN401  JSON
+        return self.call("GET", path, expect=(200,))
+
+    def post(self, path: str, body: object, *, expect: tuple[int, ...] = (200, 201, 202)) -> Any:  # noqa: ANN401  JSON
+        return self.call("POST", path, body, expect=expect)
+
+    def put(self, path: str, body: object) -> Any:  # noqa: ANN401  JSON
+        return self.call("PUT", path, body, expect=(200, 201))
+
+    def call(self, method: str, path: str, body: object = None, *, expect: tuple[int, ...]) -> Any:  # noqa: ANN401  JSON
+        """The answer's JSON. Raises UnexpectedAnswer with what the API said where the status is not expected."""
+        status, answer = self._send(method, path, body)
+        if status not in expect:
+            raise UnexpectedAnswer(f"{method} {path} answered {status}: {json.dumps(answer)}")
+        return answer
+
+    def _send(self, method: str, path: str, body: object) -> tuple[int, Any]:
+        headers: Mapping[str, str] = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, dict(headers), method=method)  # noqa: S310  http, on loopback
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310  http, on loopback
+                return response.status, _json(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, _json(error.read())
+
+
+def _json(raw: bytes) -> Any:  # noqa: ANN401  JSON
+    return json.loads(raw) if raw else None

@@ -1,0 +1,129 @@
+"""Deploys a synthesised app through CloudFormation, as the CDK command line does, without it."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from billing.store.tables import ALL_TABLES
+from infra.local.emulator import REGION
+from infra.naming import pascal
+from infra.paths import FUNCTIONS
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
+ACCOUNT = "000000000000"
+
+_BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
+_POLL_SECONDS = 0.1
+_DEPLOYS_WITHIN_SECONDS = 120
+
+
+class DeploymentError(Exception):
+    """CloudFormation gave up; the message names each resource that failed and why."""
+
+    def __init__(self, stack: str, status: str, failures: list[str]) -> None:
+        super().__init__("\n".join([f"{stack} is {status}.", *failures]))
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where the deployed parts are: functions by folder name, tables and queues by logical name."""
+
+    api_url: str
+    aws_url: str
+    functions: Mapping[str, str]
+    tables: Mapping[str, str]
+    queues: Mapping[str, str]
+    bus: str
+    account: str = ACCOUNT
+    admin_key: str = ""
+
+
+def session(account: str = ACCOUNT) -> boto3.Session:
+    """Credentials that the emulator takes for `account`: a 12-digit key id selects one, each empty and isolated."""
+    return boto3.Session(aws_access_key_id=account, aws_secret_access_key="local", region_name=REGION)  # noqa: S106  no secret
+
+
+def deploy(assembly: Path, aws_url: str, account: str = ACCOUNT) -> Outputs:
+    """Publishes the assets and creates the stacks of `assembly`. Raises DeploymentError."""
+    aws = session(account)
+    s3 = aws.client("s3", endpoint_url=aws_url)
+    bucket = f"cdk-hnb659fds-assets-{account}-{REGION}"
+    s3.create_bucket(Bucket=bucket)
+    aws.client("ssm", endpoint_url=aws_url).put_parameter(
+        Name=_BOOTSTRAP_VERSION, Value="30", Type="String", Overwrite=True
+    )
+    cloudformation = aws.client("cloudformation", endpoint_url=aws_url)
+    values: dict[str, str] = {}
+    for stack, template in _stacks_in_order(assembly):
+        _publish(s3, bucket, assembly, stack)
+        values |= _create(cloudformation, stack, f"{aws_url}/{bucket}/{template}")
+    return Outputs(
+        api_url=f"{aws_url}/_aws/execute-api/{values['ApiId']}/$default",
+        aws_url=aws_url,
+        functions={folder: values[f"{pascal(folder)}FunctionName"] for folder in _function_folders()},
+        tables={name: values[f"{pascal(name)}TableName"] for name in (model.Meta.table_name for model in ALL_TABLES)},
+        queues={"usage": values["UsageQueueUrl"]},
+        bus=values["BusName"],
+        account=account,
+    )
+
+
+def _function_folders() -> Iterator[str]:
+    return (handler.parent.name for handler in sorted(FUNCTIONS.glob("*/handler.py")))
+
+
+def _stacks_in_order(assembly: Path) -> Iterator[tuple[str, str]]:
+    """Each stack's name and the key of its template among the assets, those that others depend on first."""
+    artifacts: dict[str, Any] = json.loads((assembly / "manifest.json").read_text())["artifacts"]
+    waiting = {name: artifact for name, artifact in artifacts.items() if artifact["type"] == "aws:cloudformation:stack"}
+    while waiting:
+        name = next(name for name, stack in waiting.items() if not waiting.keys() & set(stack["dependencies"]))
+        yield name, waiting.pop(name)["properties"]["stackTemplateAssetObjectUrl"].rpartition("/")[2]
+
+
+def _publish(s3: "S3Client", bucket: str, assembly: Path, stack: str) -> None:
+    files: dict[str, Any] = json.loads((assembly / f"{stack}.assets.json").read_text())["files"]
+    for asset in files.values():
+        source = assembly / asset["source"]["path"]
+        (destination,) = asset["destinations"].values()
+        body = _zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
+        s3.put_object(Bucket=bucket, Key=destination["objectKey"], Body=body)
+
+
+def _zipped(folder: Path) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as zipped:  # going nowhere: packing would be all of the time
+        for file in sorted(folder.rglob("*")):
+            zipped.write(file, file.relative_to(folder))
+    return archive.getvalue()
+
+
+def _create(cloudformation: "CloudFormationClient", stack: str, template_url: str) -> dict[str, str]:
+    cloudformation.create_stack(StackName=stack, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM"])
+    deadline = time.monotonic() + _DEPLOYS_WITHIN_SECONDS
+    while True:
+        (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        if described["StackStatus"] == "CREATE_COMPLETE":
+            return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
+        if described["StackStatus"] != "CREATE_IN_PROGRESS" or time.monotonic() > deadline:
+            raise DeploymentError(stack, described["StackStatus"], _failures(cloudformation, stack))
+        time.sleep(_POLL_SECONDS)
+
+
+def _failures(cloudformation: "CloudFormationClient", stack: str) -> list[str]:
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    return [
+        f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}"
+        for event in events
+        if event.get("ResourceStatus", "").endswith("FAILED")
+    ]

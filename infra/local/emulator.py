@@ -1,0 +1,156 @@
+"""MiniStack, the AWS emulator: installed once, started on loopback, and gone when whoever started it is gone.
+
+Nothing survives a stop: each start is an empty AWS.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.building import built_once, content_hash, run
+from infra.paths import INFRA, LOCAL
+
+LOOPBACK = "127.0.0.1"
+REGION = "us-east-1"
+
+_REQUIREMENTS = INFRA / "local" / "emulator-requirements.txt"
+_STARTS_WITHIN_SECONDS = 60
+_STOPS_WITHIN_SECONDS = 10
+# Standard input closes when the starter ends, even by SIGKILL: then the emulator stops itself, and so do its functions.
+_RUN_WHILE_WANTED = """
+import os, runpy, signal, sys, threading
+def stop_when_unwanted():
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=stop_when_unwanted, daemon=True).start()
+runpy.run_module("ministack", run_name="__main__")
+"""
+
+
+class PortBusyError(Exception):
+    """Something else listens where the emulator should."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            f"Port {port} on {LOOPBACK} is in use. Stop what uses it, or choose another: TALKTIME_PORT={port + 1}."
+        )
+        self.port = port
+
+
+class EmulatorError(Exception):
+    """The emulator did not start; the message ends with what it said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """A running emulator: where it answers, and where its log is."""
+
+    url: str
+    log: Path
+
+
+def free_port() -> int:
+    """A port of loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_emulator(port: int, *, enforce_iam: bool = False) -> Iterator[Emulator]:
+    """An empty AWS on `port`, until the block ends; with `enforce_iam`, roles are held to their policies.
+
+    Raises PortBusyError, EmulatorError, or CommandError where it cannot be installed.
+    """
+    python = _installed()
+    _require_free(port)
+    home = LOCAL / "emulator" / str(port)
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    emulator = Emulator(f"http://{LOOPBACK}:{port}", home / "emulator.log")
+    with emulator.log.open("wb") as log:
+        process = subprocess.Popen(
+            [str(python), "-c", _RUN_WHILE_WANTED],
+            env=_environment(port, home, enforce_iam=enforce_iam),
+            cwd=home,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for us: we stop the emulator, after whatever still uses it
+        )
+        try:
+            _wait_until_healthy(emulator, process)
+            yield emulator
+        finally:
+            _stop(process)
+
+
+def _installed() -> Path:
+    """The interpreter of the emulator's own environment, which is made on first use and when its pins change."""
+
+    def install(home: Path) -> None:
+        run(sys.executable, "-m", "venv", str(home))
+        run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(_REQUIREMENTS))
+
+    key = content_hash([_REQUIREMENTS], sys.version)
+    return built_once("emulator", "venv", key, "Installing the AWS emulator", install) / "bin" / "python"
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        # As the emulator's own listener does: a port in TIME_WAIT from the last run is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise PortBusyError(port) from error
+
+
+def _environment(port: int, home: Path, *, enforce_iam: bool) -> Mapping[str, str]:
+    # Nothing of the developer's own AWS_* variables: functions inherit the emulator's environment.
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return inherited | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": LOOPBACK,
+        "MINISTACK_HOST": "localhost",
+        "MINISTACK_REGION": REGION,
+        "AUTH": str(enforce_iam).lower(),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        "TMPDIR": str(home),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _wait_until_healthy(emulator: Emulator, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _STARTS_WITHIN_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{emulator.url}/_ministack/health", timeout=5):  # noqa: S310  http, on loopback
+                return
+        except OSError:
+            time.sleep(0.05)
+    last_words = emulator.log.read_text(errors="replace")[-2000:]
+    raise EmulatorError(f"The AWS emulator did not start. It said:\n{last_words}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
+    try:
+        process.wait(_STOPS_WITHIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # the session that was started for it: itself and its functions
+        process.wait()

@@ -1,0 +1,71 @@
+"""The whole product on this machine: emulator, the real stacks deployed into it, and an administrator's key."""
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import NoReturn
+
+from infra.building import CommandError, step
+from infra.local.admin_key import create_admin_key
+from infra.local.deploy import DeploymentError, Outputs, deploy, session
+from infra.local.emulator import EmulatorError, PortBusyError, running_emulator
+from infra.local.synthesis import NodeMissingError, synthesise
+from infra.paths import LOCAL
+
+OUTPUTS_FILE = LOCAL / "outputs.json"
+
+_DEFAULT_PORT = "4580"
+_PORTS = 2**16
+
+
+def chosen_port() -> int:
+    """The port of TALKTIME_PORT, or the default one. Exits with a message where the variable is not a port."""
+    chosen = os.environ.get("TALKTIME_PORT", _DEFAULT_PORT)
+    if not chosen.isdecimal() or not 0 < int(chosen) < _PORTS:
+        sys.exit(f"TALKTIME_PORT is a port, not {chosen!r}.")
+    return int(chosen)
+
+
+@contextmanager
+def running_platform(port: int, *, enforce_iam: bool = False) -> Iterator[Outputs]:
+    """A deployed Talktime until the block ends, empty but for an administrator's key.
+
+    Raises what `run_command` knows to report; leaves nothing running in any case.
+    """
+    assembly = synthesise()
+    with running_emulator(port, enforce_iam=enforce_iam) as emulator:
+        with step("Deploying into the emulator"):
+            outputs = deploy(assembly, emulator.url)
+        client = session().client("dynamodb", endpoint_url=outputs.aws_url)
+        yield dataclasses.replace(outputs, admin_key=create_admin_key(client, outputs.tables, datetime.now(UTC)))
+
+
+def write_outputs(outputs: Outputs) -> None:
+    """Lets any script drive the running platform: `.local/outputs.json`."""
+    OUTPUTS_FILE.write_text(json.dumps(dataclasses.asdict(outputs), indent=2) + "\n")
+    OUTPUTS_FILE.chmod(0o600)  # it holds a key
+
+
+def run_command(main: Callable[[], int]) -> int:
+    """The exit code of `main`: its own; 2 where the port is busy, 1 where it cannot start, 0 once stopped by hand."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return main()
+    except PortBusyError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (CommandError, DeploymentError, EmulatorError, NodeMissingError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,29 @@
+"""`make run`: the product on this machine with its sample data, until Ctrl-C."""
+
+import signal
+import sys
+
+from infra.local.client import Api
+from infra.local.platform import OUTPUTS_FILE, chosen_port, run_command, running_platform, write_outputs
+from infra.local.story import tell_story
+from infra.paths import ROOT
+
+
+def main() -> int:
+    with running_platform(chosen_port()) as outputs:
+        write_outputs(outputs)
+        differences = tell_story(Api(outputs.api_url, outputs.admin_key), outputs)
+        print(
+            f"\nTalktime is running. {OUTPUTS_FILE.relative_to(ROOT)} holds all addresses and the administrator's key."
+        )
+        print(f"  API   {outputs.api_url}/v1   described at {outputs.api_url}/openapi.json")
+        print(f"  try   curl -H 'Authorization: Bearer {outputs.admin_key}' {outputs.api_url}/v1/accounts/acme/billing")
+        if differences:
+            print("What differed from what it should be:", *differences, sep="\n  ")
+        print("Ctrl-C stops it.", flush=True)
+        signal.pause()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,108 @@
+"""The service: functions, the ways in (HTTP API and event bus) and the queue between them and settlement."""
+
+from collections.abc import Mapping
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk.aws_apigatewayv2 import HttpMethod
+from constructs import Construct
+
+from infra.constructs.billing_function import BillingFunction
+from infra.constructs.public_api import PublicApi, Route
+from infra.constructs.queues import QueueConsumer
+from infra.constructs.usage_bus import UsageBus
+from infra.layers import billing_layer, dependencies_layer
+from infra.stages import Stage
+
+# Workers of one queue compete for the wallets of busy accounts: few that take large batches lose fewer races.
+_SETTLEMENT_WORKERS = 4
+_FULL_CPU_MB = 1769  # from here on Lambda gives a whole core
+
+
+class ServiceStack(Stack):
+    """Everything that can be replaced at any time. It keeps nothing but what waits in its queues."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, tables: Mapping[str, dynamodb.Table]
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._stage = stage
+        self._tables = tables
+        self._layers = self._build_layers()
+        self._alarms = sns.Topic(self, "Alarms", enforce_ssl=stage.on_aws)
+
+        settle = self._build_function("settle_usage", memory_mb=_FULL_CPU_MB, timeout_seconds=60)
+        settlement = QueueConsumer(
+            self,
+            "Settlement",
+            stage=stage,
+            alarms=self._alarms,
+            function=settle.function,
+            batch_size=stage.settlement_batch_size,
+            window_seconds=stage.settlement_window_seconds,
+            max_concurrency=_SETTLEMENT_WORKERS,
+        )
+        bus = UsageBus(self, "UsageBus", stage=stage, alarms=self._alarms, queue=settlement.queue)
+        http = self._build_api(settlement)
+
+        CfnOutput(self, "ApiUrl", value=http.api.api_endpoint)
+        CfnOutput(self, "ApiId", value=http.api.api_id)
+        CfnOutput(self, "BusName", value=bus.bus.event_bus_name)
+        CfnOutput(self, "UsageQueueUrl", value=settlement.queue.queue_url)
+        CfnOutput(self, "AlarmTopicArn", value=self._alarms.topic_arn)
+
+    def _build_api(self, settlement: QueueConsumer) -> PublicApi:
+        usage_queue = {"USAGE_QUEUE_URL": settlement.queue.queue_url}
+        authorizer = self._build_function("authorizer", memory_mb=512, timeout_seconds=5)
+        authorize_call = self._build_function("authorize_call", memory_mb=1024, timeout_seconds=5)
+        ingest = self._build_function("ingest_events", memory_mb=1024, timeout_seconds=15, environment=usage_queue)
+        rest = self._build_function("api", memory_mb=1024, timeout_seconds=29, environment=usage_queue)
+        for sender in (ingest, rest):
+            # Not Queue.grant_send_messages, which allows to ask for the queue's attributes, too.
+            sender.role.add_to_policy(
+                iam.PolicyStatement(actions=[*self._stage.send_actions], resources=[settlement.queue.queue_arn])
+            )
+        return PublicApi(
+            self,
+            "PublicApi",
+            stage=self._stage,
+            authorizer=authorizer,
+            routes=[
+                Route("/v1/events", (HttpMethod.POST,), ingest),
+                Route("/v1/accounts/{account_id}/call-permission", (HttpMethod.GET,), authorize_call),
+                Route("/v1/workspaces/{workspace_id}/call-permission", (HttpMethod.GET,), authorize_call),
+                Route("/openapi.json", (HttpMethod.GET,), rest, open_to_all=True),
+                Route("/v1/{proxy+}", (HttpMethod.ANY,), rest),
+            ],
+        )
+
+    def _build_function(
+        self, folder: str, *, memory_mb: int, timeout_seconds: int, environment: Mapping[str, str] | None = None
+    ) -> BillingFunction:
+        return BillingFunction(
+            self,
+            folder,
+            stage=self._stage,
+            layers=self._layers,
+            tables=self._tables,
+            memory_mb=memory_mb,
+            timeout_seconds=timeout_seconds,
+            environment=environment,
+        )
+
+    def _build_layers(self) -> list[lambda_.ILayerVersion]:
+        target = self._stage.layers_for
+        folders = {"Dependencies": dependencies_layer(target), "Billing": billing_layer(target)}
+        return [
+            lambda_.LayerVersion(
+                self,
+                f"{name}Layer",
+                code=lambda_.Code.from_asset(str(folder)),
+                compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+                compatible_architectures=[lambda_.Architecture.ARM_64],
+            )
+            for name, folder in folders.items()
+        ]

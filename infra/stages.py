@@ -1,0 +1,62 @@
+"""What differs between deployments, and nothing else: constructs take a `Stage` and never ask for its name."""
+
+from dataclasses import dataclass
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+
+from infra.layers import AWS, THIS_MACHINE, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One deployment's settings. Windows are in seconds, batch sizes in messages."""
+
+    name: str
+    on_aws: bool  # data is protected and kept, TLS enforced, and the rules of AwsSolutions checked
+    removal_policy: RemovalPolicy
+    layers_for: Target
+    settlement_batch_size: int
+    settlement_window_seconds: int
+    send_actions: tuple[str, ...]  # what a role needs to send messages, also in batches
+    log_level: str
+    log_retention: logs.RetentionDays
+
+
+PRODUCTION = Stage(
+    name="production",
+    on_aws=True,
+    removal_policy=RemovalPolicy.RETAIN,
+    layers_for=AWS,
+    settlement_batch_size=1000,
+    settlement_window_seconds=2,
+    send_actions=("sqs:SendMessage",),
+    log_level="INFO",
+    log_retention=logs.RetentionDays.ONE_YEAR,
+)
+
+DEV = Stage(
+    name="dev",
+    on_aws=True,
+    removal_policy=RemovalPolicy.RETAIN,
+    layers_for=AWS,
+    settlement_batch_size=1000,
+    settlement_window_seconds=1,
+    send_actions=("sqs:SendMessage",),
+    log_level="DEBUG",
+    log_retention=logs.RetentionDays.ONE_MONTH,
+)
+
+LOCAL = Stage(
+    name="local",
+    on_aws=False,  # the emulator speaks plain HTTP on loopback, and keeps nothing
+    removal_policy=RemovalPolicy.DESTROY,
+    layers_for=THIS_MACHINE,
+    settlement_batch_size=10,  # the emulator delivers no larger batches
+    settlement_window_seconds=0,
+    send_actions=("sqs:SendMessage", "sqs:SendMessageBatch"),  # IAM has no such action, but the emulator asks for it
+    log_level="INFO",
+    log_retention=logs.RetentionDays.ONE_DAY,
+)
+
+STAGES = {stage.name: stage for stage in (PRODUCTION, DEV, LOCAL)}

@@ -1,0 +1,79 @@
+"""What all tests may ask for: an AWS of the worker's own, tables in it, and the deployed product."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from billing.store.database import Database
+from billing.store.tables import ALL_TABLES, table_definition
+from infra.local.deploy import Outputs
+from infra.local.emulator import REGION, Emulator, free_port, running_emulator
+from infra.local.platform import running_platform
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_accounts = itertools.count(100_000_000_001)
+_session = boto3.Session(region_name=REGION)  # shared: it keeps the service models, which take most of a client's time
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """An emulator for this worker alone; tests are kept apart by their accounts."""
+    with running_emulator(free_port()) as running:
+        yield running
+
+
+@pytest.fixture
+def account() -> str:
+    """A number of an AWS account that no other test uses, and that holds nothing."""
+    return str(next(_accounts))
+
+
+@pytest.fixture
+def dynamodb(emulator: Emulator, account: str) -> "DynamoDBClient":
+    """A client of an account in which all tables exist, empty, under their logical names."""
+    return _client_with_tables(emulator, account)
+
+
+@pytest.fixture
+def fresh_database(emulator: Emulator) -> Callable[[], Database]:
+    """Makes a store over empty tables, each in an account of its own."""
+
+    def make() -> Database:
+        client = _client_with_tables(emulator, str(next(_accounts)))
+        tables = {model.Meta.table_name: model.Meta.table_name for model in ALL_TABLES}
+        return Database(client, tables, pause=lambda attempt: time.sleep(0.002 * 2 ** min(attempt, 6)))
+
+    return make
+
+
+@pytest.fixture
+def database(fresh_database: Callable[[], Database]) -> Database:
+    """A store over empty tables."""
+    return fresh_database()
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Outputs]:
+    """The deployed product, its functions held to their IAM policies: what works here, they are allowed to do."""
+    with running_platform(free_port(), enforce_iam=True) as outputs:
+        yield outputs
+
+
+def _client_with_tables(emulator: Emulator, account: str) -> "DynamoDBClient":
+    client = _session.client(
+        "dynamodb",
+        endpoint_url=emulator.url,
+        aws_access_key_id=account,
+        aws_secret_access_key="unused",
+        config=Config(max_pool_connections=32),
+    )
+    for model in ALL_TABLES:
+        client.create_table(**table_definition(model))
+    return client

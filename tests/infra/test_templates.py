@@ -1,0 +1,183 @@
+"""What the templates promise, whatever they are made of."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.aws_sns import Topic
+
+from billing.store.tables import ALL_TABLES
+from infra.app import build
+from infra.naming import pascal
+from infra.stages import PRODUCTION
+
+Resources = dict[str, Any]
+
+
+def of_type(resources: Resources, kind: str) -> dict[str, Any]:
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def statements(resources: Resources, function: str) -> Iterator[dict[str, Any]]:
+    """What the role of a function allows; the function by its construct id (`SettleUsage`)."""
+    for name, policy in of_type(resources, "AWS::IAM::Policy").items():
+        if name.startswith(f"{function}Role"):
+            yield from policy["PolicyDocument"]["Statement"]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+def functions_with(resources: Resources, action: str, table: str) -> set[str]:
+    """Functions by construct id whose role allows `action` on the table itself."""
+    return {
+        name.partition("Role")[0]
+        for name, policy in of_type(resources, "AWS::IAM::Policy").items()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if action in actions(statement) and f"GetAtt{pascal(table)}" in json.dumps(statement["Resource"])
+    }
+
+
+def test_only_settlement_and_the_api_write_the_ledger(resources: Resources) -> None:
+    assert functions_with(resources, "dynamodb:PutItem", "ledger_entries") == {"SettleUsage", "Api"}
+
+
+def test_nobody_changes_or_deletes_a_ledger_entry(resources: Resources) -> None:
+    for action in ("dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"):
+        assert functions_with(resources, action, "ledger_entries") == set()
+
+
+def test_only_settlement_and_the_api_move_a_balance(resources: Resources) -> None:
+    for action in ("dynamodb:PutItem", "dynamodb:UpdateItem"):
+        assert functions_with(resources, action, "wallets") <= {"SettleUsage", "Api"}
+
+
+def test_nothing_but_an_api_key_can_be_deleted(resources: Resources) -> None:
+    deleters = {
+        model.Meta.table_name: functions_with(resources, "dynamodb:DeleteItem", model.Meta.table_name)
+        for model in ALL_TABLES
+    }
+    assert {table: functions for table, functions in deleters.items() if functions} == {"api_keys": {"Api"}}
+
+
+def test_the_authorizer_reads_api_keys_and_nothing_else(resources: Resources) -> None:
+    granted = {action for statement in statements(resources, "Authorizer") for action in actions(statement)}
+    assert {action for action in granted if not action.startswith("logs:")} == {"dynamodb:GetItem"}
+    assert functions_with(resources, "dynamodb:GetItem", "api_keys") == {"Authorizer", "Api"}
+
+
+def test_asking_for_a_call_permission_changes_nothing(resources: Resources) -> None:
+    granted = {action for statement in statements(resources, "AuthorizeCall") for action in actions(statement)}
+    assert {action for action in granted if not action.startswith("logs:")} == {"dynamodb:GetItem"}
+
+
+def test_no_policy_allows_a_wildcard(resources: Resources) -> None:
+    for policy in of_type(resources, "AWS::IAM::Policy").values():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert not any("*" in action for action in actions(statement))
+            assert "*" not in json.dumps(statement["Resource"])
+
+
+def test_a_function_is_told_only_of_the_tables_that_it_may_touch(resources: Resources) -> None:
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        variables = function["Environment"]["Variables"]
+        told = {variable.removesuffix("_TABLE").lower() for variable in variables if variable.endswith("_TABLE")}
+        allowed = json.dumps(list(statements(resources, name.partition("Function")[0])))
+        assert told == {
+            model.Meta.table_name for model in ALL_TABLES if f"GetAtt{pascal(model.Meta.table_name)}" in allowed
+        }
+
+
+def test_every_queue_that_is_worked_off_has_a_dead_letter_queue(resources: Resources) -> None:
+    queues = of_type(resources, "AWS::SQS::Queue")
+    for mapping in of_type(resources, "AWS::Lambda::EventSourceMapping").values():
+        source = queues[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
+        assert 5 <= source["RedrivePolicy"]["maxReceiveCount"] <= 10
+        assert source["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in queues
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_every_rule_has_a_dead_letter_queue(resources: Resources) -> None:
+    for rule in of_type(resources, "AWS::Events::Rule").values():
+        assert all("DeadLetterConfig" in target for target in rule["Targets"])
+
+
+def test_every_dead_letter_queue_keeps_messages_for_14_days_and_raises_an_alarm(resources: Resources) -> None:
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if alarm["Threshold"] == 1 and alarm["AlarmActions"]
+        for dimension in alarm["Dimensions"]
+    }
+    queues = of_type(resources, "AWS::SQS::Queue")
+    dead = {name for name, queue in queues.items() if "RedrivePolicy" not in queue}
+    assert dead
+    assert dead == watched
+    assert {queues[name]["MessageRetentionPeriod"] for name in dead} == {14 * 24 * 3600}
+
+
+def test_a_message_stays_hidden_for_six_times_as_long_as_its_function_may_take(resources: Resources) -> None:
+    for mapping in of_type(resources, "AWS::Lambda::EventSourceMapping").values():
+        function = resources[mapping["FunctionName"]["Ref"]]["Properties"]
+        queue = resources[mapping["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+def test_what_customers_own_is_recoverable_protected_and_outlives_its_stack(resources: Resources) -> None:
+    tables = {name: resource for name, resource in resources.items() if resource["Type"] == "AWS::DynamoDB::Table"}
+    assert len(tables) == len(ALL_TABLES)
+    for table in tables.values():
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        assert table["Properties"]["DeletionProtectionEnabled"]
+        assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_no_resource_has_a_name_that_a_second_deployment_would_collide_with(resources: Resources) -> None:
+    for resource in resources.values():
+        names = {"TableName", "FunctionName", "QueueName", "RoleName", "TopicName", "LogGroupName", "AlarmName"}
+        if resource["Type"] != "AWS::Lambda::EventSourceMapping":
+            assert not [
+                name
+                for name in names & resource.get("Properties", {}).keys()
+                if isinstance(resource["Properties"][name], str)
+            ]
+
+
+def test_every_route_but_the_api_description_asks_the_authorizer(resources: Resources) -> None:
+    routes = of_type(resources, "AWS::ApiGatewayV2::Route").values()
+    open_to_all = {route["RouteKey"] for route in routes if route.get("AuthorizationType") == "NONE"}
+    assert open_to_all == {"GET /openapi.json"}
+    assert {route["RouteKey"] for route in routes if "AuthorizerId" in route} >= {"POST /v1/events", "ANY /v1/{proxy+}"}
+
+
+def test_a_revoked_key_is_refused_at_once(resources: Resources) -> None:
+    (authorizer,) = of_type(resources, "AWS::ApiGatewayV2::Authorizer").values()
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 0
+    assert authorizer["EnableSimpleResponses"]
+
+
+def test_settlement_takes_large_batches_with_a_whole_cpu(resources: Resources) -> None:
+    (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["BatchSize"] == 1000
+    assert 1 <= mapping["MaximumBatchingWindowInSeconds"] <= 2
+    assert resources[mapping["FunctionName"]["Ref"]]["Properties"]["MemorySize"] == 1769
+
+
+def test_a_template_that_breaks_a_rule_of_aws_solutions_is_not_synthesised(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path))
+    build(app, PRODUCTION)
+    Topic(Stack(app, "careless"), "Unencrypted")
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+
+
+def test_the_stacks_fit_any_account_so_that_synthesis_needs_no_credentials(assembly: Path) -> None:
+    manifest = json.loads((assembly / "manifest.json").read_text())
+    stacks = [each for each in manifest["artifacts"].values() if each["type"] == "aws:cloudformation:stack"]
+    assert {stack["environment"] for stack in stacks} == {"aws://unknown-account/unknown-region"}
+    assert "missing" not in manifest  # nothing that would have to be looked up in an account
