@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from billing.contracts.json_text import JsonValue, compact, read_events
 from billing.contracts.usage_queue import receive, unwrap
 from billing.domain.queued_event import QueuedEvent
@@ -14,9 +15,7 @@ from billing.domain.rejection import RejectedEvent
 EVENTS = Path(__file__).parents[2] / "events"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 FOLDERS = ("call_ended", "usage_recorded")
-SAMPLES = sorted(
-    path for folder in FOLDERS for path in (EVENTS / folder).glob("*.json") if path.stem != "schema"
-)
+SAMPLES = sorted(path for folder in FOLDERS for path in (EVENTS / folder).glob("*.json") if path.stem != "schema")
 
 # Why each broken sample is refused, and the field that is named.
 BROKEN = {

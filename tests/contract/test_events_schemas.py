@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from billing.contracts.json_text import read_events
-from billing.contracts.usage_events import InvalidEvent, parse_usage_event
-from billing.contracts.usage_queue import unwrap
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
+
+from billing.contracts.json_text import read_events
+from billing.contracts.usage_events import InvalidEvent, parse_usage_event
+from billing.contracts.usage_queue import unwrap
 
 EVENTS = Path(__file__).parents[2] / "events"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -88,22 +88,20 @@ def test_an_event_that_comes_by_a_key_of_another_account_is_not_charged(store: S
     assert store.wallet().balance_micros == micros("1")
 
 
-def test_more_events_than_a_transaction_holds_are_settled_in_several(store: Store) -> None:
+def test_more_events_than_a_transaction_holds_are_settled_in_several_as_full_as_can_be(store: Store) -> None:
+    transactions = counted_transactions(store)
     days = [call(f"e{n}", seconds="1", ended_at=NOW - timedelta(days=n % 20)) for n in range(250)]
     outcome = store.settle(*days)
-    assert (len(outcome.settled), outcome.failed) == (250, set())
+    assert (len(outcome.settled), outcome.failed, len(transactions)) == (250, set(), 3)
     assert_books_balance(store)
 
 
 def test_a_redelivered_event_is_looked_up_before_it_can_cancel_a_transaction(store: Store) -> None:
     store.settle(call("a"))
-    writes: list[str] = []
-    store.database.client.meta.events.register(
-        "before-call.dynamodb.TransactWriteItems", lambda **_: writes.append("transaction")
-    )
+    transactions = counted_transactions(store)
     batch = [received(call("a"), redelivered=True), received(call("b"))]
     outcome = UsageSettlement(store.database).settle_batch(batch, NOW)
-    assert (len(outcome.settled), outcome.duplicates, writes) == (1, 1, ["transaction"])
+    assert (len(outcome.settled), outcome.duplicates, transactions) == (1, 1, ["transaction"])
 
 
 def test_usage_is_listed_by_the_time_it_occurred_and_by_workspace(store: Store) -> None:
@@ -130,3 +128,12 @@ def test_a_list_pages_through_every_entry_once_newest_first(store: Store) -> Non
         if cursor is None:
             break
     assert sequences == [8, 7, 6, 5, 4, 3, 2, 1]
+
+
+def counted_transactions(store: Store) -> list[str]:
+    """Grows by one with each transaction that is sent from now on."""
+    sent: list[str] = []
+    store.database.client.meta.events.register(
+        "before-call.dynamodb.TransactWriteItems", lambda **_: sent.append("transaction")
+    )
+    return sent

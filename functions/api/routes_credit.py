@@ -1,0 +1,47 @@
+"""Credit by hand: adjustments and grants."""
+
+from uuid import uuid4
+
+from billing.contracts.api.credit import AdjustmentBody, CreditGrantBody, LedgerEntryView
+from billing.contracts.api.routing import Call, route
+from billing.services.adjust_balance import adjust_balance, give_credit, id_from_key
+from billing.store.database import Database
+
+
+class CreditRoutes:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @route("POST", "/v1/accounts/{account_id}/adjustments", scope="admin", status=201, idempotent=True, refusals=(409,))
+    def adjust_balance(self, call: Call, account_id: str, body: AdjustmentBody) -> LedgerEntryView:
+        """Add paid credit, or with a negative amount take it: a wire transfer, a correction. Answers the entry."""
+        entry = adjust_balance(
+            self._database,
+            account_id,
+            micros=body.amount,
+            reason=body.reason,
+            by=body.by,
+            adjustment_id=_id(call, account_id),
+            now=call.now,
+        )
+        return LedgerEntryView.of(entry)
+
+    @route(
+        "POST", "/v1/accounts/{account_id}/credit-grants", scope="admin", status=201, idempotent=True, refusals=(409,)
+    )
+    def grant_credit(self, call: Call, account_id: str, body: CreditGrantBody) -> LedgerEntryView:
+        """Give promotional credit, which is spent before paid credit and expires. Answers the entry."""
+        entry = give_credit(
+            self._database,
+            account_id,
+            micros=body.amount,
+            expires_at=body.expires_at,
+            reason=body.reason,
+            grant_id=_id(call, account_id),
+            now=call.now,
+        )
+        return LedgerEntryView.of(entry)
+
+
+def _id(call: Call, account_id: str) -> str:
+    return uuid4().hex if call.idempotency_key is None else id_from_key(account_id, call.idempotency_key)

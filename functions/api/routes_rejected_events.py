@@ -1,0 +1,42 @@
+"""Events that could not be charged: seen, corrected, replayed."""
+
+from billing.contracts import usage_queue
+from billing.contracts.api.rejected_events import (
+    RejectedEventPage,
+    RejectedEventsQuery,
+    RejectedEventView,
+    ReplayBody,
+    ReplayView,
+)
+from billing.contracts.api.routing import Call, route
+from billing.domain.queued_event import QueuedEvent
+from billing.domain.rejection import RejectedEvent
+from billing.services.ingest_events import Queue
+from billing.services.rejected_events import replay
+from billing.store.database import Database
+from billing.store.rejected_events import RejectedEvents
+
+
+class RejectedEventsRoutes:
+    def __init__(self, database: Database, queue: Queue) -> None:
+        self._rejected_events = RejectedEvents(database)
+        self._queue = queue
+
+    @route("GET", "/v1/rejected-events", scope="admin")
+    def list_rejected_events(self, query: RejectedEventsQuery) -> RejectedEventPage:
+        """Newest first: the open ones, or those that were replayed."""
+        page = self._rejected_events.page(query.status, query.limit, query.cursor)
+        items = [RejectedEventView.of(each, query.status) for each in page.items]
+        return RejectedEventPage(items=items, next_cursor=page.next_cursor)
+
+    @route("POST", "/v1/rejected-events/{rejection_id}/replay", scope="admin", status=202)
+    def replay_rejected_event(self, call: Call, rejection_id: str, body: ReplayBody | None) -> ReplayView:
+        """Send the event to settlement again, as it is or corrected, as of its first arrival."""
+
+        def judge(rejected: RejectedEvent) -> QueuedEvent | RejectedEvent:
+            if body is None:
+                return usage_queue.replay(rejected, now=call.now)
+            return body.judge(rejected, call.now)
+
+        queued = replay(self._rejected_events, self._queue, rejection_id, judge)
+        return ReplayView(rejection_id=rejection_id, event_id=queued.event.event_id)

@@ -1,0 +1,172 @@
+"""A caller of the JSON API: the requests that API Gateway makes of it, and its answers read back."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from billing.contracts.api.routing import Api
+from billing.domain.queued_event import QueuedEvent
+from billing.store.database import Database
+from tests.builders import NOW
+
+
+@dataclass
+class Line:
+    """A queue that keeps what it is sent, or, when closed, takes nothing."""
+
+    sent: list[QueuedEvent] = field(default_factory=list)
+    closed: bool = False
+
+    def send(self, events: Sequence[QueuedEvent]) -> Collection[int]:
+        if self.closed:
+            return range(len(events))
+        self.sent.extend(events)
+        return ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["code"])
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that a problem document blames."""
+        return [error["field"] for error in self.json["errors"]]
+
+
+@dataclass(frozen=True)
+class Client:
+    """Sends requests with the authorizer's findings about a key: here an administrator's of the platform."""
+
+    api: Api
+    scopes: str = "admin"
+    account_id: str = ""
+    now: datetime = NOW
+    told: list[Mapping[str, object]] = field(default_factory=list)
+    """What the log was told of each request."""
+
+    def with_key(self, scopes: str, account_id: str = "") -> "Client":
+        return replace(self, scopes=scopes, account_id=account_id)
+
+    def at(self, now: datetime) -> "Client":
+        return replace(self, now=now)
+
+    def send(self, method: str, path: str, body: object = None, *, text: str | None = None, **headers: str) -> Answer:
+        """`text` is a body as it stands; headers are named with underscores."""
+        return self.answer(self.event(method, path, body, text=text, **headers))
+
+    def answer(self, event: Mapping[str, Any]) -> Answer:
+        response = self.api.respond(event, self.now, self.told.append)
+        return Answer(response["statusCode"], response["headers"], response["body"])
+
+    def event(
+        self, method: str, path: str, body: object = None, *, text: str | None = None, **headers: str
+    ) -> dict[str, Any]:
+        """The Lambda event of payload format 2.0."""
+        url = urlsplit(path)
+        sent = text if text is not None else None if body is None else json.dumps(body)
+        content_type = {} if sent is None else {"content-type": "application/json"}
+        event: dict[str, Any] = {
+            "version": "2.0",
+            "rawPath": url.path,
+            "rawQueryString": url.query,
+            "headers": {**content_type, **{name.replace("_", "-"): value for name, value in headers.items()}},
+            "requestContext": {
+                "http": {"method": method, "path": url.path},
+                "authorizer": {
+                    "lambda": {"key_id": "0123456789abcdef", "scopes": self.scopes, "account_id": self.account_id}
+                },
+            },
+            "body": sent,
+            "isBase64Encoded": False,
+        }
+        if url.query:
+            event["queryStringParameters"] = dict(parse_qsl(url.query, keep_blank_values=True))
+        return event
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.send("GET", path, **headers)
+
+    def put(self, path: str, body: object) -> Answer:
+        return self.send("PUT", path, body)
+
+    def post(self, path: str, body: object = None, **headers: str) -> Answer:
+        return self.send("POST", path, body, **headers)
+
+    def delete(self, path: str) -> Answer:
+        return self.send("DELETE", path)
+
+
+def client_over(database: Database, queue: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """The deployed handler's own routes over a store."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "unused")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    return Client(import_module("functions.api.handler").api_over(database, queue))
+
+
+STARTER: Mapping[str, Any] = {
+    "name": "Starter",
+    "currency": "USD",
+    "kind": "fixed",
+    "base_price": "49.00",
+    "minimum_top_up": "10.00",
+    "usage_features": [
+        {
+            "key": "call_minutes",
+            "name": "Conversation minutes",
+            "metered_unit": "second",
+            "priced_unit": "minute",
+            "metered_per_priced": "60",
+            "included": "500",
+            "unit_price": "0.12",
+            "increment": "1",
+            "minimum": "0",
+            "volume_discounts": [{"from": "10000", "percent": "10"}],
+            "unit_cost": "0.05",
+        },
+        {
+            "key": "voicemail_detection",
+            "name": "Voicemail detection",
+            "metered_unit": "detection",
+            "included": "0",
+            "unit_price": "0.01",
+        },
+    ],
+    "recurring_features": [
+        {"key": "phone_number", "name": "Phone numbers", "included": "1", "unit_price": "2.00"},
+        {"key": "call_concurrency", "name": "Concurrent calls", "included": "5", "unit_price": "8.00", "maximum": "50"},
+    ],
+}
+"""The contract's own sample."""
+
+FREE: Mapping[str, Any] = {**STARTER, "name": "Free", "base_price": "0"}
+ACME = {"account_id": "acme", "name": "Acme LLC", "email": "billing@acme.example", "currency": "USD"}
+
+
+def with_acme(client: Client) -> Client:
+    """The client, after an account `acme` was opened on the plan `free` with the workspace 42."""
+    for answer in (
+        client.put("/v1/plans/free", FREE),
+        client.post("/v1/accounts", ACME),
+        client.put("/v1/workspaces/42", {"account_id": "acme"}),
+        client.put("/v1/accounts/acme/subscription", {"plan_id": "free"}),
+    ):
+        assert answer.status in {200, 201}, answer.text
+    return client

@@ -1,0 +1,174 @@
+"""Accounts, workspaces, locks and API keys."""
+
+import pytest
+
+from billing.domain.api_key import parse_key
+from billing.store.accounts import Workspaces
+from billing.store.api_keys import ApiKeys
+from billing.store.database import Database
+from tests.api_client import ACME, Client, Line, client_over, with_acme
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
+    return client_over(database, line, monkeypatch)
+
+
+def test_an_account_is_opened_under_the_id_the_caller_chose(client: Client) -> None:
+    answer = client.post("/v1/accounts", ACME)
+    assert (answer.status, answer.json) == (
+        201,
+        {**ACME, "language": "en", "created_at": "2026-11-23T12:00:00.000Z"},
+    )
+    assert client.get("/v1/accounts/acme").json == answer.json
+    assert client.get("/v1/accounts").json == {"items": [answer.json], "next_cursor": None}
+
+
+def test_an_account_without_an_id_is_given_one(client: Client) -> None:
+    body = {name: value for name, value in ACME.items() if name != "account_id"}
+    first, second = (client.post("/v1/accounts", body).json["account_id"] for _ in range(2))
+    assert first != second
+    assert client.get(f"/v1/accounts/{first}").status == 200
+
+
+def test_opening_the_same_account_again_answers_the_one_that_exists(client: Client) -> None:
+    first = client.post("/v1/accounts", ACME)
+    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "5", "reason": "wire", "by": "ops"})
+    again = client.post("/v1/accounts", ACME)
+    assert (again.status, again.json) == (201, first.json)
+    assert client.get("/v1/accounts/acme/billing").json["balance"]["amount"] == "5.000000"
+
+
+def test_an_id_that_is_taken_by_another_account_is_refused(client: Client) -> None:
+    client.post("/v1/accounts", ACME)
+    answer = client.post("/v1/accounts", {**ACME, "name": "Acme Inc"})
+    assert (answer.status, answer.code, answer.fields) == (409, "account_exists", ["account_id"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("account_id", ".acme"),
+        ("account_id", "a" * 65),
+        ("account_id", 7),
+        ("currency", "usd"),
+        ("currency", "XXX"),
+        ("email", "acme"),
+        ("email", "a@b"),
+        ("email", "a b@acme.example"),
+        ("email", "a@acme.example\n"),
+        ("email", f"a@{'b' * 250}.example"),
+        ("language", "fr"),
+        ("name", ""),
+        ("balance", "5.00"),
+    ],
+)
+def test_an_account_with_a_broken_field_is_not_opened(client: Client, field: str, value: object) -> None:
+    answer = client.post("/v1/accounts", {**ACME, field: value})
+    assert (answer.status, answer.fields) == (422, [field])
+    assert client.get("/v1/accounts").json["items"] == []
+
+
+def test_a_change_leaves_alone_what_it_does_not_name(client: Client) -> None:
+    client.post("/v1/accounts", ACME)
+    answer = client.send("PATCH", "/v1/accounts/acme", {"language": "ar"})
+    assert answer.json == {**ACME, "language": "ar", "created_at": "2026-11-23T12:00:00.000Z"}
+
+
+def test_the_currency_of_an_account_stays(client: Client) -> None:
+    client.post("/v1/accounts", ACME)
+    answer = client.send("PATCH", "/v1/accounts/acme", {"currency": "EUR"})
+    assert (answer.status, answer.fields) == (422, ["currency"])
+
+
+def test_a_change_of_nothing_is_refused(client: Client) -> None:
+    client.post("/v1/accounts", ACME)
+    assert client.send("PATCH", "/v1/accounts/acme", {}).status == 422
+    assert client.send("PATCH", "/v1/accounts/acme", {"name": None}).status == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("PATCH", "", {"name": "Nobody"}),
+        ("GET", "/billing", None),
+        ("GET", "/ledger", None),
+        ("GET", "/usage/records", None),
+        ("PUT", "/lock", {"reason": "unpaid"}),
+        ("DELETE", "/lock", None),
+        ("POST", "/adjustments", {"amount": "1", "reason": "wire", "by": "ops"}),
+        ("POST", "/credit-grants", {"amount": "1", "reason": "hi", "expires_at": "2027-01-31T00:00:00Z"}),
+        ("PUT", "/subscription", {"plan_id": "free"}),
+    ],
+)
+def test_an_account_that_does_not_exist_is_a_404(client: Client, method: str, path: str, body: object) -> None:
+    answer = with_acme(client).send(method, f"/v1/accounts/nobody{path}", body)
+    assert (answer.status, answer.code) == (404, "account_not_found")
+
+
+def test_a_workspace_moves_from_an_account_to_another(client: Client, database: Database) -> None:
+    with_acme(client).post("/v1/accounts", {**ACME, "account_id": "other"})
+    answer = client.put("/v1/workspaces/42", {"account_id": "other"})
+    assert (answer.status, answer.json) == (200, {"workspace_id": "42", "account_id": "other"})
+    assert Workspaces(database).account_of("42") == "other"
+
+
+def test_a_workspace_of_no_account_is_refused(client: Client, database: Database) -> None:
+    answer = client.put("/v1/workspaces/42", {"account_id": "nobody"})
+    assert (answer.status, answer.code, answer.fields) == (404, "account_not_found", ["account_id"])
+    assert Workspaces(database).account_of("42") is None
+
+
+def test_a_lock_is_put_on_and_taken_off_as_often_as_one_likes(client: Client) -> None:
+    with_acme(client)
+    locked = {"account_id": "acme", "status": "locked", "lock_reason": "unpaid"}
+    unlocked = {"account_id": "acme", "status": "active", "lock_reason": None}
+    for _ in range(2):
+        assert client.put("/v1/accounts/acme/lock", {"reason": "unpaid"}).json == locked
+    assert client.get("/v1/accounts/acme/billing").json["status"] == "locked"
+    for _ in range(2):
+        assert client.delete("/v1/accounts/acme/lock").json == unlocked
+
+
+def test_unlocking_does_not_resume_an_account_with_a_negative_balance(client: Client) -> None:
+    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "-1", "reason": "correction", "by": "ops"})
+    client.put("/v1/accounts/acme/lock", {"reason": "unpaid"})
+    assert client.delete("/v1/accounts/acme/lock").json["status"] == "paused"
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(client: Client, database: Database) -> None:
+    made = client.post("/v1/api-keys", {"name": "ingest", "scopes": ["usage:write"]})
+    assert made.status == 201
+    parsed = parse_key(made.json["key"])
+    assert parsed is not None
+    key_id, secret = parsed
+    kept = ApiKeys(database).get(key_id)
+    assert kept is not None
+    assert kept.is_opened_by(secret)
+    (listed,) = client.get("/v1/api-keys").json["items"]
+    assert listed == {name: value for name, value in made.json.items() if name != "key"}
+    assert secret not in client.get("/v1/api-keys").text
+
+
+def test_a_revoked_key_is_gone(client: Client) -> None:
+    key_id = client.post("/v1/api-keys", {"name": "ingest", "scopes": ["usage:write"]}).json["key_id"]
+    assert client.delete(f"/v1/api-keys/{key_id}").status == 204
+    assert client.get("/v1/api-keys").json["items"] == []
+    assert client.delete(f"/v1/api-keys/{key_id}").code == "api_key_not_found"
+
+
+def test_a_key_cannot_be_bound_to_an_account_that_does_not_exist(client: Client) -> None:
+    answer = client.post("/v1/api-keys", {"name": "k", "scopes": ["admin"], "account_id": "nobody"})
+    assert (answer.status, answer.code, answer.fields) == (404, "account_not_found", ["account_id"])
+
+
+@pytest.mark.parametrize("scopes", [[], ["root"], ["admin", "admin"], "admin", None])
+def test_a_key_has_scopes_that_exist(client: Client, scopes: object) -> None:
+    answer = client.post("/v1/api-keys", {"name": "k", "scopes": scopes})
+    assert (answer.status, answer.json["field"].partition("[")[0]) == (422, "scopes")

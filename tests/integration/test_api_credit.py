@@ -1,0 +1,194 @@
+"""Adjustments and credit grants: once for each idempotency key, whatever happens in between."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from billing.store.database import Database
+from tests.api_client import Answer, Client, Line, client_over, with_acme
+from tests.platform_of_one import Store, assert_books_balance
+
+ADJUSTMENTS = "/v1/accounts/acme/adjustments"
+GRANTS = "/v1/accounts/acme/credit-grants"
+WIRE = {"amount": "500.00", "reason": "wire 4711", "by": "ops@example.com"}
+WELCOME = {"amount": "10.00", "expires_at": "2027-01-31T00:00:00Z", "reason": "welcome"}
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
+    return client_over(database, line, monkeypatch)
+
+
+def balance(client: Client) -> str:
+    return str(client.get("/v1/accounts/acme/billing").json["balance"]["amount"])
+
+
+def dollars(amount: str) -> dict[str, str]:
+    return {"amount": amount, "currency": "USD"}
+
+
+def test_an_adjustment_answers_the_entry_that_the_ledger_shows(client: Client) -> None:
+    answer = with_acme(client).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
+    entry = answer.json
+    assert answer.status == 201
+    assert entry["entry_id"].startswith("le_")
+    assert entry["cause"].startswith("adjustment:acme:")
+    assert {name: value for name, value in entry.items() if name not in {"entry_id", "cause"}} == {
+        "sequence": 1,
+        "kind": "adjustment",
+        "amount": dollars("500.000000"),
+        "balance_after": dollars("500.000000"),
+        "posted_at": "2026-11-23T12:00:00.000Z",
+        "description": "wire 4711",
+        "by": "ops@example.com",
+        "postings": [
+            {"account": "liability:paid_credit", "amount": dollars("500.000000")},
+            {"account": "asset:receivable", "amount": dollars("-500.000000")},
+        ],
+    }
+    assert client.get("/v1/accounts/acme/ledger").json == {"items": [entry], "next_cursor": None}
+
+
+def test_the_same_key_gives_credit_once_and_the_same_answer_for_ever(client: Client) -> None:
+    first = with_acme(client).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
+    a_year_later = client.at(datetime(2027, 11, 23, tzinfo=UTC))
+    again = a_year_later.post(ADJUSTMENTS, {**WIRE, "amount": "500"}, idempotency_key="wire-4711")
+    assert (again.status, again.json) == (201, first.json)
+    assert balance(client) == "500.000000"
+
+
+@pytest.mark.parametrize("change", [{"amount": "500.01"}, {"reason": "wire 4712"}, {"by": "someone else"}])
+def test_the_same_key_with_another_body_is_refused(client: Client, change: dict[str, str]) -> None:
+    with_acme(client).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
+    answer = client.post(ADJUSTMENTS, {**WIRE, **change}, idempotency_key="wire-4711")
+    assert (answer.status, answer.code, answer.fields) == (409, "idempotency_key_reused", ["Idempotency-Key"])
+    assert balance(client) == "500.000000"
+
+
+def test_without_a_key_each_request_is_another_adjustment(client: Client) -> None:
+    with_acme(client)
+    for _ in range(2):
+        client.post(ADJUSTMENTS, WIRE)
+    assert balance(client) == "1000.000000"
+
+
+@pytest.mark.parametrize("key", ["", "two words", "k" * 256, "schlüssel"])
+def test_a_key_is_visible_ascii(client: Client, key: str) -> None:
+    answer = with_acme(client).post(ADJUSTMENTS, WIRE, idempotency_key=key)
+    assert (answer.status, answer.fields) == (422, ["Idempotency-Key"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("amount", "0"),
+        ("amount", "0.00"),
+        ("amount", "-0"),
+        ("amount", "1000000000.01"),
+        ("amount", "+5"),
+        ("amount", 5),
+        ("reason", ""),
+        ("reason", "r" * 501),
+        ("reason", "two\nlines"),
+        ("by", ""),
+        ("currency", "USD"),
+    ],
+)
+def test_an_adjustment_with_a_broken_field_moves_nothing(client: Client, field: str, value: object) -> None:
+    answer = with_acme(client).post(ADJUSTMENTS, {**WIRE, field: value})
+    assert (answer.status, answer.fields) == (422, [field])
+    assert balance(client) == "0.000000"
+
+
+def test_a_balance_of_exactly_zero_does_not_resume_a_paused_account(client: Client) -> None:
+    with_acme(client).post(ADJUSTMENTS, {**WIRE, "amount": "-5"})
+    assert client.get("/v1/accounts/acme/billing").json["status"] == "paused"
+    client.post(ADJUSTMENTS, {**WIRE, "amount": "5"})
+    assert client.get("/v1/accounts/acme/billing").json["status"] == "paused"
+    client.post(ADJUSTMENTS, {**WIRE, "amount": "0.000001"})
+    assert client.get("/v1/accounts/acme/billing").json["status"] == "active"
+
+
+def test_a_grant_is_promotional_credit(client: Client) -> None:
+    answer = with_acme(client).post(GRANTS, WELCOME, idempotency_key="welcome")
+    assert (answer.status, answer.json["kind"], answer.json["by"]) == (201, "credit_grant", None)
+    assert answer.json["postings"] == [
+        {"account": "liability:promotional_credit", "amount": dollars("10.000000")},
+        {"account": "expense:promotion", "amount": dollars("-10.000000")},
+    ]
+    overview = client.get("/v1/accounts/acme/billing").json
+    assert (overview["paid_credit"], overview["promotional_credit"]) == (dollars("0.000000"), dollars("10.000000"))
+
+
+def test_a_grant_repeated_after_it_expired_is_still_the_same_grant(client: Client) -> None:
+    first = with_acme(client).post(GRANTS, WELCOME, idempotency_key="welcome")
+    again = client.at(datetime(2027, 3, 1, tzinfo=UTC)).post(GRANTS, WELCOME, idempotency_key="welcome")
+    assert (again.status, again.json) == (201, first.json)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("amount", "0"),
+        ("amount", "-1"),
+        ("expires_at", "2026-11-23T12:00:00Z"),
+        ("expires_at", "2027-01-31"),
+        ("expires_at", "2027-01-31T00:00:00"),
+        ("expires_at", 1800000000),
+        ("reason", " "),
+        ("by", "ops"),
+    ],
+)
+def test_a_grant_with_a_broken_field_gives_nothing(client: Client, field: str, value: object) -> None:
+    answer = with_acme(client).post(GRANTS, {**WELCOME, field: value})
+    assert (answer.status, answer.fields) == (422, [field])
+    assert balance(client) == "0.000000"
+
+
+def test_an_account_has_at_most_eight_grants_and_expired_ones_make_room(client: Client, database: Database) -> None:
+    with_acme(client)
+    for _ in range(8):
+        assert client.post(GRANTS, WELCOME).status == 201
+    assert client.post(GRANTS, WELCOME).code == "too_many_grants"
+    later = client.at(datetime(2027, 2, 1, tzinfo=UTC))
+    assert later.post(GRANTS, {**WELCOME, "expires_at": "2027-12-31T00:00:00Z"}).status == 201
+    assert later.get("/v1/accounts/acme/billing").json["balance"]["amount"] == "10.000000"
+    assert_books_balance(Store(database))
+
+
+def test_racing_requests_with_one_key_give_credit_once(client: Client, database: Database) -> None:
+    with_acme(client)
+
+    def post(_: int) -> Answer:
+        return client.post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(post, range(8)))
+    given = [answer.json for answer in answers if answer.status == 201]
+    assert {answer.status for answer in answers} <= {201, 503}
+    assert given
+    assert all(entry == given[0] for entry in given)
+    assert balance(client) == "500.000000"
+    assert_books_balance(Store(database))
+
+
+def test_racing_adjustments_all_count(client: Client, database: Database) -> None:
+    with_acme(client)
+
+    def post(number: int) -> int:
+        for _ in range(20):
+            answer = client.post(ADJUSTMENTS, {**WIRE, "amount": "1"}, idempotency_key=f"key-{number}")
+            if answer.status != 503:
+                return answer.status
+        return 503
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(post, range(24))) == [201] * 24
+    assert balance(client) == "24.000000"
+    assert_books_balance(Store(database))

@@ -1,0 +1,98 @@
+"""The API as it is deployed: through the gateway, the authorizer and the function, within its rights."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from infra.local.deploy import Outputs
+from tests.api_client import ACME, FREE
+from tests.builders import cloud_event
+
+_SETTLED_WITHIN_SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def http(platform: Outputs) -> Iterator[httpx.Client]:
+    """An administrator of the deployed product."""
+    headers = {"authorization": f"Bearer {platform.admin_key}"}
+    with httpx.Client(base_url=platform.api_url, headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def account_id(http: httpx.Client) -> str:
+    """An account on a free plan, with the workspace `deployed-1`."""
+    account_id = "deployed+acme@example"
+    assert http.put("/v1/plans/deployed", json=FREE).status_code == 200
+    assert http.post("/v1/accounts", json={**ACME, "account_id": account_id}).status_code == 201
+    assert http.put("/v1/workspaces/deployed-1", json={"account_id": account_id}).status_code == 200
+    subscription = {"plan_id": "deployed", "quantities": {"phone_number": "1"}}
+    assert http.put(f"/v1/accounts/{account_id}/subscription", json=subscription).status_code == 200
+    return account_id
+
+
+def test_credit_by_hand_arrives_once(http: httpx.Client, account_id: str) -> None:
+    wire = {"amount": "500.00", "reason": "wire 4711", "by": "ops@example.com"}
+    path = f"/v1/accounts/{account_id}/adjustments"
+    first, second = (http.post(path, json=wire, headers={"idempotency-key": "wire-4711"}) for _ in range(2))
+    assert (first.status_code, first.json()) == (201, second.json())
+    assert http.get(f"/v1/accounts/{account_id}/billing").json()["balance"]["amount"] == "500.000000"
+    assert [entry["kind"] for entry in http.get(f"/v1/accounts/{account_id}/ledger").json()["items"]] == ["adjustment"]
+
+
+def test_every_route_for_an_account_is_within_the_functions_rights(http: httpx.Client, account_id: str) -> None:
+    base = f"/v1/accounts/{account_id}"
+    grant = {"amount": "10.00", "expires_at": "2999-01-31T00:00:00Z", "reason": "welcome"}
+    assert http.get(base).status_code == 200
+    assert http.patch(base, json={"language": "ar"}).status_code == 200
+    assert http.post(f"{base}/credit-grants", json=grant).status_code == 201
+    assert http.put(f"{base}/lock", json={"reason": "unpaid"}).json()["status"] == "locked"
+    assert http.delete(f"{base}/lock").json()["status"] == "active"
+    assert http.get(f"{base}/usage/records", headers={"accept": "text/csv"}).text.startswith("record_id,")
+    for path in ("/v1/plans", "/v1/plans/deployed?version=1", "/v1/accounts?limit=1", "/v1/rejected-events"):
+        assert http.get(path).status_code == 200, path
+
+
+def test_a_key_works_until_it_is_revoked(http: httpx.Client, platform: Outputs, account_id: str) -> None:
+    made = http.post("/v1/api-keys", json={"name": "k", "scopes": ["billing:read"], "account_id": account_id}).json()
+    path = f"{platform.api_url}/v1/accounts/{account_id}/billing"
+    headers = {"authorization": f"Bearer {made['key']}"}
+    assert httpx.get(path, headers=headers).status_code == 200
+    assert httpx.get(f"{platform.api_url}/v1/accounts/other/billing", headers=headers).status_code == 404
+    assert made["key_id"] in http.get("/v1/api-keys").text
+    assert http.delete(f"/v1/api-keys/{made['key_id']}").status_code == 204
+    assert httpx.get(path, headers=headers).status_code in {401, 403}
+
+
+def test_a_rejected_event_is_corrected_and_charged(http: httpx.Client, account_id: str) -> None:
+    ended_at = datetime.now(UTC)
+    event = cloud_event("deployed-rejected", seconds="60", workspace_id="nowhere", ended_at=ended_at)
+    event["data"]["usage"][0]["quantity"] = "-60"  # type: ignore[index]
+    assert http.post("/v1/events", json=event).json()["accepted"] == 0
+    opened = http.get("/v1/rejected-events").json()["items"]
+    (rejection_id,) = (item["rejection_id"] for item in opened if item["event_id"] == "deployed-rejected")
+    corrected = cloud_event("deployed-rejected", seconds="60", workspace_id="deployed-1", ended_at=ended_at)
+    answer = http.post(f"/v1/rejected-events/{rejection_id}/replay", json={"event": corrected})
+    assert answer.status_code == 202
+    deadline = time.monotonic() + _SETTLED_WITHIN_SECONDS
+    records: list[dict[str, object]] = []
+    while not records and time.monotonic() < deadline:
+        records = http.get(f"/v1/accounts/{account_id}/usage/records").json()["items"]
+    assert [record["event_id"] for record in records] == ["deployed-rejected"]
+
+
+def test_the_description_needs_no_key(platform: Outputs) -> None:
+    answer = httpx.get(f"{platform.api_url}/openapi.json", timeout=30)
+    assert (answer.status_code, answer.json()["openapi"]) == (200, "3.1.0")
+
+
+def test_without_a_key_nothing_else_is_answered(platform: Outputs) -> None:
+    assert httpx.get(f"{platform.api_url}/v1/plans", timeout=30).status_code in {401, 403}
+
+
+def test_an_unknown_address_is_a_problem_document(http: httpx.Client) -> None:
+    answer = http.get("/v1/nothing")
+    assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")

@@ -1,0 +1,149 @@
+"""The ledger and the usage records."""
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from billing.store.database import Database
+from tests.api_client import Client, Line, client_over, with_acme
+from tests.builders import NOW, call
+from tests.platform_of_one import Store
+
+RECORDS = "/v1/accounts/acme/usage/records"
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
+    return client_over(database, line, monkeypatch)
+
+
+def dollars(amount: str) -> dict[str, str]:
+    return {"amount": amount, "currency": "USD"}
+
+
+def pages(client: Client, path: str, separator: str) -> list[Any]:
+    """All items of a list, read two at a time."""
+    items, cursor = [], ""
+    while True:
+        page = client.get(f"{path}{separator}limit=2{cursor}").json
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def test_a_usage_record_explains_what_a_call_cost(client: Client, database: Database) -> None:
+    with_acme(client)
+    Store(database).settle(call("event-1", seconds="0.2166666667", unit="minute", detections=1))
+    (record,) = client.get(RECORDS).json["items"]
+    (entry,) = client.get("/v1/accounts/acme/ledger").json["items"]
+    assert record == {
+        "record_id": entry["entry_id"],
+        "event_id": "event-1",
+        "call_id": "call-of-event-1",
+        "workspace_id": "42",
+        "occurred_at": "2026-11-23T12:00:00.000Z",
+        "settled_at": "2026-11-23T12:00:00.000Z",
+        "amount": dollars("0.010000"),
+        "balance_after": dollars("-0.010000"),
+        "lines": [
+            {
+                "feature": "call_minutes",
+                "unit": "second",
+                "quantity": "13",
+                "billed": "13",
+                "included": "13",
+                "overage": "0",
+                "pay_as_you_go": "0",
+                "unit_price": dollars("0.120000"),
+                "amount": dollars("0.000000"),
+            },
+            {
+                "feature": "voicemail_detection",
+                "unit": "detection",
+                "quantity": "1",
+                "billed": "1",
+                "included": "0",
+                "overage": "0",
+                "pay_as_you_go": "1",
+                "unit_price": dollars("0.010000"),
+                "amount": dollars("0.010000"),
+            },
+        ],
+    }
+
+
+def test_a_usage_entry_of_the_ledger_says_in_words_how_it_was_paid(client: Client, database: Database) -> None:
+    with_acme(client)
+    Store(database).settle(call(seconds="60", detections=1))
+    (entry,) = client.get("/v1/accounts/acme/ledger").json["items"]
+    assert (entry["kind"], entry["cause"], entry["amount"]) == ("usage", "call:event-1", dollars("-0.010000"))
+    assert entry["description"] == (
+        "call_minutes: 60 second, 60 included; voicemail_detection: 1 detection, 1 pay as you go"
+    )
+
+
+def test_the_ledger_is_read_newest_first_without_gaps(client: Client, database: Database) -> None:
+    with_acme(client)
+    for number in range(5):
+        Store(database).settle(call(f"event-{number}", detections=1), now=NOW + timedelta(seconds=number))
+    entries = pages(client, "/v1/accounts/acme/ledger", "?")
+    assert [entry["sequence"] for entry in entries] == [5, 4, 3, 2, 1]
+    assert [entry["balance_after"]["amount"] for entry in entries][:2] == ["-0.050000", "-0.040000"]
+
+
+def test_records_are_found_by_day_and_workspace(client: Client, database: Database) -> None:
+    with_acme(client)
+    client.put("/v1/workspaces/43", {"account_id": "acme"})
+    for day in (20, 21, 22):
+        for workspace_id in ("42", "43"):
+            ended_at = NOW.replace(day=day)
+            event = call(f"{day}-{workspace_id}", workspace_id=workspace_id, ended_at=ended_at)
+            Store(database).settle(event, now=ended_at)
+
+    def found(query: str) -> list[str]:
+        return sorted(record["event_id"] for record in pages(client, f"{RECORDS}?{query}", "&"))
+
+    assert found("from=2026-11-21&to=2026-11-21") == ["21-42", "21-43"]
+    assert found("from=2026-11-21&workspace_id=43") == ["21-43", "22-43"]
+    assert found("to=2026-11-21T12:00:00Z") == ["20-42", "20-43"]
+    assert found("workspace_id=44") == []
+
+
+def test_adjustments_are_no_usage_records(client: Client) -> None:
+    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "5", "reason": "wire", "by": "ops"})
+    assert client.get(RECORDS).json == {"items": [], "next_cursor": None}
+
+
+def test_the_csv_export_has_a_row_for_each_line_and_a_link_to_the_rest(client: Client, database: Database) -> None:
+    with_acme(client)
+    Store(database).settle(*(call(f"event-{number}", detections=1) for number in range(3)))
+    rows, path = [], f"{RECORDS}?from=2026-11-01&limit=2"
+    for _ in range(2):
+        answer = client.get(path, accept="text/csv")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        rows += list(csv.DictReader(io.StringIO(answer.text)))
+        link = answer.headers.get("link", "")
+        path = RECORDS + link[1:].partition(">")[0]
+    assert link == ""
+    assert sorted((row["event_id"], row["feature"]) for row in rows) == [
+        (f"event-{number}", feature) for number in range(3) for feature in ("call_minutes", "voicemail_detection")
+    ]
+    assert {row["amount"] for row in rows} == {"0.000000", "0.010000"}
+
+
+def test_one_account_does_not_see_the_history_of_another(client: Client, database: Database) -> None:
+    with_acme(client)
+    Store(database).settle(call("event-1"), call("event-2"))
+    cursor = client.get("/v1/accounts/acme/ledger?limit=1").json["next_cursor"]
+    client.post("/v1/accounts", {"account_id": "other", "name": "O", "email": "o@o.example", "currency": "USD"})
+    bound = client.with_key("billing:read", "other")
+    assert bound.get(f"/v1/accounts/other/ledger?cursor={cursor}").json["items"] == []

@@ -1,0 +1,164 @@
+"""Events that could not be charged: an operator sees them, corrects them, and replays them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from billing.contracts.json_text import JsonValue, compact
+from billing.contracts.usage_queue import receive
+from billing.domain.queued_event import QueuedEvent
+from billing.domain.rejection import RejectedEvent, reject
+from billing.services.settle_usage import Received, UsageSettlement
+from billing.store.database import Database
+from billing.store.rejected_events import RejectedEvents
+from tests.api_client import Client, Line, client_over, with_acme
+from tests.builders import NOW, cloud_event
+from tests.platform_of_one import Store
+
+ARRIVED = NOW - timedelta(days=1)
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
+    return client_over(database, line, monkeypatch)
+
+
+def keep(database: Database, event: object, *, account_id: str | None = None) -> RejectedEvent:
+    """Keep what is wrong with an event that arrived a day ago."""
+    judged = receive(JsonValue(event, compact(event)), now=ARRIVED, account_id=account_id)
+    if isinstance(judged, QueuedEvent):
+        judged = reject(
+            judged.payload,
+            "unknown_workspace",
+            "there is no such workspace",
+            rejected_at=ARRIVED,
+            arrived_at=ARRIVED,
+            event_id=judged.event.event_id,
+            account_id=account_id,
+        )
+    RejectedEvents(database).keep(judged)
+    return judged
+
+
+def well(event_id: str = "event-1") -> dict[str, Any]:
+    return cloud_event(event_id, seconds="60", ended_at=ARRIVED)
+
+
+def broken() -> dict[str, Any]:
+    event = well()
+    event["data"]["usage"][0]["quantity"] = "-60"
+    return event
+
+
+def open_codes(client: Client) -> list[str]:
+    return [item["code"] for item in client.get("/v1/rejected-events").json["items"]]
+
+
+def test_a_rejected_event_is_shown_whole_with_its_reason(client: Client, database: Database) -> None:
+    kept = keep(database, broken())
+    assert client.get("/v1/rejected-events").json == {
+        "items": [
+            {
+                "rejection_id": kept.rejection_id,
+                "event_id": "event-1",
+                "status": "open",
+                "code": "invalid_quantity",
+                "detail": "data.usage[0].quantity must not be negative",
+                "field": "data.usage[0].quantity",
+                "account_id": None,
+                "payload": broken(),
+                "rejected_at": "2026-11-22T12:00:00.000Z",
+                "arrived_at": "2026-11-22T12:00:00.000Z",
+            }
+        ],
+        "next_cursor": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "payload", ["not json", '{"id": 1, "id": 2}', '{"quantity": NaN}', "[" * 500 + "]" * 500, '"' + "a" * 40_000 + '"']
+)
+def test_a_payload_that_cannot_be_shown_as_json_is_shown_as_text(
+    client: Client, database: Database, payload: str
+) -> None:
+    RejectedEvents(database).keep(reject(payload, "malformed_json", "is broken", rejected_at=NOW, arrived_at=NOW))
+    (item,) = client.get("/v1/rejected-events").json["items"]
+    assert item["payload"] == payload[:4000]
+
+
+def test_the_list_is_newest_first_page_by_page(client: Client, database: Database) -> None:
+    for minute in range(3):
+        moment = NOW + timedelta(minutes=minute)
+        RejectedEvents(database).keep(reject(f'"{minute}"', "x", "x", rejected_at=moment, arrived_at=moment))
+    first = client.get("/v1/rejected-events?limit=2").json
+    second = client.get(f"/v1/rejected-events?limit=2&cursor={first['next_cursor']}").json
+    assert [item["payload"] for item in first["items"] + second["items"]] == ["2", "1", "0"]
+
+
+def test_a_replayed_event_goes_to_the_queue_as_of_its_first_arrival(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, well(), account_id="acme")
+    answer = client.post(f"/v1/rejected-events/{kept.rejection_id}/replay")
+    assert (answer.status, answer.json) == (
+        202,
+        {"rejection_id": kept.rejection_id, "event_id": "event-1", "status": "replayed"},
+    )
+    (queued,) = line.sent
+    assert (queued.event.arrived_at, queued.account_id) == (ARRIVED, "acme")
+    assert open_codes(client) == []
+    (item,) = client.get("/v1/rejected-events?status=replayed").json["items"]
+    assert item["rejection_id"] == kept.rejection_id
+
+
+def test_a_corrected_event_is_charged_in_place_of_the_broken_one(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, broken())
+    answer = with_acme(client).post(f"/v1/rejected-events/{kept.rejection_id}/replay", {"event": well()})
+    assert answer.status == 202
+    outcome = UsageSettlement(database).settle_batch([Received("m", queued) for queued in line.sent], NOW)
+    assert [usage.event_id for usage in outcome.settled] == ["event-1"]
+    assert [entry.kind for entry in Store(database).entries()] == ["usage"]
+
+
+def test_a_correction_keeps_the_account_its_sender_was_bound_to(client: Client, database: Database, line: Line) -> None:
+    kept = keep(database, broken(), account_id="other")
+    with_acme(client).post(f"/v1/rejected-events/{kept.rejection_id}/replay", {"event": well()})
+    outcome = UsageSettlement(database).settle_batch([Received("m", queued) for queued in line.sent], NOW)
+    assert (list(outcome.settled), open_codes(client)) == ([], ["unknown_workspace"])
+
+
+def test_an_event_that_is_still_broken_stays_open(client: Client, database: Database, line: Line) -> None:
+    kept = keep(database, broken())
+    for body in (None, {"event": broken()}):
+        answer = client.post(f"/v1/rejected-events/{kept.rejection_id}/replay", body)
+        assert (answer.status, answer.code) == (422, "event_rejected")
+        assert answer.fields == ["event.data.usage[0].quantity"]
+    assert (line.sent, open_codes(client)) == ([], ["invalid_quantity"])
+
+
+def test_an_event_that_cannot_be_queued_stays_open(client: Client, database: Database, line: Line) -> None:
+    kept = keep(database, well())
+    line.closed = True
+    answer = client.post(f"/v1/rejected-events/{kept.rejection_id}/replay")
+    assert (answer.status, answer.code) == (503, "queue_unavailable")
+    assert open_codes(client) == ["unknown_workspace"]
+
+
+def test_a_rejection_that_does_not_exist_is_a_404(client: Client) -> None:
+    answer = client.post(f"/v1/rejected-events/{'0' * 32}/replay")
+    assert (answer.status, answer.code) == (404, "rejected_event_not_found")
+
+
+@pytest.mark.parametrize(("body", "field"), [({}, "event"), ({"event": []}, "event"), ({"events": {}}, "event")])
+def test_a_correction_is_an_event(client: Client, database: Database, body: object, field: str) -> None:
+    kept = keep(database, well())
+    answer = client.post(f"/v1/rejected-events/{kept.rejection_id}/replay", body)
+    assert (answer.status, answer.fields[0]) == (422, field)
