@@ -48,24 +48,28 @@ def content_hash(files: Iterable[Path], *salt: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def built_once(kind: str, name: str, key: str, doing: str, build: Callable[[Path], None]) -> Path:
-    """`.local/<kind>/<name>-<key>`, made by `build(path)` where it is missing: whole, or not there at all.
+def built_once(kind: str, name: str, key: Callable[[], str], doing: str, build: Callable[[Path], None]) -> Path:
+    """`.local/<kind>/<name>-<key()>`, made by `build(path)` where it is missing: whole, or not there at all.
 
-    Safe when several processes ask at once. What `name` was built to before is removed once unused for an hour.
+    Safe when several processes ask at once, and when somebody edits the sources meanwhile: it is built again. What
+    `name` was built to before is removed once unused for an hour.
     """
     shelf = LOCAL / kind
-    path = shelf / f"{name}-{key}"
     with _exclusive(shelf):
-        if not path.exists():
+        path = shelf / f"{name}-{key()}"
+        while not path.exists():
             unfinished = shelf / f"unfinished-{name}"
-            _remove(unfinished)
+            shutil.rmtree(unfinished, ignore_errors=True)
             with step(doing):
                 build(unfinished)
-            unfinished.rename(path)
-            for older in shelf.glob(f"{name}-*"):
-                if older.stat().st_mtime < time.time() - _FORGOTTEN_AFTER_SECONDS:
-                    _remove(older)
+            built_from = shelf / f"{name}-{key()}"
+            if built_from == path:
+                unfinished.rename(path)
+            path = built_from
         os.utime(path)
+        for older in shelf.glob(f"{name}-*"):
+            if older.stat().st_mtime < time.time() - _FORGOTTEN_AFTER_SECONDS:
+                shutil.rmtree(older)
     return path
 
 
@@ -89,10 +93,3 @@ def _exclusive(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the process, however it ends
         yield
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

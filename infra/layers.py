@@ -50,7 +50,7 @@ def dependencies_layer(target: Target) -> Path:
                 shutil.rmtree(path)
         shutil.rmtree(python / "bin", ignore_errors=True)
 
-    return _layer("dependencies", target, [_REQUIREMENTS], install)
+    return _layer("dependencies", target, lambda: [_REQUIREMENTS], install)
 
 
 def billing_layer(target: Target) -> Path:
@@ -59,10 +59,10 @@ def billing_layer(target: Target) -> Path:
     def copy(python: Path) -> None:
         shutil.copytree(_BILLING, python / "billing", ignore=shutil.ignore_patterns("__pycache__"))
 
-    return _layer("billing", target, _BILLING.rglob("*.py"), copy)
+    return _layer("billing", target, lambda: _BILLING.rglob("*.py"), copy)
 
 
-def _layer(name: str, target: Target, sources: Iterable[Path], fill: Callable[[Path], None]) -> Path:
+def _layer(name: str, target: Target, sources: Callable[[], Iterable[Path]], fill: Callable[[Path], None]) -> Path:
     compiler = _interpreter(target.python)
 
     def build(layer: Path) -> None:
@@ -71,7 +71,9 @@ def _layer(name: str, target: Target, sources: Iterable[Path], fill: Callable[[P
         if compiler:
             _compile(layer / "python", compiler)
 
-    key = content_hash(sources, "compiled" if compiler else "sources only")
+    def key() -> str:
+        return content_hash(sources(), "compiled" if compiler else "sources only")
+
     return built_once("layers", f"{name}-{target.name}", key, f"Building the {name} layer for {target.name}", build)
 
 

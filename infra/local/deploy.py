@@ -14,7 +14,7 @@ import boto3
 from billing.store.tables import ALL_TABLES
 from infra.local.emulator import REGION
 from infra.naming import pascal
-from infra.paths import FUNCTIONS
+from infra.permissions import TABLE_ACCESS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -68,18 +68,15 @@ def deploy(assembly: Path, aws_url: str, account: str = ACCOUNT) -> Outputs:
         _publish(s3, bucket, assembly, stack)
         values |= _create(cloudformation, stack, f"{aws_url}/{bucket}/{template}")
     return Outputs(
-        api_url=f"{aws_url}/_aws/execute-api/{values['ApiId']}/$default",
+        # The stage is `$default`, written so that a shell leaves it alone.
+        api_url=f"{aws_url}/_aws/execute-api/{values['ApiId']}/%24default",
         aws_url=aws_url,
-        functions={folder: values[f"{pascal(folder)}FunctionName"] for folder in _function_folders()},
+        functions={folder: values[f"{pascal(folder)}FunctionName"] for folder in TABLE_ACCESS},
         tables={name: values[f"{pascal(name)}TableName"] for name in (model.Meta.table_name for model in ALL_TABLES)},
         queues={"usage": values["UsageQueueUrl"]},
         bus=values["BusName"],
         account=account,
     )
-
-
-def _function_folders() -> Iterator[str]:
-    return (handler.parent.name for handler in sorted(FUNCTIONS.glob("*/handler.py")))
 
 
 def _stacks_in_order(assembly: Path) -> Iterator[tuple[str, str]]:

@@ -94,6 +94,7 @@ def running_emulator(port: int, *, enforce_iam: bool = False) -> Iterator[Emulat
             yield emulator
         finally:
             _stop(process)
+    shutil.rmtree(home)  # after a failure it stays: the log is in it
 
 
 def _installed() -> Path:
@@ -103,7 +104,9 @@ def _installed() -> Path:
         run(sys.executable, "-m", "venv", str(home))
         run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(_REQUIREMENTS))
 
-    key = content_hash([_REQUIREMENTS], sys.version)
+    def key() -> str:
+        return content_hash([_REQUIREMENTS], sys.version)
+
     return built_once("emulator", "venv", key, "Installing the AWS emulator", install) / "bin" / "python"
 
 

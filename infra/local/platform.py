@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from infra.building import CommandError, step
-from infra.local.admin_key import create_admin_key
+from infra.first_key import create_first_key
 from infra.local.deploy import DeploymentError, Outputs, deploy, session
 from infra.local.emulator import EmulatorError, PortBusyError, running_emulator
 from infra.local.synthesis import NodeMissingError, synthesise
@@ -43,7 +43,7 @@ def running_platform(port: int, *, enforce_iam: bool = False) -> Iterator[Output
         with step("Deploying into the emulator"):
             outputs = deploy(assembly, emulator.url)
         client = session().client("dynamodb", endpoint_url=outputs.aws_url)
-        yield dataclasses.replace(outputs, admin_key=create_admin_key(client, outputs.tables, datetime.now(UTC)))
+        yield dataclasses.replace(outputs, admin_key=create_first_key(client, outputs.tables, datetime.now(UTC)))
 
 
 def write_outputs(outputs: Outputs) -> None:

@@ -43,8 +43,10 @@ def synthesise(stage: str = LOCAL_STAGE) -> Path:
         command = [sys.executable, "-m", "infra.app"]
         run(*command, environment=environment | {"CDK_OUTDIR": str(output)}, timeout_seconds=_TIMEOUT_SECONDS)
 
-    sources = [file for folder in (INFRA, LAYERS, FUNCTIONS) for kind in _SOURCES for file in folder.rglob(kind)]
-    key = content_hash([*sources, cdk_json], target.name)
+    def key() -> str:
+        sources = [file for folder in (INFRA, LAYERS, FUNCTIONS) for kind in _SOURCES for file in folder.rglob(kind)]
+        return content_hash([*sources, cdk_json], target.name)
+
     return built_once("synthesis", stage, key, f"Synthesising the stacks of stage {stage}", run_app)
 
 

@@ -6,9 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Mapping
 
+import httpx
 import pytest
 
 from infra.local.emulator import LOOPBACK, free_port
@@ -55,11 +55,9 @@ def test_a_running_platform_can_be_driven_by_its_outputs_and_leaves_nothing_behi
         said = next((line for line in running.stdout if line.startswith("Ctrl-C stops it")), None)
         assert said, "it ended before it was up"
         outputs = json.loads(OUTPUTS_FILE.read_text())
-        request = urllib.request.Request(
-            f"{outputs['api_url']}/v1/accounts/acme/billing", headers={"Authorization": f"Bearer {outputs['admin_key']}"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            assert json.load(answer)["account_id"] == "acme"
+        headers = {"authorization": f"Bearer {outputs['admin_key']}"}
+        answer = httpx.get(f"{outputs['api_url']}/v1/accounts/acme/billing", headers=headers, timeout=30)
+        assert answer.json()["account_id"] == "acme"
     finally:
         running.send_signal(signal.SIGINT)
         code = running.wait(timeout=30)

@@ -14,25 +14,25 @@ from infra.paths import FUNCTIONS
 _RUNTIME = ("boto3", "botocore", "s3transfer")
 _UNCHECKED_HASH = 0b01
 
-_LOAD_EVERYTHING = """
-import importlib, pkgutil, runpy, sys
-sys.path[:0] = sys.argv[1].split(":")
+_LOAD = """
+import importlib, pkgutil, sys
+sys.path[:0] = sys.argv[1:]
 import billing
 for module in pkgutil.walk_packages(billing.__path__, "billing."):
     importlib.import_module(module.name)
-for handler in sys.argv[2:]:
-    assert callable(runpy.run_path(handler)["handler"])
+assert callable(importlib.import_module("handler").handler)
 """
 
 
-def test_the_layers_hold_all_that_the_functions_import(tmp_path: Path) -> None:
+@pytest.mark.parametrize("function", sorted(handler.parent.name for handler in FUNCTIONS.glob("*/handler.py")))
+def test_a_function_finds_all_that_it_imports_in_its_own_folder_and_the_layers(function: str, tmp_path: Path) -> None:
     for package in _RUNTIME:
         (tmp_path / package).symlink_to(Path(boto3.__file__).parents[1] / package)
-    layers = [str(layer / "python") for layer in (dependencies_layer(THIS_MACHINE), billing_layer(THIS_MACHINE))]
-    handlers = [str(handler) for handler in FUNCTIONS.glob("*/handler.py")]
-    # -I -S: without the packages of this environment.
-    command = [sys.executable, "-I", "-S", "-c", _LOAD_EVERYTHING, ":".join([*layers, str(tmp_path)]), *handlers]
+    layers = [dependencies_layer(THIS_MACHINE) / "python", billing_layer(THIS_MACHINE) / "python"]
+    path = [str(folder) for folder in (FUNCTIONS / function, *layers, tmp_path)]
     environment = {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_METRICS_NAMESPACE": "Talktime"}
+    # -I -S: without the packages of this environment; -B: a function's folder is shipped as it is found.
+    command = [sys.executable, "-I", "-S", "-B", "-c", _LOAD, *path]
     loaded = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert loaded.returncode == 0, loaded.stderr
 

@@ -72,7 +72,7 @@ def test_the_authorizer_can_read_a_key_and_write_nothing(platform: Outputs, righ
 def test_asking_for_permission_cannot_change_a_wallet(platform: Outputs, rights_of: Rights) -> None:
     client = dynamodb(rights_of("authorize_call"), platform)
     wallets = platform.tables["wallets"]
-    client.get_item(TableName=wallets, Key={"account_id": {"S": "acme"}})
+    client.get_item(TableName=platform.tables["plans"], Key={"plan_id": {"S": "starter"}, "version": {"N": "0"}})
     assert denied(lambda: client.put_item(TableName=wallets, Item={"account_id": {"S": "acme"}}))
 
 
