@@ -6,7 +6,7 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from billing.store.tables import ALL_TABLES, table_definition
+from billing.store.tables import ALL_TABLES, expiry_attribute, table_definition
 from infra.naming import pascal
 from infra.stages import Stage
 
@@ -25,17 +25,22 @@ class DataStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id, termination_protection=stage.on_aws)
-        definitions = [table_definition(model) for model in ALL_TABLES]
-        self.tables = {definition["TableName"]: self._build_table(stage, definition) for definition in definitions}
+        self.tables = {
+            model.Meta.table_name: self._build_table(stage, table_definition(model), expiry_attribute(model))
+            for model in ALL_TABLES
+        }
         for name, table in self.tables.items():
             CfnOutput(self, f"{pascal(name)}TableName", value=table.table_name)
 
-    def _build_table(self, stage: Stage, definition: "CreateTableInputTypeDef") -> dynamodb.Table:
+    def _build_table(
+        self, stage: Stage, definition: "CreateTableInputTypeDef", expiry_attribute: str | None
+    ) -> dynamodb.Table:
         types = {a["AttributeName"]: _TYPES[a["AttributeType"]] for a in definition.get("AttributeDefinitions", ())}
 
         def key(name: str) -> dynamodb.Attribute:
             return dynamodb.Attribute(name=name, type=types[name])
 
+        stream = definition.get("StreamSpecification", {}).get("StreamViewType")
         partition_key, *sort_key = (key(part["AttributeName"]) for part in definition.get("KeySchema", ()))
         table = dynamodb.Table(
             self,
@@ -43,6 +48,8 @@ class DataStack(Stack):
             partition_key=partition_key,
             sort_key=sort_key[0] if sort_key else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            stream=dynamodb.StreamViewType[stream] if stream else None,
+            time_to_live_attribute=expiry_attribute,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=stage.on_aws
             ),

@@ -1,6 +1,6 @@
-"""Builds the two Lambda layers without Docker, once for each content of their sources.
+"""Builds the Lambda layers without Docker, once for each content of their sources.
 
-Both are compiled to byte code that is never checked against its source: it saves half of a cold start, and is safe
+They are compiled to byte code that is never checked against its source: it saves half of a cold start, and is safe
 because a layer's folder is named by its content and written once. Byte code fits one Python version only, so it is
 made by an interpreter of the target's version, and left out (the layer still works, more slowly) where none is at hand.
 """
@@ -16,7 +16,6 @@ from pathlib import Path
 from infra.building import built_once, content_hash, run
 from infra.paths import LAYERS
 
-_REQUIREMENTS = LAYERS / "dependencies" / "requirements.txt"
 _BILLING = LAYERS / "billing" / "python" / "billing"
 # The Lambda runtime brings these, and PynamoDB requires one: 25 MB that would only slow a cold start.
 _IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
@@ -40,17 +39,28 @@ THIS_MACHINE = Target(f"{platform.system()}-{platform.machine()}-{sys.implementa
 
 
 def dependencies_layer(target: Target) -> Path:
-    """The folder of the third-party layer for `target`; pip fills it on first use. Raises CommandError."""
+    """What every function may import beside the runtime and our own package."""
+    return _third_party_layer("dependencies", target)
+
+
+def stripe_layer(target: Target) -> Path:
+    """Stripe's SDK, for the functions that talk to Stripe."""
+    return _third_party_layer("stripe", target)
+
+
+def _third_party_layer(name: str, target: Target) -> Path:
+    """The folder of `layers/<name>/requirements.txt`, which pip fills on first use. Raises CommandError."""
+    requirements = LAYERS / name / "requirements.txt"
 
     def install(python: Path) -> None:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        run(*pip, "--only-binary=:all:", *target.wheels, "--target", str(python), "-r", str(_REQUIREMENTS))
-        for name in _IN_THE_RUNTIME:
-            for path in [*python.glob(name), *python.glob(f"{name}-*.dist-info")]:
+        run(*pip, "--only-binary=:all:", *target.wheels, "--target", str(python), "-r", str(requirements))
+        for package in _IN_THE_RUNTIME:
+            for path in [*python.glob(package), *python.glob(f"{package}-*.dist-info")]:
                 shutil.rmtree(path)
         shutil.rmtree(python / "bin", ignore_errors=True)
 
-    return _layer("dependencies", target, lambda: [_REQUIREMENTS], install)
+    return _layer(name, target, lambda: [requirements], install)
 
 
 def billing_layer(target: Target) -> Path:

@@ -10,15 +10,21 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.aws_apigatewayv2 import HttpMethod
 from constructs import Construct
 
+from billing.services.relay_changes import RELAYED_TABLES
 from infra.constructs.billing_function import BillingFunction
+from infra.constructs.change_relay import ChangeRelay
+from infra.constructs.notices import Notices
+from infra.constructs.payments import Payments
 from infra.constructs.public_api import PublicApi, Route
 from infra.constructs.queues import QueueConsumer
+from infra.constructs.renewals import Renewals
 from infra.constructs.usage_bus import UsageBus
-from infra.layers import billing_layer, dependencies_layer
+from infra.layers import billing_layer, dependencies_layer, stripe_layer
 from infra.stages import Stage
 
 # Workers of one queue compete for the wallets of busy accounts: few that take large batches lose fewer races.
 _SETTLEMENT_WORKERS = 4
+USES_STRIPE = frozenset({"api", "apply_payments", "auto_refill", "reconcile", "renew_subscriptions"})
 _FULL_CPU_MB = 1769  # from here on Lambda gives a whole core
 
 
@@ -46,7 +52,10 @@ class ServiceStack(Stack):
             max_concurrency=_SETTLEMENT_WORKERS,
         )
         bus = UsageBus(self, "UsageBus", stage=stage, alarms=self._alarms, queue=settlement.queue)
+        self._build_notices(bus)
         http = self._build_api(settlement)
+        self._build_payments()
+        self._build_renewals()
 
         CfnOutput(self, "ApiUrl", value=http.api.api_endpoint)
         CfnOutput(self, "ApiId", value=http.api.api_id)
@@ -54,12 +63,61 @@ class ServiceStack(Stack):
         CfnOutput(self, "UsageQueueUrl", value=settlement.queue.queue_url)
         CfnOutput(self, "AlarmTopicArn", value=self._alarms.topic_arn)
 
+    def _build_notices(self, bus: UsageBus) -> None:
+        ChangeRelay(
+            self,
+            "ChangeRelay",
+            stage=self._stage,
+            alarms=self._alarms,
+            function=self._build_function("relay_changes", memory_mb=512, timeout_seconds=30),
+            tables={name: self._tables[name] for name in RELAYED_TABLES},
+            bus=bus.bus,
+        )
+        Notices(
+            self,
+            "Notices",
+            stage=self._stage,
+            alarms=self._alarms,
+            bus=bus.bus,
+            notify=self._build_function("notify", memory_mb=512, timeout_seconds=15),
+            deliver=self._build_function("deliver", memory_mb=512, timeout_seconds=60),
+            announce=self._build_function("announce_expiring_cards", memory_mb=512, timeout_seconds=300),
+        )
+
+    def _build_payments(self) -> None:
+        # Ten charges one after the other, each of which may use up Stripe's time limit and a retry.
+        self._renew = self._build_function("renew_subscriptions", memory_mb=1024, timeout_seconds=300)
+        Payments(
+            self,
+            "Payments",
+            stage=self._stage,
+            alarms=self._alarms,
+            transactions=self._tables["transactions"],
+            webhook=self._stripe_webhook,
+            apply=self._build_function("apply_payments", memory_mb=1024, timeout_seconds=60),
+            refill=self._build_function("auto_refill", memory_mb=1024, timeout_seconds=60),
+            reconcile=self._build_function("reconcile", memory_mb=1024, timeout_seconds=240),
+            askers=(self._rest, self._renew),
+        )
+
+    def _build_renewals(self) -> None:
+        Renewals(
+            self,
+            "Renewals",
+            stage=self._stage,
+            alarms=self._alarms,
+            schedule=self._build_function("schedule_renewals", memory_mb=1024, timeout_seconds=240),
+            renew=self._renew,
+        )
+
     def _build_api(self, settlement: QueueConsumer) -> PublicApi:
         usage_queue = {"USAGE_QUEUE_URL": settlement.queue.queue_url}
         authorizer = self._build_function("authorizer", memory_mb=512, timeout_seconds=5)
         authorize_call = self._build_function("authorize_call", memory_mb=1024, timeout_seconds=5)
         ingest = self._build_function("ingest_events", memory_mb=1024, timeout_seconds=15, environment=usage_queue)
         rest = self._build_function("api", memory_mb=1024, timeout_seconds=29, environment=usage_queue)
+        self._rest = rest
+        self._stripe_webhook = self._build_function("stripe_webhook", memory_mb=512, timeout_seconds=10)
         for sender in (ingest, rest):
             # Not Queue.grant_send_messages, which allows to ask for the queue's attributes, too.
             sender.role.add_to_policy(
@@ -74,6 +132,12 @@ class ServiceStack(Stack):
                 Route("/v1/events", (HttpMethod.POST,), ingest),
                 Route("/v1/accounts/{account_id}/call-permission", (HttpMethod.GET,), authorize_call),
                 Route("/v1/workspaces/{workspace_id}/call-permission", (HttpMethod.GET,), authorize_call),
+                Route(
+                    "/v1/workspaces/{workspace_id}/leases/{lease_id}",
+                    (HttpMethod.PUT, HttpMethod.DELETE),
+                    authorize_call,
+                ),
+                Route("/webhooks/stripe", (HttpMethod.POST,), self._stripe_webhook, open_to_all=True),
                 Route("/openapi.json", (HttpMethod.GET,), rest, open_to_all=True),
                 Route("/v1/{proxy+}", (HttpMethod.ANY,), rest),
             ],
@@ -86,18 +150,22 @@ class ServiceStack(Stack):
             self,
             folder,
             stage=self._stage,
-            layers=self._layers,
+            layers=[layer for name, layer in self._layers.items() if name != "Stripe" or folder in USES_STRIPE],
             tables=self._tables,
             memory_mb=memory_mb,
             timeout_seconds=timeout_seconds,
             environment=environment,
         )
 
-    def _build_layers(self) -> list[lambda_.ILayerVersion]:
+    def _build_layers(self) -> Mapping[str, lambda_.ILayerVersion]:
         target = self._stage.layers_for
-        folders = {"Dependencies": dependencies_layer(target), "Billing": billing_layer(target)}
-        return [
-            lambda_.LayerVersion(
+        folders = {
+            "Dependencies": dependencies_layer(target),
+            "Stripe": stripe_layer(target),
+            "Billing": billing_layer(target),
+        }
+        return {
+            name: lambda_.LayerVersion(
                 self,
                 f"{name}Layer",
                 code=lambda_.Code.from_asset(str(folder)),
@@ -105,4 +173,4 @@ class ServiceStack(Stack):
                 compatible_architectures=[lambda_.Architecture.ARM_64],
             )
             for name, folder in folders.items()
-        ]
+        }

@@ -19,6 +19,8 @@ class Stage:
     settlement_batch_size: int
     settlement_window_seconds: int
     send_actions: tuple[str, ...]  # what a role needs to send messages, also in batches
+    return_url: str  # where Stripe's pages send customers back to
+    mail_from: str  # who writes to customers: an address that SES may send from
     log_level: str
     log_retention: logs.RetentionDays
 
@@ -31,6 +33,8 @@ PRODUCTION = Stage(
     settlement_batch_size=1000,
     settlement_window_seconds=2,
     send_actions=("sqs:SendMessage",),
+    return_url="https://talktime.example/billing",
+    mail_from="Talktime <billing@talktime.example>",
     log_level="INFO",
     log_retention=logs.RetentionDays.ONE_YEAR,
 )
@@ -43,6 +47,8 @@ DEV = Stage(
     settlement_batch_size=1000,
     settlement_window_seconds=1,
     send_actions=("sqs:SendMessage",),
+    return_url="https://talktime.example/billing",
+    mail_from="Talktime <billing@talktime.example>",
     log_level="DEBUG",
     log_retention=logs.RetentionDays.ONE_MONTH,
 )
@@ -55,6 +61,8 @@ LOCAL = Stage(
     settlement_batch_size=10,  # the emulator delivers no larger batches
     settlement_window_seconds=0,
     send_actions=("sqs:SendMessage", "sqs:SendMessageBatch"),  # IAM has no such action, but the emulator asks for it
+    return_url="https://talktime.example/billing",
+    mail_from="Talktime <billing@talktime.example>",
     log_level="INFO",
     log_retention=logs.RetentionDays.ONE_DAY,
 )

@@ -12,6 +12,8 @@ import pytest
 
 from billing.contracts.api.routing import Api
 from billing.domain.queued_event import QueuedEvent
+from billing.payments.gateway import Gateway
+from billing.payments.settings import StripeSettings
 from billing.store.database import Database
 from tests.builders import NOW
 
@@ -113,12 +115,16 @@ class Client:
         return self.send("DELETE", path)
 
 
-def client_over(database: Database, queue: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """The deployed handler's own routes over a store."""
+def client_over(
+    database: Database, queue: Line, monkeypatch: pytest.MonkeyPatch, gateway: Gateway | None = None
+) -> Client:
+    """The deployed handler's own routes over a store, and over a Stripe that is out of reach unless one is given."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "unused")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    return Client(import_module("functions.api.handler").api_over(database, queue))
+    monkeypatch.setenv("RETURN_URL", "https://portal.example/billing")
+    stripe = gateway or Gateway(StripeSettings("sk_test_unused", "http://127.0.0.1:9"), "test")
+    return Client(import_module("functions.api.handler").api_over(database, queue, lambda: stripe))
 
 
 STARTER: Mapping[str, Any] = {

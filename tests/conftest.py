@@ -14,6 +14,9 @@ from billing.store.tables import ALL_TABLES, table_definition
 from infra.local.deploy import Outputs
 from infra.local.emulator import REGION, Emulator, free_port, running_emulator
 from infra.local.platform import running_platform
+from tests.builders import NOW
+from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
+from tests.paying_account import Paying
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,6 +60,23 @@ def fresh_database(emulator: Emulator) -> Callable[[], Database]:
 def database(fresh_database: Callable[[], Database]) -> Database:
     """A store over empty tables."""
     return fresh_database()
+
+
+@pytest.fixture(scope="session")
+def stripe_simulator() -> Iterator[RunningSimulator]:
+    """A Stripe for this worker, whose clock is the tests'; `paying` starts it afresh for each test."""
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def paying(database: Database, stripe_simulator: RunningSimulator) -> Paying:
+    """An account without a card or credit, over empty tables and an empty Stripe."""
+    stripe_simulator.control("reset")
+    stripe_simulator.control("clock", {"now": int(NOW.timestamp())})
+    account = Paying(database, stripe_simulator)
+    account.open()
+    return account
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,6 @@ class AccountsRoutes:
         return StatusView.of(lock_account(self._database, account_id, body.reason))
 
     @route("DELETE", "/v1/accounts/{account_id}/lock", scope="admin")
-    def unlock_account(self, account_id: str) -> StatusView:
-        """Take the lock away. An account that is not locked stays as it is."""
-        return StatusView.of(unlock_account(self._database, account_id))
+    def unlock_account(self, call: Call, account_id: str) -> StatusView:
+        """Take the lock away. An account that could not pay its renewal has seven days more."""
+        return StatusView.of(unlock_account(self._database, account_id, call.now))

@@ -1,11 +1,11 @@
-"""Plans and which of them an account has."""
+"""Plans, and the billing overview of an account that is on one."""
 
-from billing.contracts.api.overview import OverviewView, SubscriptionChangeView
-from billing.contracts.api.plans import PlanBody, PlanPage, PlanQuery, PlanView, SubscriptionBody
+from billing.contracts.api.overview import OverviewView
+from billing.contracts.api.plans import PlanBody, PlanPage, PlanQuery, PlanView
 from billing.contracts.api.routing import Call, route
 from billing.contracts.api.values import PageQuery
-from billing.services.assign_plan import assign_plan
 from billing.services.billing_overview import billing_overview
+from billing.services.cards import default_card
 from billing.services.plans import find_plan
 from billing.store.database import Database
 from billing.store.plans import Plans
@@ -34,15 +34,8 @@ class PlansRoutes:
         """The plan's current version, or the one asked for."""
         return PlanView.of(find_plan(self._plans, plan_id, query.version))
 
-    @route("PUT", "/v1/accounts/{account_id}/subscription", scope="billing:write", refusals=(402, 409))
-    def put_subscription(self, call: Call, account_id: str, body: SubscriptionBody) -> SubscriptionChangeView:
-        """Put the account on the plan's current version. The same once more changes nothing."""
-        wallet, plan = assign_plan(
-            self._database, self._plans, account_id, plan_id=body.plan_id, quantities=body.quantities, now=call.now
-        )
-        return SubscriptionChangeView.of_free_plan(wallet, plan)
-
     @route("GET", "/v1/accounts/{account_id}/billing", scope="billing:read")
     def get_billing(self, call: Call, account_id: str) -> OverviewView:
         """The account's credit, standing, plan, period and allowances as of now."""
-        return OverviewView.of(*billing_overview(self._wallets, self._plans, account_id, call.now))
+        wallet, plan = billing_overview(self._wallets, self._plans, account_id, call.now)
+        return OverviewView.of(wallet, plan, default_card(self._database, wallet))

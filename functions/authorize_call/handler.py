@@ -1,38 +1,65 @@
-"""May a call start? One or two strongly consistent reads. Hot: imports only what it uses."""
+"""May a call start, and the slot it then holds: one or two requests to the database. Hot: imports only what it uses."""
 
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.contracts.http import Request, RequestRefused, Response, authorized, json_response, problem
+from billing.contracts.http import Caller, Request, RequestRefused, Response, authorized, json_response, problem
+from billing.contracts.leases import lease_id_of, lease_view, ttl_seconds_of
 from billing.contracts.permission import permission_view
 from billing.domain.errors import BillingError
 from billing.runtime import settings, wiring
 from billing.services.authorize_call import CallAuthorization
-from billing.store.database import StoreBusy
+from billing.services.leases import CallLeases, ConcurrencyLimitReached
+from billing.store.database import Database, StoreBusy
 
 logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("authorize_call")
 
-_authorization = CallAuthorization(wiring.database(settings.from_environment()))
+
+class CallApi:
+    """The routes over one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._authorization = CallAuthorization(database)
+        self._leases = CallLeases(database)
+
+    def respond(self, request: Request, now: datetime) -> Response:
+        try:
+            caller = authorized(request, "calls:authorize")
+            if "lease_id" in request["pathParameters"]:
+                return self._lease(request, caller, now)
+            return self._permission(request, caller, now)
+        except ConcurrencyLimitReached as reached:
+            return problem(RequestRefused(reached.code, reached.detail, limit=reached.limit, in_use=reached.in_use))
+        except BillingError as refusal:
+            return problem(refusal)
+        except StoreBusy as busy:
+            log.warning("store busy", extra={"reason": str(busy)})
+            unavailable = RequestRefused("store_unavailable", "the answer is not known now; ask again")
+            return problem(unavailable, headers={"retry-after": "1"})
+
+    def _permission(self, request: Request, caller: Caller, now: datetime) -> Response:
+        path = request["pathParameters"]
+        if "workspace_id" in path:
+            permission = self._authorization.of_workspace(path["workspace_id"], caller.account_id, now)
+        else:
+            permission = self._authorization.of_account(path["account_id"], caller.account_id, now)
+        return json_response(200, permission_view(permission))
+
+    def _lease(self, request: Request, caller: Caller, now: datetime) -> Response:
+        workspace_id, lease_id = request["pathParameters"]["workspace_id"], lease_id_of(request)
+        if request["requestContext"]["http"]["method"] == "DELETE":
+            self._leases.give_back(workspace_id, lease_id, bound_to=caller.account_id, now=now)
+            return {"statusCode": 204}
+        lease = self._leases.hold(
+            workspace_id, lease_id, ttl_seconds=ttl_seconds_of(request), bound_to=caller.account_id, now=now
+        )
+        return json_response(201 if lease.new else 200, lease_view(lease))
+
+
+_api = CallApi(wiring.database(settings.from_environment()))
 
 
 def handler(event: dict[str, Any], _: object) -> Response:
-    try:
-        return json_response(200, _answer(event, datetime.now(UTC)))
-    except BillingError as refusal:
-        return problem(refusal)
-    except StoreBusy as busy:
-        log.warning("store busy", extra={"reason": str(busy)})
-        unavailable = RequestRefused("store_unavailable", "the answer is not known now; ask again")
-        return problem(unavailable, headers={"retry-after": "1"})
-
-
-def _answer(request: Request, now: datetime) -> dict[str, object]:
-    caller = authorized(request, "calls:authorize")
-    path = request.get("pathParameters") or {}
-    if "workspace_id" in path:
-        permission = _authorization.of_workspace(path["workspace_id"], caller.account_id, now)
-    else:
-        permission = _authorization.of_account(path["account_id"], caller.account_id, now)
-    return permission_view(permission)
+    return _api.respond(event, datetime.now(UTC))

@@ -31,6 +31,7 @@ class BillingFunction(Construct):
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, pascal(folder))
+        self.folder = folder
         access = TABLE_ACCESS[folder]
         log_group = logs.LogGroup(self, "Logs", retention=stage.log_retention, removal_policy=stage.removal_policy)
         self.role = self._build_role(log_group)
@@ -74,7 +75,7 @@ class BillingFunction(Construct):
 
 def _statements(table: dynamodb.Table, access: Access) -> list[iam.PolicyStatement]:
     actions = [f"dynamodb:{action}" for action in access.actions]
-    statements = [iam.PolicyStatement(actions=actions, resources=[table.table_arn])]
+    statements = [iam.PolicyStatement(actions=actions, resources=[table.table_arn])] if actions else []
     if access.indexes:
         indexes = [f"{table.table_arn}/index/{index}" for index in access.indexes]
         statements.append(iam.PolicyStatement(actions=["dynamodb:Query"], resources=indexes))

@@ -46,6 +46,7 @@ class Outputs:
     bus: str
     account: str = ACCOUNT
     admin_key: str = ""
+    stripe_url: str = ""
 
 
 def session(account: str = ACCOUNT) -> boto3.Session:

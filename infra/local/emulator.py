@@ -68,8 +68,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_emulator(port: int, *, enforce_iam: bool = False) -> Iterator[Emulator]:
+def running_emulator(
+    port: int, *, enforce_iam: bool = False, environment: Mapping[str, str] | None = None
+) -> Iterator[Emulator]:
     """An empty AWS on `port`, until the block ends; with `enforce_iam`, roles are held to their policies.
+
+    Functions inherit `environment`, where it does not come from the stack.
 
     Raises PortBusyError, EmulatorError, or CommandError where it cannot be installed.
     """
@@ -82,7 +86,7 @@ def running_emulator(port: int, *, enforce_iam: bool = False) -> Iterator[Emulat
     with emulator.log.open("wb") as log:
         process = subprocess.Popen(
             [str(python), "-c", _RUN_WHILE_WANTED],
-            env=_environment(port, home, enforce_iam=enforce_iam),
+            env={**_environment(port, home, enforce_iam=enforce_iam), **(environment or {})},
             cwd=home,
             stdin=subprocess.PIPE,
             stdout=log,

@@ -1,4 +1,4 @@
-"""The whole product on this machine: emulator, the real stacks deployed into it, and an administrator's key."""
+"""The whole product on this machine: emulator, Stripe, the real stacks deployed into it, and an administrator's key."""
 
 import dataclasses
 import json
@@ -15,6 +15,7 @@ from infra.building import CommandError, step
 from infra.first_key import create_first_key
 from infra.local.deploy import DeploymentError, Outputs, deploy, session
 from infra.local.emulator import EmulatorError, PortBusyError, running_emulator
+from infra.local.stripe import LiveKeyError, running_stripe
 from infra.local.synthesis import NodeMissingError, synthesise
 from infra.paths import LOCAL
 
@@ -39,11 +40,16 @@ def running_platform(port: int, *, enforce_iam: bool = False) -> Iterator[Output
     Raises what `run_command` knows to report; leaves nothing running in any case.
     """
     assembly = synthesise()
-    with running_emulator(port, enforce_iam=enforce_iam) as emulator:
+    with (
+        running_stripe() as stripe,
+        running_emulator(port, enforce_iam=enforce_iam, environment=stripe.environment) as emulator,
+    ):
         with step("Deploying into the emulator"):
             outputs = deploy(assembly, emulator.url)
+        stripe.send_webhooks_to(f"{outputs.api_url}/webhooks/stripe")
         client = session().client("dynamodb", endpoint_url=outputs.aws_url)
-        yield dataclasses.replace(outputs, admin_key=create_first_key(client, outputs.tables, datetime.now(UTC)))
+        admin_key = create_first_key(client, outputs.tables, datetime.now(UTC))
+        yield dataclasses.replace(outputs, admin_key=admin_key, stripe_url=stripe.url)
 
 
 def write_outputs(outputs: Outputs) -> None:
@@ -60,7 +66,7 @@ def run_command(main: Callable[[], int]) -> int:
     except PortBusyError as error:
         print(error, file=sys.stderr)
         return 2
-    except (CommandError, DeploymentError, EmulatorError, NodeMissingError) as error:
+    except (CommandError, DeploymentError, EmulatorError, LiveKeyError, NodeMissingError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

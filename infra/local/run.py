@@ -1,9 +1,9 @@
 """`make run`: the product on this machine with its sample data, until Ctrl-C."""
 
-import signal
 import sys
 
 from infra.local.client import Api
+from infra.local.mail import MAIL_FOLDER, show_mail
 from infra.local.platform import OUTPUTS_FILE, chosen_port, run_command, running_platform, write_outputs
 from infra.local.story import tell_story
 from infra.paths import ROOT
@@ -18,10 +18,11 @@ def main() -> int:
         )
         print(f"  API   {outputs.api_url}/v1   described at {outputs.api_url}/openapi.json")
         print(f"  try   curl -H 'Authorization: Bearer {outputs.admin_key}' {outputs.api_url}/v1/accounts/acme/billing")
+        print(f"  mail  {MAIL_FOLDER.relative_to(ROOT)}/   the e-mails to customers, listed here as they come")
         if differences:
             print("What differed from what it should be:", *differences, sep="\n  ")
         print("Ctrl-C stops it.", flush=True)
-        signal.pause()
+        show_mail(outputs)
     return 0
 
 

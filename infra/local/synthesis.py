@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from infra.building import built_once, content_hash, run
-from infra.layers import AWS, THIS_MACHINE, billing_layer, dependencies_layer
+from infra.layers import AWS, THIS_MACHINE, billing_layer, dependencies_layer, stripe_layer
 from infra.paths import FUNCTIONS, INFRA, LAYERS, ROOT
 
 LOCAL_STAGE = "local"
@@ -31,8 +31,8 @@ def synthesise(stage: str = LOCAL_STAGE) -> Path:
     if not shutil.which("node"):
         raise NodeMissingError
     target = THIS_MACHINE if stage == LOCAL_STAGE else AWS
-    dependencies_layer(target)  # here, where its progress is seen
-    billing_layer(target)
+    for layer in (dependencies_layer, stripe_layer, billing_layer):
+        layer(target)  # here, where its progress is seen
     cdk_json = ROOT / "cdk.json"
     context = json.loads(cdk_json.read_text())["context"] | {"stage": stage}
     # How the CDK command line, too, talks to an app; and nothing of the caller's AWS can matter.

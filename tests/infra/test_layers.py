@@ -2,39 +2,59 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import boto3
 import pytest
 
-from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer
+from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer
 from infra.paths import FUNCTIONS
+from infra.service_stack import USES_STRIPE
 
 _RUNTIME = ("boto3", "botocore", "s3transfer")
 _UNCHECKED_HASH = 0b01
 
-_LOAD = """
-import importlib, pkgutil, sys
-sys.path[:0] = sys.argv[1:]
-import billing
+_LOAD_PACKAGE = """
+import importlib, pkgutil, billing
 for module in pkgutil.walk_packages(billing.__path__, "billing."):
     importlib.import_module(module.name)
-assert callable(importlib.import_module("handler").handler)
+"""
+_LOAD_HANDLER = """
+import handler
+assert callable(handler.handler)
 """
 
 
-@pytest.mark.parametrize("function", sorted(handler.parent.name for handler in FUNCTIONS.glob("*/handler.py")))
-def test_a_function_finds_all_that_it_imports_in_its_own_folder_and_the_layers(function: str, tmp_path: Path) -> None:
+def load(program: str, folders: Sequence[Path], runtime: Path) -> None:
+    """Run `program` with nothing to import but what is in `folders`, the layers of a function, and in the runtime."""
     for package in _RUNTIME:
-        (tmp_path / package).symlink_to(Path(boto3.__file__).parents[1] / package)
-    layers = [dependencies_layer(THIS_MACHINE) / "python", billing_layer(THIS_MACHINE) / "python"]
-    path = [str(folder) for folder in (FUNCTIONS / function, *layers, tmp_path)]
-    environment = {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_METRICS_NAMESPACE": "Talktime"}
+        (runtime / package).symlink_to(Path(boto3.__file__).parents[1] / package)
+    path = f"import sys; sys.path[:0] = {[str(folder) for folder in (*folders, runtime)]}\n"
+    environment = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_METRICS_NAMESPACE": "Talktime",
+        "STRIPE_API_KEY": "sk_test_1",
+        "STRIPE_WEBHOOK_SECRETS": "whsec_1",
+    }
     # -I -S: without the packages of this environment; -B: a function's folder is shipped as it is found.
-    command = [sys.executable, "-I", "-S", "-B", "-c", _LOAD, *path]
+    command = [sys.executable, "-I", "-S", "-B", "-c", path + program]
     loaded = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert loaded.returncode == 0, loaded.stderr
+
+
+def layers(*, stripe: bool) -> list[Path]:
+    builds = (dependencies_layer, billing_layer, *([stripe_layer] if stripe else []))
+    return [build(THIS_MACHINE) / "python" for build in builds]
+
+
+@pytest.mark.parametrize("function", sorted(handler.parent.name for handler in FUNCTIONS.glob("*/handler.py")))
+def test_a_function_finds_all_that_it_imports_in_its_own_folder_and_its_layers(function: str, tmp_path: Path) -> None:
+    load(_LOAD_HANDLER, [FUNCTIONS / function, *layers(stripe=function in USES_STRIPE)], tmp_path)
+
+
+def test_the_layers_hold_all_that_the_billing_package_imports(tmp_path: Path) -> None:
+    load(_LOAD_PACKAGE, layers(stripe=True), tmp_path)
 
 
 def test_the_runtime_own_sdk_is_not_shipped_again() -> None:
@@ -47,7 +67,7 @@ def test_native_code_for_aws_fits_arm64_and_python_3_13() -> None:
     assert all("cpython-313-aarch64" in name for name in native), native
 
 
-@pytest.mark.parametrize("build", [dependencies_layer, billing_layer])
+@pytest.mark.parametrize("build", [dependencies_layer, stripe_layer, billing_layer])
 def test_byte_code_is_loaded_without_a_look_at_its_source(build: Callable[[Target], Path]) -> None:
     compiled = list(build(THIS_MACHINE).rglob("*.pyc"))
     assert compiled

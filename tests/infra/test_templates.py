@@ -16,6 +16,8 @@ from infra.stages import PRODUCTION
 
 Resources = dict[str, Any]
 
+MOVE_MONEY = {"SettleUsage", "Api", "ApplyPayments", "AutoRefill", "Reconcile", "RenewSubscriptions"}
+
 
 def of_type(resources: Resources, kind: str) -> dict[str, Any]:
     return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
@@ -51,8 +53,8 @@ def functions_with(resources: Resources, action: str, table: str) -> set[str]:
     }
 
 
-def test_only_settlement_and_the_api_write_the_ledger(resources: Resources) -> None:
-    assert functions_with(resources, "dynamodb:PutItem", "ledger_entries") == {"SettleUsage", "Api"}
+def test_only_what_moves_money_writes_the_ledger(resources: Resources) -> None:
+    assert functions_with(resources, "dynamodb:PutItem", "ledger_entries") == MOVE_MONEY
 
 
 def test_nobody_changes_or_deletes_a_ledger_entry(resources: Resources) -> None:
@@ -60,9 +62,9 @@ def test_nobody_changes_or_deletes_a_ledger_entry(resources: Resources) -> None:
         assert functions_with(resources, action, "ledger_entries") == set()
 
 
-def test_only_settlement_and_the_api_move_a_balance(resources: Resources) -> None:
+def test_only_what_moves_money_moves_a_balance(resources: Resources) -> None:
     for action in ("dynamodb:PutItem", "dynamodb:UpdateItem"):
-        assert functions_with(resources, action, "wallets") <= {"SettleUsage", "Api"}
+        assert functions_with(resources, action, "wallets") <= MOVE_MONEY
 
 
 def test_nobody_deletes_what_tells_of_money(resources: Resources) -> None:
@@ -115,7 +117,7 @@ def test_every_dead_letter_queue_keeps_messages_for_14_days_and_raises_an_alarm(
     watched = {
         dimension["Value"]["Fn::GetAtt"][0]
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        if alarm["Threshold"] == 1 and alarm["AlarmActions"]
+        if alarm["Namespace"] == "AWS/SQS" and alarm["Threshold"] == 1 and alarm["AlarmActions"]
         for dimension in alarm["Dimensions"]
     }
     queues = of_type(resources, "AWS::SQS::Queue")
@@ -151,10 +153,10 @@ def test_no_resource_has_a_name_that_a_second_deployment_would_collide_with(reso
             ]
 
 
-def test_every_route_but_the_api_description_asks_the_authorizer(resources: Resources) -> None:
+def test_every_route_asks_the_authorizer_but_the_api_description_and_stripes_webhook(resources: Resources) -> None:
     routes = of_type(resources, "AWS::ApiGatewayV2::Route").values()
     open_to_all = {route["RouteKey"] for route in routes if route.get("AuthorizationType") == "NONE"}
-    assert open_to_all == {"GET /openapi.json"}
+    assert open_to_all == {"GET /openapi.json", "POST /webhooks/stripe"}
     assert {route["RouteKey"] for route in routes if "AuthorizerId" in route} >= {"POST /v1/events", "ANY /v1/{proxy+}"}
 
 
@@ -189,3 +191,33 @@ def test_the_stacks_fit_any_account_so_that_synthesis_needs_no_credentials(assem
     stacks = [each for each in manifest["artifacts"].values() if each["type"] == "aws:cloudformation:stack"]
     assert {stack["environment"] for stack in stacks} == {"aws://unknown-account/unknown-region"}
     assert "missing" not in manifest  # nothing that would have to be looked up in an account
+
+
+def test_only_what_asks_stripe_reads_its_key_and_only_the_webhook_its_secrets(resources: Resources) -> None:
+    (key,) = (name for name in of_type(resources, "AWS::SecretsManager::Secret") if "StripeApiKey" in name)
+    readers = {
+        function
+        for function in (
+            "Api",
+            "ApplyPayments",
+            "AutoRefill",
+            "Reconcile",
+            "StripeWebhook",
+            "SettleUsage",
+            "Authorizer",
+        )
+        for statement in statements(resources, function)
+        if "secretsmanager:GetSecretValue" in actions(statement) and statement["Resource"] == {"Ref": key}
+    }
+    assert readers == MOVE_MONEY - {"SettleUsage"}
+
+
+def test_refills_are_charged_from_the_stream_of_new_transactions(resources: Resources) -> None:
+    mappings = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    (refills,) = (each for each in mappings if "FilterCriteria" in each)
+    (pattern,) = refills["FilterCriteria"]["Filters"]
+    assert json.loads(pattern["Pattern"]) == {
+        "eventName": ["INSERT"],
+        "dynamodb": {"NewImage": {"kind": {"S": ["auto_refill"]}}},
+    }
+    assert refills["DestinationConfig"]["OnFailure"]

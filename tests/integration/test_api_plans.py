@@ -65,6 +65,10 @@ def test_a_new_account_has_no_plan(client: Client) -> None:
             "amount": None,
             "monthly_limit": None,
             "status": "ready",
+            "suspended_reason": None,
+            "message": None,
+            "charged_this_month": None,
+            "next_attempt_at": None,
             "last_attempt_at": None,
             "last_failure": None,
         },
@@ -93,6 +97,8 @@ def test_a_free_plan_is_assigned_at_once_and_renews_in_a_month(client: Client) -
         "current_period_end": "2026-12-23T12:00:00.000Z",
         "cancel_at_period_end": False,
         "quantities": {"phone_number": "1", "call_concurrency": "5"},
+        "scheduled": None,
+        "next_payment_attempt_at": None,
     }
 
 
@@ -143,12 +149,22 @@ def test_a_plan_that_does_not_exist_is_refused_by_name(client: Client) -> None:
     assert (answer.status, answer.code, answer.fields) == (404, "plan_not_found", ["plan_id"])
 
 
-def test_a_change_of_plan_pins_the_version_of_that_moment(client: Client) -> None:
+def test_an_account_keeps_the_version_it_has_until_it_is_moved_by_name(client: Client) -> None:
     with_acme(client)
     client.put("/v1/plans/free", {**FREE, "name": "Free 2"})
-    assert client.get("/v1/accounts/acme/billing").json["plan"]["version"] == 1
     put_subscription(client, "free")
+    assert client.get("/v1/accounts/acme/billing").json["plan"]["version"] == 1
+    moved = client.put("/v1/accounts/acme/subscription", {"plan_id": "free", "version": 2})
+    assert moved.status == 200
     assert client.get("/v1/accounts/acme/billing").json["plan"] == {"plan_id": "free", "version": 2, "name": "Free 2"}
+
+
+def test_another_plan_is_pinned_in_its_version_of_that_moment(client: Client) -> None:
+    with_acme(client)
+    for name in ("Other", "Other 2"):
+        client.put("/v1/plans/other", {**FREE, "name": name})
+    put_subscription(client, "other")
+    assert client.get("/v1/accounts/acme/billing").json["plan"] == {"plan_id": "other", "version": 2, "name": "Other 2"}
 
 
 def test_what_was_used_counts_against_the_allowance_of_the_next_plan(client: Client, database: Database) -> None:

@@ -1,16 +1,20 @@
 """May a call start? Every answer has its code, and the facts behind it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from billing.domain.dunning import Dunning
 from billing.domain.permission import PermissionCode, decide
 from billing.domain.plan import Plan, RecurringFeature
+from billing.domain.subscription import advance
 from billing.domain.wallet import Grant, Wallet
 from tests.builders import NOW, PERIOD_END, calls_feature, micros, plan, wallet
 
 PAY_AS_YOU_GO = plan()
 WITH_QUOTA = plan(calls_feature(included_minutes=2))
+PLANS = {("free", 1): WITH_QUOTA}
 TWO_SLOTS = plan(recurring=(RecurringFeature("call_concurrency", "Calls at once", 2, micros("8")),))
 
 
@@ -57,5 +61,20 @@ def test_promotional_credit_that_has_expired_lets_no_call_start() -> None:
 
 def test_a_free_plan_s_quota_is_whole_again_from_the_second_of_its_renewal() -> None:
     used_up = wallet(on=WITH_QUOTA, used_seconds=120)
-    assert decide(used_up, WITH_QUOTA, PERIOD_END - timedelta(seconds=1)).code == "no_credit"
-    assert decide(used_up, WITH_QUOTA, PERIOD_END).code == "allowed"
+    before, after = PERIOD_END - timedelta(seconds=1), PERIOD_END
+    assert decide(advance(used_up, PLANS, before), WITH_QUOTA, before).code == "no_credit"
+    assert decide(advance(used_up, PLANS, after), WITH_QUOTA, after).code == "allowed"
+
+
+def test_an_unpaid_month_gives_no_allowance_and_calls_go_on_from_credit() -> None:
+    unpaid = wallet(on=WITH_QUOTA)
+    assert unpaid.period is not None
+    unpaid = replace(unpaid, period=replace(unpaid.period, payment="failed"))
+    permission = decide(unpaid, WITH_QUOTA, NOW)
+    assert (permission.code, permission.allowance_remaining_millionths) == ("no_credit", 0)
+    assert decide(replace(unpaid, paid_micros=1), WITH_QUOTA, NOW).code == "allowed"
+
+
+def test_a_renewal_that_was_never_paid_locks_like_an_administrator() -> None:
+    locked = wallet(paid="9", on=WITH_QUOTA, dunning=Dunning(NOW, 4, None, locked=True))
+    assert decide(locked, WITH_QUOTA, NOW).code == "account_locked"

@@ -5,13 +5,27 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from billing.domain.dunning import Dunning
 from billing.domain.errors import InvalidValue
-from billing.domain.plan import RecurringFeature
-from billing.domain.subscription import assign_free_plan, checked_quantities, month_after, roll_free_periods
-from tests.builders import MICROS, NOW, PERIOD_END, calls_feature, micros, plan, wallet
+from billing.domain.plan import Plan, RecurringFeature
+from billing.domain.subscription import (
+    NoSubscription,
+    advance,
+    canceled,
+    checked_quantities,
+    due_at,
+    month_after,
+    reset_usage,
+    with_terms,
+)
+from billing.domain.terms import Terms
+from tests.builders import NOW, PERIOD_END, calls_feature, micros, plan, wallet
 
 NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("2"))
 SLOTS = RecurringFeature("call_concurrency", "Calls at once", included=5, unit_price_micros=micros("8"), maximum=10)
+FREE = plan(calls_feature(included_minutes=2))
+PRICED = plan(calls_feature(included_minutes=5), plan_id="starter", base_price="49")
+PLANS = {each.key: each for each in (FREE, PRICED)}
 RENTING = plan(calls_feature(), recurring=(NUMBERS, SLOTS))
 
 
@@ -45,8 +59,12 @@ def test_the_concurrency_limit_is_included_and_rented_slots_up_to_the_maximum() 
     assert plan().concurrency_limit({}) is None
 
 
+def terms_of(on: Plan, **quantities: int) -> Terms:
+    return Terms(on.plan_id, on.version, checked_quantities(on, quantities))
+
+
 def test_a_first_plan_starts_a_period_that_renews_on_the_same_day_of_the_month() -> None:
-    assigned = assign_free_plan(replace(wallet(), anchor_day=None), plan(), {}, NOW)
+    assigned = with_terms(replace(wallet(), anchor_day=None), terms_of(plan()), starts_at=NOW)
     assert assigned.period is not None
     assert (assigned.period.start, assigned.period.end) == (NOW, datetime(2026, 12, 23, 12, 0, tzinfo=UTC))
     assert assigned.anchor_day == 23
@@ -54,24 +72,73 @@ def test_a_first_plan_starts_a_period_that_renews_on_the_same_day_of_the_month()
 
 def test_a_change_of_plan_keeps_the_period_and_counts_what_was_used_against_the_new_allowance() -> None:
     before = wallet(on=plan(), used_seconds=90)
-    after = assign_free_plan(before, plan(version=2), {}, NOW)
+    after = with_terms(before, terms_of(plan(version=2)))
     assert before.period is not None
     assert after.period == replace(before.period, plan_version=2)
 
 
 def test_what_was_unused_is_gone_after_a_renewal_however_many_months_nobody_called() -> None:
-    free = plan(calls_feature(included_minutes=2))
-    rolled = roll_free_periods(wallet(on=free, used_seconds=30), free, PERIOD_END + timedelta(days=70))
+    rolled = advance(wallet(on=FREE, used_seconds=30), PLANS, PERIOD_END + timedelta(days=70))
     assert rolled.period is not None
     assert rolled.previous_period is not None
     assert (rolled.period.start, rolled.period.end) == (
         datetime(2027, 2, 1, tzinfo=UTC),
         datetime(2027, 3, 1, tzinfo=UTC),
     )
-    assert (rolled.period.used, rolled.previous_period.used) == ({}, {})
+    assert (rolled.period.used, rolled.previous_period.used, rolled.period.payment) == ({}, {}, "paid")
 
 
-def test_a_period_that_must_be_paid_does_not_roll_by_itself() -> None:
-    priced = plan(calls_feature(), base_price="49")
-    before = wallet(on=priced, used_seconds=30 * MICROS)
-    assert roll_free_periods(before, priced, PERIOD_END + timedelta(days=1)) == before
+def test_a_month_that_costs_money_begins_on_trust_and_no_further_one_before_it_is_paid() -> None:
+    rolled = advance(wallet(on=PRICED, used_seconds=30), PLANS, PERIOD_END + timedelta(days=70))
+    assert rolled.period is not None
+    assert (rolled.period.start, rolled.period.payment, rolled.period.used) == (PERIOD_END, "due", {})
+    assert advance(rolled, PLANS, PERIOD_END + timedelta(days=700)) == rolled
+
+
+def test_the_second_of_the_renewal_is_the_first_of_the_new_period() -> None:
+    before = wallet(on=PRICED)
+    assert advance(before, PLANS, PERIOD_END - timedelta(seconds=1)) == before
+    assert advance(before, PLANS, PERIOD_END) != before
+
+
+def test_a_canceled_subscription_ends_with_its_period_and_starts_no_other() -> None:
+    leaving = canceled(wallet(on=PRICED))
+    assert not advance(leaving, PLANS, PERIOD_END - timedelta(seconds=1)).canceled
+    ended = advance(leaving, PLANS, PERIOD_END)
+    assert (ended.status, ended.period) == ("canceled", leaving.period)
+    assert due_at(ended) is None
+
+
+def test_canceling_can_be_undone_until_the_end_by_any_change() -> None:
+    stays = with_terms(canceled(wallet(on=PRICED)), terms_of(PRICED))
+    assert advance(stays, PLANS, PERIOD_END).status == "active"
+
+
+def test_an_unpaid_subscription_that_is_canceled_ends_at_once_since_there_is_nothing_to_run_out() -> None:
+    unpaid = replace(advance(wallet(on=PRICED), PLANS, PERIOD_END), dunning=Dunning(PERIOD_END, 1, PERIOD_END))
+    assert unpaid.period is not None
+    unpaid = replace(unpaid, period=replace(unpaid.period, payment="failed"))
+    assert (canceled(unpaid).status, canceled(unpaid).dunning) == ("canceled", None)
+
+
+def test_an_account_without_a_subscription_cannot_cancel_one() -> None:
+    with pytest.raises(NoSubscription):
+        canceled(wallet())
+
+
+def test_a_scheduled_change_takes_effect_with_the_next_renewal() -> None:
+    moved = with_terms(wallet(on=PRICED), terms_of(PRICED), later=terms_of(FREE))
+    assert advance(moved, PLANS, PERIOD_END - timedelta(seconds=1)) == moved
+    renewed = advance(moved, PLANS, PERIOD_END)
+    assert renewed.period is not None
+    assert (renewed.period.plan_id, renewed.period.payment, renewed.next_terms) == ("free", "paid", None)
+
+
+def test_resetting_the_usage_leaves_a_trail_of_who_why_and_what_was_counted() -> None:
+    posted = reset_usage(
+        wallet(on=FREE, used_seconds=90), reset_id="r1", reason="goodwill", by="ops", now=NOW, fingerprint="f"
+    )
+    (entry,) = posted.entries
+    assert posted.wallet.period is not None
+    assert (posted.wallet.period.used, entry.amount_micros, entry.postings, entry.by) == ({}, 0, (), "ops")
+    assert entry.description == "goodwill (counted before, in metered units: call_minutes 90)"

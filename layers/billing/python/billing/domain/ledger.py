@@ -7,7 +7,18 @@ from typing import Literal
 
 from billing.domain.usage import EventType
 
-EntryKind = Literal["usage", "adjustment", "credit_grant", "grant_expiry"]
+EntryKind = Literal[
+    "usage",
+    "adjustment",
+    "credit_grant",
+    "grant_expiry",
+    "payment",
+    "refund",
+    "dispute",
+    "renewal",
+    "plan_change",
+    "usage_reset",
+]
 
 PAID_CREDIT = "liability:paid_credit"
 PROMOTIONAL_CREDIT = "liability:promotional_credit"

@@ -19,6 +19,7 @@ _THREE_DECIMAL = frozenset(
         "BHD", "JOD", "KWD", "OMR", "TND",
     }
 )
+_WHOLE_UNITS = frozenset({"UGX"})
 _TWO_DECIMAL = frozenset(
     {
         "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD", "BND",
@@ -76,10 +77,11 @@ def card_minor_units(amount: Money) -> int:
     """Convert to what Stripe charges, rounding up to a whole minor unit.
 
     Three-decimal currencies are rounded up to a multiple of ten minor units, since Stripe wants their last digit 0
-    (https://docs.stripe.com/currencies#three-decimal).
+    (https://docs.stripe.com/currencies#three-decimal), and UGX to whole units, since it has no smaller ones
+    (https://docs.stripe.com/currencies#special-cases).
     """
     decimals = minor_unit_decimals(amount.currency)
-    charged_in_minor_units = 10 if amount.currency in _THREE_DECIMAL else 1
+    charged_in_minor_units = 10 if amount.currency in _THREE_DECIMAL else 100 if amount.currency in _WHOLE_UNITS else 1
     step_micros = charged_in_minor_units * _MICROS_A_MINOR_UNIT[decimals]
     return -(-amount.micros // step_micros) * charged_in_minor_units
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.plan import CALL_MINUTES, Plan
-from billing.domain.subscription import roll_free_periods
 from billing.domain.wallet import Wallet
 
 PermissionCode = Literal[
@@ -24,7 +23,7 @@ _SENTENCES: dict[PermissionCode, str] = {
     "account_unknown": "There is no such account.",
     "no_plan": "The account has no plan yet.",
     "account_paused": "The balance is negative. Calls resume when it is above zero.",
-    "account_locked": "The account is locked by the billing administrator.",
+    "account_locked": "The account is locked by the billing administrator, or until its renewal is paid.",
     "account_canceled": "The account is canceled.",
     "no_credit": "The included quota is used up and there is no credit left.",
     "concurrency_limit_reached": "All concurrent call slots are in use.",
@@ -48,30 +47,23 @@ class Permission:
         return self.code == "allowed"
 
 
-def remaining_millionths(plan: Plan, feature_key: str, used_millionths: int) -> int:
-    """What is left of an allowance, in millionths of the priced unit, rounded down."""
-    feature = plan.usage_features.get(feature_key)
-    if feature is None:
-        return 0
-    left = max(0, feature.included_metered_millionths - used_millionths)
-    return left * 1_000_000 // feature.metered_per_priced_millionths
-
-
 def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int = 0) -> Permission:
-    """Decide from consistent state. A caller's own errors aside, every answer is a Permission."""
+    """Decide from consistent state: the wallet in the period that `now` lies in, and that period's plan.
+
+    A caller's own errors aside, every answer is a Permission.
+    """
     if wallet is None:
         return Permission("account_unknown", _SENTENCES["account_unknown"])
     wallet = wallet.without_expired_grants(now)
-    if plan is not None:
-        wallet = roll_free_periods(wallet, plan, now)
     period = wallet.period
-    left = remaining_millionths(plan, CALL_MINUTES, period.used_of(CALL_MINUTES)) if plan and period else 0
     feature = plan.usage_features.get(CALL_MINUTES) if plan else None
+    entitled = period is not None and wallet.entitles(period, now)
+    left = feature.remaining_millionths(period.used_of(CALL_MINUTES)) if feature and period and entitled else 0
     limit = plan.concurrency_limit(wallet.quantities) if plan else None
     code: PermissionCode = "allowed"
     if wallet.canceled:
         code = "account_canceled"
-    elif wallet.lock_reason is not None:
+    elif wallet.is_locked:
         code = "account_locked"
     elif plan is None:
         code = "no_plan"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from billing.domain.decimals import MILLION
+from billing.domain.decimals import MILLION, divide_half_up
 
 FEATURE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 CALL_MINUTES = "call_minutes"
@@ -51,6 +51,11 @@ class UsageFeature:
     def included_metered_millionths(self) -> int:
         return self.to_metered(self.included_millionths)
 
+    def remaining_millionths(self, used_metered_millionths: int) -> int:
+        """What is left of the included quantity, in priced units, rounded half up to six places."""
+        left = max(0, self.included_metered_millionths - used_metered_millionths)
+        return divide_half_up(left * MILLION, self.metered_per_priced_millionths)
+
 
 @dataclass(frozen=True, slots=True)
 class RecurringFeature:
@@ -80,6 +85,10 @@ class Plan:
     minimum_top_up_micros: int
     usage_features: Mapping[str, UsageFeature]
     recurring_features: Mapping[str, RecurringFeature]
+
+    @property
+    def key(self) -> PlanKey:
+        return self.plan_id, self.version
 
     def monthly_price_micros(self, quantities: Mapping[str, int]) -> int:
         """Base price and rentals for a whole period."""

@@ -3,10 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from billing.domain.queued_event import QueuedEvent
 
 MAX_PAYLOAD_BYTES = 200_000
+
+RejectionStatus = Literal["open", "replayed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.domain.auto_refill import with_refill
 from billing.domain.errors import UnratableLine
 from billing.domain.ledger import (
     PAID_CREDIT,
@@ -14,9 +15,10 @@ from billing.domain.ledger import (
     UsageRecord,
     balanced,
 )
+from billing.domain.payment import Transaction
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.rating import rate
-from billing.domain.subscription import roll_free_periods
+from billing.domain.subscription import advance
 from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Period, Posted, Wallet, expire_grants, post, spend
 
@@ -32,23 +34,23 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The wallet after a batch of events, the entries that led there and what could not be rated."""
+    """The wallet after a batch of events, the entries that led there, what could not be rated, a refill it started."""
 
     wallet: Wallet
     entries: tuple[LedgerEntry, ...]
     rejections: tuple[Rejection, ...]
+    refill: Transaction | None = None
 
 
 def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey, Plan], now: datetime) -> Settlement:
     """Settle distinct events of one account in order. An event is charged whole or rejected whole.
 
-    `plans` holds the plan versions of the wallet's periods. A usage entry has no description: its lines say it all, and
+    `plans` holds the plan versions that the wallet names. A usage entry has no description: its lines say it all, and
     the ledger's reader puts them into words.
     """
     posted = expire_grants(wallet, now)
     wallet, entries, rejections = posted.wallet, list(posted.entries), list[Rejection]()
-    if wallet.period is not None:
-        wallet = roll_free_periods(wallet, plans[wallet.period.plan_key], now)
+    wallet = advance(wallet, plans, now)
     for event in events:
         period = wallet.period_of(event.occurred_at, event.arrived_at)
         if period is None:
@@ -61,15 +63,19 @@ def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey,
             continue
         wallet = settled.wallet
         entries.extend(settled.entries)
-    return Settlement(wallet, tuple(entries), tuple(rejections))
+    posted = with_refill(Posted(wallet, tuple(entries)), now)
+    return Settlement(posted.wallet.with_alerts(), posted.entries, tuple(rejections), posted.refill)
 
 
 def _settle_one(wallet: Wallet, event: UsageEvent, period: Period, plan: Plan, now: datetime) -> Posted:
+    """Charge one event. What is used while a period is not paid is paid from credit, and counts towards nothing."""
     used = dict(period.used)
+    entitled = wallet.entitles(period, event.occurred_at)
     lines: list[RatedLine] = []
     for line in event.lines:
-        rated = rate(plan, line, used.get(line.feature, 0))
-        used[line.feature] = used.get(line.feature, 0) + rated.billed_millionths
+        rated = rate(plan, line, used.get(line.feature, 0), entitled=entitled)
+        if entitled:
+            used[line.feature] = used.get(line.feature, 0) + rated.billed_millionths
         lines.append(rated)
     charge = sum(line.amount_micros for line in lines)
     spent = spend(wallet, charge)

@@ -1,15 +1,36 @@
-"""Subscriptions: which plan version and quantities an account has, and the months they run in."""
+"""Subscriptions: the terms an account is on, the months they run in, and what becomes of them when a month ends."""
 
 import calendar
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
-from billing.domain.errors import InvalidValue
-from billing.domain.plan import Plan
-from billing.domain.wallet import Period, Wallet
+from billing.domain.decimals import format_millionths
+from billing.domain.errors import Conflict, InvalidValue, NotFound
+from billing.domain.plan import Plan, PlanKey
+from billing.domain.terms import Terms
+from billing.domain.wallet import Period, Posted, Wallet, post
 
+SubscriptionStatus = Literal["active", "past_due", "canceled"]
+
+RENEWAL_SHARDS = 16
 _MONTHS_A_YEAR = 12
+
+
+class NoSubscription(NotFound):
+    code = "no_subscription"
+
+    def __init__(self) -> None:
+        super().__init__("the account has no subscription")
+
+
+class ChangePending(Conflict):
+    """A change is being paid: until that is answered, no other one can be priced."""
+
+    def __init__(self) -> None:
+        super().__init__("a change of this subscription is being paid; ask again in a minute", code="change_pending")
 
 
 def month_after(start: datetime, anchor_day: int) -> datetime:
@@ -35,33 +56,145 @@ def checked_quantities(plan: Plan, quantities: Mapping[str, int]) -> dict[str, i
     return {key: max(feature.included, quantities.get(key, 0)) for key, feature in plan.recurring_features.items()}
 
 
-def assign_free_plan(wallet: Wallet, plan: Plan, quantities: Mapping[str, int], now: datetime) -> Wallet:
-    """Put the account on a plan version that costs nothing by the month.
+def is_subscribed(wallet: Wallet) -> bool:
+    return wallet.period is not None and not wallet.canceled
 
-    A first plan, or one after a canceled subscription, starts a period now. A change keeps the period and its anchor,
-    and what was used of the old allowance counts against the new one.
+
+def status_of(wallet: Wallet) -> SubscriptionStatus:
+    if wallet.canceled:
+        return "canceled"
+    return "active" if wallet.dunning is None else "past_due"
+
+
+def present_terms(wallet: Wallet) -> Terms:
+    """Raises NoSubscription."""
+    if wallet.period is None:
+        raise NoSubscription
+    return Terms(wallet.period.plan_id, wallet.period.plan_version, wallet.quantities)
+
+
+def coming_terms(wallet: Wallet) -> Terms:
+    """The terms of the next renewal. Raises NoSubscription."""
+    return wallet.next_terms or present_terms(wallet)
+
+
+def with_terms(
+    wallet: Wallet, terms: Terms, *, later: Terms | None = None, starts_at: datetime | None = None
+) -> Wallet:
+    """The wallet on `terms` at once, and on `later` from the next renewal; a cancellation is undone.
+
+    With `starts_at` a new subscription starts, paid, at that whole second. Without, the present period and its anchor
+    go on, and what was used of the old allowance counts against the new one.
+    """
+    period = wallet.period
+    if starts_at is not None:
+        wallet = replace(wallet, previous_period=period, anchor_day=starts_at.day, canceled=False, dunning=None)
+        period = Period(terms.plan_id, terms.plan_version, starts_at, month_after(starts_at, starts_at.day))
+    elif period is None:
+        raise NoSubscription
+    else:
+        period = replace(period, plan_id=terms.plan_id, plan_version=terms.plan_version)
+    return replace(
+        wallet,
+        period=period,
+        quantities=dict(terms.quantities),
+        next_terms=later,
+        cancel_at_period_end=False,
+        pending_change=None,
+    )
+
+
+def advance(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime) -> Wallet:
+    """The wallet in the period that `now` lies in. `plans` holds the versions that `wallet.plan_keys` names.
+
+    From the renewal's second on a call belongs to the new period, whose included quantities are whole; what was unused
+    is gone. So a month that costs money begins on trust: its payment is `due`, which the renewal confirms a moment
+    later or takes back (see `renewal`), and no further month begins before it did. A month that costs nothing needs
+    nothing. A subscription that was canceled ends. While a change is being paid the period stands: what the customer
+    was told it costs must stay true.
+    """
+    while _is_over(wallet, now):
+        if wallet.cancel_at_period_end:
+            return replace(wallet, canceled=True, cancel_at_period_end=False, next_terms=None)
+        wallet = in_next_month(wallet, plans)
+    return wallet
+
+
+def _is_over(wallet: Wallet, now: datetime) -> bool:
+    period = wallet.period
+    return (
+        period is not None
+        and not wallet.canceled
+        and period.end <= now
+        and period.payment == "paid"
+        and wallet.pending_change is None
+    )
+
+
+def in_next_month(wallet: Wallet, plans: Mapping[PlanKey, Plan]) -> Wallet:
+    """The wallet in the month after its present one, on the terms that were to come. Raises NoSubscription."""
+    ended, terms = wallet.period, coming_terms(wallet)
+    if ended is None or wallet.anchor_day is None:
+        raise NoSubscription
+    price = plans[terms.plan_key].monthly_price_micros(terms.quantities)
+    period = Period(
+        terms.plan_id,
+        terms.plan_version,
+        start=ended.end,
+        end=month_after(ended.end, wallet.anchor_day),
+        payment="due" if price else "paid",
+    )
+    return replace(wallet, period=period, previous_period=ended, quantities=dict(terms.quantities), next_terms=None)
+
+
+def canceled(wallet: Wallet) -> Wallet:
+    """End the subscription with its period, which is paid; at once where it is not, since then there is nothing to end.
+
+    Canceling twice changes nothing. Raises NoSubscription, ChangePending.
+    """
+    if wallet.period is None:
+        raise NoSubscription
+    if wallet.canceled:
+        return wallet
+    if wallet.pending_change is not None:
+        raise ChangePending
+    if wallet.period.payment == "failed":
+        return replace(wallet, canceled=True, cancel_at_period_end=False, dunning=None, next_terms=None)
+    return replace(wallet, cancel_at_period_end=True)
+
+
+def due_at(wallet: Wallet) -> datetime | None:
+    """When a sweep must look at the subscription: its renewal, its end, or the next try of a failed one."""
+    period = wallet.period
+    if period is None or wallet.canceled:
+        return None
+    if wallet.dunning is not None:
+        return wallet.dunning.next_attempt_at
+    return period.start if period.payment == "due" else period.end
+
+
+def renewal_shard(account_id: str) -> int:
+    """Renewals of one day are spread over RENEWAL_SHARDS partitions of the index."""
+    return zlib.crc32(account_id.encode()) % RENEWAL_SHARDS
+
+
+def reset_usage(wallet: Wallet, *, reset_id: str, reason: str, by: str, now: datetime, fingerprint: str) -> Posted:
+    """Begin counting again in the present period: whole allowances. The entry keeps what the counters were, and why.
+
+    Raises NoSubscription.
     """
     period = wallet.period
     if period is None or wallet.canceled:
-        start = now.replace(microsecond=0)
-        period = Period(plan.plan_id, plan.version, start, month_after(start, start.day))
-        wallet = replace(wallet, anchor_day=start.day, canceled=False)
-    else:
-        period = replace(period, plan_id=plan.plan_id, plan_version=plan.version)
-    return replace(wallet, period=period, quantities=dict(quantities))
-
-
-def roll_free_periods(wallet: Wallet, plan: Plan, now: datetime) -> Wallet:
-    """The wallet in the period that `now` lies in, where the months in between cost nothing.
-
-    Nothing is charged, so nothing has to be waited for: the included quantities are whole again from the renewal's
-    second on, what was unused is gone, and no sweep is needed for it. A wallet whose month costs money is returned as
-    it is: its period rolls when the renewal is paid.
-    """
-    if plan.monthly_price_micros(wallet.quantities) or wallet.canceled:
-        return wallet
-    while wallet.period is not None and wallet.anchor_day is not None and wallet.period.end <= now:
-        ended = wallet.period
-        renewed = replace(ended, start=ended.end, end=month_after(ended.end, wallet.anchor_day), used={})
-        wallet = replace(wallet, period=renewed, previous_period=ended)
-    return wallet
+        raise NoSubscription
+    counters = ", ".join(f"{key} {format_millionths(used)}" for key, used in sorted(period.used.items())) or "nothing"
+    return post(
+        wallet,
+        replace(wallet, period=replace(period, used={})),
+        cause=f"usage_reset:{wallet.account_id}:{reset_id}",
+        kind="usage_reset",
+        now=now,
+        description=f"{reason} (counted before, in metered units: {counters})",
+        postings=(),
+        by=by,
+        fingerprint=fingerprint,
+    )

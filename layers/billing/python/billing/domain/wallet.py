@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from billing.domain.dunning import Dunning
 from billing.domain.ledger import (
     PAID_CREDIT,
     PROMOTION_EXPENSE,
@@ -16,12 +17,18 @@ from billing.domain.ledger import (
     UsageRecord,
     balanced,
 )
+from billing.domain.low_balance import alerted_after
 from billing.domain.plan import PlanKey
+from billing.domain.terms import PendingChange, Terms
+
+if TYPE_CHECKING:
+    from billing.domain.payment import Transaction
 
 LATE_CALL_WINDOW = timedelta(hours=48)
 MAX_GRANTS = 8
 
 AccountStatus = Literal["active", "paused", "locked", "canceled"]
+PeriodPayment = Literal["paid", "due", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +42,17 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A subscription period under one plan version: [start, end) and what it consumed, in metered millionths."""
+    """A subscription period under one plan version: [start, end) and what it consumed, in metered millionths.
+
+    `payment` is `due` from the renewal's second until its charge is answered, and `failed` until a later try pays it.
+    """
 
     plan_id: str
     plan_version: int
     start: datetime
     end: datetime
     used: Mapping[str, int] = field(default_factory=dict)
+    payment: PeriodPayment = "paid"
 
     @property
     def plan_key(self) -> PlanKey:
@@ -55,11 +66,46 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class DefaultCard:
+    """The card that refills and renewals use: one by construction, since the wallet names it."""
+
+    payment_method_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """Auto-refill: what the customer wants, what is under way, and the breaker (see `auto_refill`).
+
+    `pending` is the transaction of the refill under way, `started` counts them. `charged_micros` is what refills
+    charged or are charging in `month` ("2026-11"). `failures` of the card with the fingerprint `breaker_card` make
+    refills wait until `next_attempt_at`, or for good once `suspended` says why.
+    """
+
+    enabled: bool = False
+    threshold_micros: int = 0
+    amount_micros: int = 0
+    monthly_limit_micros: int | None = None
+    pending: str | None = None
+    started: int = 0
+    month: str | None = None
+    charged_micros: int = 0
+    failures: int = 0
+    breaker_card: str | None = None
+    next_attempt_at: datetime | None = None
+    suspended: str | None = None
+    last_attempt_at: datetime | None = None
+    last_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wallet:
     """One account's credit, period and standing.
 
     `version` counts writes, `sequence` numbers ledger entries, `posted_at` is the last entry's moment. `quantities` are
     the recurring features' units in all, included ones among them; `anchor_day` is the day of the month that renews.
+    `next_terms` hold from the next renewal on; `dunning` is there while a renewal is not paid.
+    `alert_thresholds` are the customer's, `alerted_micros` is the lowest of which he was told (see `low_balance`).
     """
 
     account_id: str
@@ -73,8 +119,16 @@ class Wallet:
     previous_period: Period | None = None
     quantities: Mapping[str, int] = field(default_factory=dict)
     anchor_day: int | None = None
+    next_terms: Terms | None = None
+    cancel_at_period_end: bool = False
+    pending_change: PendingChange | None = None
+    dunning: Dunning | None = None
+    default_card: DefaultCard | None = None
+    refill: Refill | None = None
     sequence: int = 0
     posted_at: datetime | None = None
+    alert_thresholds: tuple[int, ...] = ()
+    alerted_micros: int | None = None
     version: int = 0
 
     @property
@@ -89,9 +143,26 @@ class Wallet:
     def status(self) -> AccountStatus:
         if self.canceled:
             return "canceled"
-        if self.lock_reason is not None:
+        if self.is_locked:
             return "locked"
         return "paused" if self.paused else "active"
+
+    @property
+    def is_locked(self) -> bool:
+        """By an administrator, whom `lock_reason` quotes, or for an unpaid renewal. One does not lift the other."""
+        return self.lock_reason is not None or (self.dunning is not None and self.dunning.locked)
+
+    @property
+    def why_locked(self) -> str | None:
+        if self.lock_reason is None and self.is_locked:
+            return "The renewal could not be paid."
+        return self.lock_reason
+
+    @property
+    def plan_keys(self) -> set[PlanKey]:
+        """The plan versions that a decision about this wallet may need."""
+        terms = (self.period, self.previous_period, self.next_terms)
+        return {each.plan_key for each in terms if each is not None}
 
     def without_expired_grants(self, now: datetime) -> "Wallet":
         """The wallet as of `now` for a reader; writers use `expire_grants`, which records what was lost."""
@@ -104,12 +175,24 @@ class Wallet:
             return replace(self, paused=True)
         return replace(self, paused=False) if balance > 0 and self.paused else self
 
+    def with_alerts(self) -> "Wallet":
+        """Told of each threshold crossed. The last step of a change: it must see the refill that the change starts."""
+        if not self.alert_thresholds and self.alerted_micros is None:
+            return self
+        pending = self.refill is not None and self.refill.pending is not None
+        alerted = alerted_after(self.alert_thresholds, self.alerted_micros, self.balance_micros, refill_pending=pending)
+        return self if alerted == self.alerted_micros else replace(self, alerted_micros=alerted)
+
     def period_of(self, occurred_at: datetime, arrived_at: datetime) -> Period | None:
         """The period a call settles in: where it ended; an old one until 48 h after the renewal."""
         previous, current = self.previous_period, self.period
         if previous and current and previous.covers(occurred_at) and arrived_at <= current.start + LATE_CALL_WINDOW:
             return previous
         return current
+
+    def entitles(self, period: Period, occurred_at: datetime) -> bool:
+        """Whether a call that ended then draws the period's allowance: not where it is unpaid, or was the last one."""
+        return period.payment != "failed" and not (self.canceled and occurred_at >= period.end)
 
     def with_used(self, period: Period, used: Mapping[str, int]) -> "Wallet":
         drawn = replace(period, used=used)
@@ -142,10 +225,11 @@ def spend(wallet: Wallet, micros: int) -> Spend:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A wallet and the entries that brought it there, in order."""
+    """A wallet, the entries that brought it there, in order, and the refill that this started."""
 
     wallet: Wallet
     entries: tuple[LedgerEntry, ...] = ()
+    refill: "Transaction | None" = None
 
 
 def post(

@@ -4,18 +4,23 @@ They come from botocore itself: boto3 adds an import to a cold start and nothing
 off, since every request is built by code that the tests run; the service validates all the same.
 """
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
 
 _CONNECT_TIMEOUT_SECONDS = 1
 _DYNAMODB_READ_TIMEOUT_SECONDS = 3
 _SQS_READ_TIMEOUT_SECONDS = 5
+_EVENTS_READ_TIMEOUT_SECONDS = 5
+_SES_READ_TIMEOUT_SECONDS = 10
+_SECRETS_READ_TIMEOUT_SECONDS = 5
 _ATTEMPTS = 4
 _CONNECTIONS = 16
 
@@ -28,11 +33,27 @@ def sqs() -> "SQSClient":
     return cast("SQSClient", _client("sqs", _SQS_READ_TIMEOUT_SECONDS))
 
 
-def _client(service: str, read_timeout_seconds: int) -> object:
+def events() -> "EventBridgeClient":
+    return cast("EventBridgeClient", _client("events", _EVENTS_READ_TIMEOUT_SECONDS))
+
+
+def sesv2() -> "SESV2Client":
+    """Asks once: SES has no idempotency, and a mail whose answer was lost may have gone."""
+    return cast("SESV2Client", _client("sesv2", _SES_READ_TIMEOUT_SECONDS, attempts=1))
+
+
+def secret(secret_id: str) -> str:
+    """The current text of a secret in Secrets Manager."""
+    client: Any = _client("secretsmanager", _SECRETS_READ_TIMEOUT_SECONDS)
+    text: str = client.get_secret_value(SecretId=secret_id)["SecretString"]
+    return text
+
+
+def _client(service: str, read_timeout_seconds: int, attempts: int = _ATTEMPTS) -> object:
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT_SECONDS,
         read_timeout=read_timeout_seconds,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=_CONNECTIONS,
         parameter_validation=False,
         tcp_keepalive=True,

@@ -30,14 +30,14 @@ def adjust_balance(
     """
     if micros == 0:
         raise InvalidValue("must not be zero", field="amount")
-    fingerprint = _digest("adjustment", micros, reason, by)
+    fingerprint = digest("adjustment", micros, reason, by)
 
     def post(wallet: Wallet) -> Posted:
         return adjust(
             wallet, micros, adjustment_id=adjustment_id, reason=reason, by=by, now=now, fingerprint=fingerprint
         )
 
-    return _post_once(database, account_id, post, now)
+    return post_once(database, account_id, post, now)
 
 
 def give_credit(
@@ -49,7 +49,7 @@ def give_credit(
     """
     if micros <= 0:
         raise InvalidValue("must be more than zero", field="amount")
-    fingerprint = _digest("grant", micros, expires_at.isoformat(), reason)
+    fingerprint = digest("grant", micros, expires_at.isoformat(), reason)
 
     def post(wallet: Wallet) -> Posted:
         return grant_credit(
@@ -62,10 +62,10 @@ def give_credit(
         if len(wallet.grants) >= MAX_GRANTS:
             raise Conflict(f"an account has at most {MAX_GRANTS} credit grants at a time", code="too_many_grants")
 
-    return _post_once(database, account_id, post, now, check)
+    return post_once(database, account_id, post, now, check)
 
 
-def _post_once(
+def post_once(
     database: Database,
     account_id: str,
     post: Callable[[Wallet], Posted],
@@ -87,7 +87,7 @@ def _post_once(
             check(expired.wallet)
         return Posted(posted.wallet, (*expired.entries, entry))
 
-    return change_wallet(database, account_id, decide).entries[-1]
+    return change_wallet(database, account_id, decide, now=now).entries[-1]
 
 
 def _expect_same(written: LedgerEntry, entry: LedgerEntry) -> None:
@@ -99,5 +99,5 @@ def _expect_same(written: LedgerEntry, entry: LedgerEntry) -> None:
         )
 
 
-def _digest(*facts: object) -> str:
+def digest(*facts: object) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from billing.domain.plan import Plan
-from billing.domain.subscription import roll_free_periods
 from billing.domain.wallet import Wallet
 from billing.services.accounts import AccountNotFound
+from billing.services.wallet_as_of import as_of
 from billing.store.plans import Plans
 from billing.store.wallets import Wallets
 
@@ -18,8 +18,4 @@ def billing_overview(wallets: Wallets, plans: Plans, account_id: str, now: datet
     wallet = wallets.get(account_id)
     if wallet is None:
         raise AccountNotFound(account_id)
-    wallet = wallet.without_expired_grants(now)
-    if wallet.period is None:
-        return wallet, None
-    plan = plans.version(*wallet.period.plan_key)
-    return roll_free_periods(wallet, plan, now), plan
+    return as_of(plans, wallet.without_expired_grants(now), now)

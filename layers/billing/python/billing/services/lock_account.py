@@ -1,21 +1,22 @@
 """An administrator's lock: no call starts while it lasts, whatever the balance."""
 
 from dataclasses import replace
+from datetime import datetime
 
+from billing.domain.renewal import unlocked
 from billing.domain.wallet import Posted, Wallet
 from billing.services.change_wallet import change_wallet
 from billing.store.database import Database
 
 
 def lock_account(database: Database, account_id: str, reason: str) -> Wallet:
-    """Lock, or state another reason for the lock. Raises AccountNotFound."""
-    return _set_lock(database, account_id, reason)
-
-
-def unlock_account(database: Database, account_id: str) -> Wallet:
-    """Unlock; an account that is not locked stays as it is. Raises AccountNotFound."""
-    return _set_lock(database, account_id, None)
-
-
-def _set_lock(database: Database, account_id: str, reason: str | None) -> Wallet:
+    """Lock, or state another reason for the lock. Renewals go on: canceling ends those. Raises AccountNotFound."""
     return change_wallet(database, account_id, lambda wallet: Posted(replace(wallet, lock_reason=reason))).wallet
+
+
+def unlock_account(database: Database, account_id: str, now: datetime) -> Wallet:
+    """Unlock; an account that is not locked stays as it is.
+
+    One that is locked for an unpaid renewal has GRACE from now: then it is tried once more. Raises AccountNotFound.
+    """
+    return change_wallet(database, account_id, lambda wallet: Posted(unlocked(wallet, now))).wallet

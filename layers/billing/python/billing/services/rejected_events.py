@@ -29,7 +29,7 @@ class QueueUnavailable(BillingError):
 def replay(rejected_events: RejectedEvents, queue: Queue, rejection_id: str, judge: Judge) -> QueuedEvent:
     """Queue the event for settlement and, once the queue has it, take it from the open ones.
 
-    Doing it again is safe: an event is charged once. What settlement cannot charge opens again. Raises
+    Doing it again is safe: an event is charged once. What settlement cannot charge stays or is open again. Raises
     RejectionNotFound, StillRejected, QueueUnavailable.
     """
     found = rejected_events.get(rejection_id)
@@ -40,5 +40,5 @@ def replay(rejected_events: RejectedEvents, queue: Queue, rejection_id: str, jud
         raise StillRejected(judged.detail, field="event" if judged.field is None else f"event.{judged.field}")
     if queue.send([judged]):
         raise QueueUnavailable("the event could not be queued; it stays open")
-    rejected_events.mark_replayed(rejection_id)
+    rejected_events.mark_replayed(found[0])
     return judged

@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.domain.daily_usage import DayOfWorkspace, day_of
+from billing.domain.lease import LeaseKey, lease_key
 from billing.domain.ledger import LedgerEntry, UsageRecord
-from billing.domain.plan import Plan, PlanKey
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent, reject_queued
 from billing.domain.settlement import Rejection, settle
 from billing.domain.wallet import Wallet
+from billing.services.return_leases import LeaseReturns
 from billing.store.accounts import Workspaces
 from billing.store.books import Books
 from billing.store.database import MAX_TRANSACTION_ITEMS, Database, StoreBusy
 from billing.store.plans import Plans
 from billing.store.rejected_events import RejectedEvents
+from billing.store.transactions import new_transaction_put
 from billing.store.wallets import Wallets
 
 _ATTEMPTS = 12
@@ -46,18 +48,21 @@ class Outcome:
     duplicates: int = 0
     rejected: int = 0
     paused_accounts: set[str] = field(default_factory=set)
+    refills: int = 0
 
 
 class UsageSettlement:
     """The use case with its store. One instance serves a process, and keeps what never changes."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._pause = database.pause
         self._books = Books(database)
         self._wallets = Wallets(database)
         self._workspaces = Workspaces(database)
         self._plans = Plans(database)
         self._rejected_events = RejectedEvents(database)
+        self._leases = LeaseReturns(database)
 
     def settle_batch(self, batch: Sequence[Received], now: datetime) -> Outcome:
         """Settle what can be settled: where one event cannot, its message fails and the rest goes on."""
@@ -75,6 +80,7 @@ class UsageSettlement:
         wallets = self._wallets.get_many(of_account)
         for account_id, events in of_account.items():
             self._settle_account(wallets[account_id], events, outcome, now)
+        self._give_leases_back(batch, accounts, wallets, now)
         return outcome
 
     def keep_broken(self, broken: Mapping[str, RejectedEvent], outcome: Outcome) -> None:
@@ -86,6 +92,31 @@ class UsageSettlement:
         """Look up what was delivered before: a duplicate would cancel the transaction of all that go with it."""
         causes = {received.queued.event.cause for received in batch if received.redelivered}
         return self._drop_existing(batch, self._books.entries(causes) if causes else {}, outcome, now)
+
+    def _give_leases_back(
+        self, batch: Sequence[Received], accounts: Mapping[str, str], wallets: Mapping[str, Wallet], now: datetime
+    ) -> None:
+        """A call that ended has no slot, however its event was received. Best effort: what fails here expires.
+
+        Only accounts whose plan limits calls are asked for. The wallets of redelivered calls that were settled before
+        are not at hand, so those accounts are asked for all the same.
+        """
+        ended: dict[str, set[LeaseKey]] = {}
+        try:
+            for received in batch:
+                event, account_id = received.queued.event, accounts.get(received.queued.event.workspace_id)
+                if event.type != "call.ended" or event.call_id is None or account_id is None:
+                    continue
+                if received.queued.account_id in {None, account_id} and self._limits_calls(wallets.get(account_id)):
+                    ended.setdefault(account_id, set()).add(lease_key(event.workspace_id, event.call_id))
+            self._leases.give_back_ended(ended, now)
+        except Exception:
+            log.exception("leases are left to expire", extra={"accounts": sorted(ended)})
+
+    def _limits_calls(self, wallet: Wallet | None) -> bool:
+        if wallet is None or wallet.period is None:
+            return wallet is None
+        return self._plans.version(*wallet.period.plan_key).concurrency_limit(wallet.quantities) is not None
 
     def _settle_account(self, wallet: Wallet, events: list[Received], outcome: Outcome, now: datetime) -> None:
         for distinct in _rounds(events, outcome):
@@ -113,11 +144,15 @@ class UsageSettlement:
         """Decide and write until both agree, within a bounded number of attempts. Returns the wallet as left behind."""
         pending = chunk
         for attempt in range(_ATTEMPTS):
-            settlement = settle(wallet, [received.queued.event for received in pending], self._plans_of(wallet), now)
-            written = self._books.commit(wallet, settlement.wallet, settlement.entries)
+            plans = self._plans.versions(wallet.plan_keys)
+            settlement = settle(wallet, [received.queued.event for received in pending], plans, now)
+            refill = settlement.refill
+            others = () if refill is None else (new_transaction_put(self._database, refill),)
+            written = self._books.commit(wallet, settlement.wallet, settlement.entries, others)
             if isinstance(written, Wallet):
                 self._keep_rejections(pending, settlement.rejections, outcome, now)
                 outcome.settled.extend(entry.usage for entry in settlement.entries if entry.usage is not None)
+                outcome.refills += refill is not None
                 if written.paused and not wallet.paused:
                     outcome.paused_accounts.add(wallet.account_id)
                 return written
@@ -125,10 +160,6 @@ class UsageSettlement:
             self._pause(attempt)
             wallet = written.wallet or self._wallets.get(wallet.account_id) or wallet
         raise StoreBusy(f"lost {_ATTEMPTS} races for the wallet")
-
-    def _plans_of(self, wallet: Wallet) -> dict[PlanKey, Plan]:
-        periods = (wallet.period, wallet.previous_period)
-        return {period.plan_key: self._plans.version(*period.plan_key) for period in periods if period is not None}
 
     def _drop_existing(
         self, events: Sequence[Received], existing: Mapping[str, LedgerEntry], outcome: Outcome, now: datetime
@@ -210,6 +241,6 @@ def _chunks(events: Sequence[Received], items: int) -> Iterator[list[Received]]:
 
 
 def _items_for_events(wallet: Wallet, now: datetime) -> int:
-    """A transaction's items, but for the wallet and the entries of credit that has expired."""
+    """A transaction's items, but for the wallet, a refill that starts and the entries of credit that has expired."""
     expired = sum(grant.expires_at <= now for grant in wallet.grants)
-    return MAX_TRANSACTION_ITEMS - 1 - expired
+    return MAX_TRANSACTION_ITEMS - 2 - expired

@@ -45,6 +45,22 @@ class Accounts:
             ExpressionAttributeValues={f":{field}": {"S": value} for field, value in changed.items()},
         )
 
+    def stripe_customer(self, account_id: str) -> str | None:
+        """Stripe's id of the account's customer, once there is one."""
+        item = self._database.get(AccountItem, {"account_id": account_id})
+        return None if item is None else item.stripe_customer_id
+
+    def keep_stripe_customer(self, account_id: str, customer_id: str) -> str:
+        """Keep the first customer id for good. Returns the one that is kept."""
+        kept = self._database.update(
+            AccountItem,
+            {"account_id": account_id},
+            UpdateExpression="SET stripe_customer_id = :customer",
+            ConditionExpression="attribute_exists(account_id) AND attribute_not_exists(stripe_customer_id)",
+            ExpressionAttributeValues={":customer": {"S": customer_id}},
+        )
+        return customer_id if kept else self.stripe_customer(account_id) or customer_id
+
     def page(self, limit: int, cursor: str | None) -> Listing[Account]:
         page = self._database.page(
             "scan", AccountItem, _KEY, limit=limit, start=start_key(cursor, _KEY), ConsistentRead=True

@@ -26,7 +26,8 @@ _line_fields = attrgetter(*(field.name for field in fields(RatedLine)))
 class Refused:
     """Nothing was written: the wallet moved on (`wallet` is where it is now), or some entries exist already.
 
-    Both None and empty where others worked on the same items at the same moment: decide again, after a pause.
+    Both None and empty where others worked on the same items at the same moment, or where the condition of another item
+    did not hold: decide again, after a pause.
     """
 
     wallet: Wallet | None
@@ -37,29 +38,32 @@ class Books:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def commit(self, before: Wallet, after: Wallet, entries: Sequence[LedgerEntry]) -> Wallet | Refused:
-        """Write the wallet, the entries and what they add to the days' usage. Returns the wallet as written.
+    def commit(
+        self, before: Wallet, after: Wallet, entries: Sequence[LedgerEntry], others: Sequence[Item] = ()
+    ) -> Wallet | Refused:
+        """Write the wallet, the entries, what they add to the days' usage, and `others`. Returns the wallet as written.
 
         Written at most once: the wallet must still be at the version of `before`, and no entry's cause may exist.
         Nothing to say is nothing to write. Raises StoreBusy where the outcome is not known.
         """
-        if after == before and not entries:
+        if after == before and not entries and not others:
             return before
         days = rollups(entries)
         items = [
             wallet_update(self._database, before, after),
             *(self._database.put_new(LedgerEntryItem, _item(entry), "cause") for entry in entries),
             *(self._day_update(before.account_id, day, counters) for day, counters in days.items()),
+            *others,
         ]
         if len(items) > MAX_TRANSACTION_ITEMS:
             raise ValueError(f"a transaction holds {MAX_TRANSACTION_ITEMS} items, not {len(items)}")
         canceled = self._database.transact(items)
         if canceled is None:
             return replace(after, version=before.version + 1)
-        wallet_reason, *others = canceled.reasons
+        wallet_reason, *reasons = canceled.reasons
         existing = [
             _entry(LedgerEntryItem.from_raw_data(reason.item))
-            for reason in others[: len(entries)]
+            for reason in reasons[: len(entries)]
             if reason is not None and reason.condition_failed and reason.item is not None
         ]
         moved_to = wallet_reason.item if wallet_reason is not None and wallet_reason.condition_failed else None

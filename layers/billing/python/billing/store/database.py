@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from pynamodb.constants import NUMBER
 from pynamodb.models import Model
 
+from billing.domain.errors import InvalidValue
 from billing.store.tables import raw_item
 
 if TYPE_CHECKING:
@@ -106,18 +108,29 @@ class Database:
             yield from self._get_batch(model, wanted[start : start + _MAX_BATCH_GET_KEYS])
 
     def _get_batch(self, model: type[M], keys: Sequence[Item]) -> Iterator[M]:
-        table = self.table(model)
-        pending: Any = {table: {"Keys": list(keys), "ConsistentRead": True}}
+        for _, item in self._batch_get({self.table(model): {"Keys": list(keys), "ConsistentRead": True}}):
+            yield model.from_raw_data(item)
+
+    def get_together(self, keys: Mapping[type[Model], Mapping[str, Any]]) -> dict[type[Model], Item]:
+        """Read one item of each table, strongly consistent, in one request. What is not there is left out."""
+        models = {self.table(model): model for model in keys}
+        pending = {
+            self.table(model): {"Keys": [raw_item(model, **key)], "ConsistentRead": True} for model, key in keys.items()
+        }
+        return {models[table]: item for table, item in self._batch_get(pending)}
+
+    def _batch_get(self, pending: Any) -> Iterator[tuple[str, Item]]:
         for attempt in range(_BATCH_GET_ATTEMPTS):
             with _busy_errors():
                 answer = self.client.batch_get_item(RequestItems=pending)
-            for item in answer["Responses"].get(table, ()):
-                yield model.from_raw_data(item)
+            for table, items in answer["Responses"].items():
+                for item in items:
+                    yield table, item
             pending = answer.get("UnprocessedKeys")
             if not pending:
                 return
             self.pause(attempt)
-        raise StoreBusy(f"{table} left keys unread after {_BATCH_GET_ATTEMPTS} attempts")
+        raise StoreBusy(f"keys were left unread after {_BATCH_GET_ATTEMPTS} attempts")
 
     def put(
         self,
@@ -161,8 +174,9 @@ class Database:
         """At most `limit` items of a `query` or `scan`, in order, although a filter passes over some.
 
         `key` names the attributes that say where an item stands. A page may be short where a filter passes over very
-        many: `next_key` then goes on from there.
+        many: `next_key` then goes on from there. Raises InvalidValue for a `start` of other types than the table's.
         """
+        _require_types(model, start or {})
         items: list[Item] = []
         for _ in range(_MAX_REQUESTS_A_PAGE):
             if start is not None:
@@ -225,6 +239,14 @@ class Database:
                     return False
                 raise
         return True
+
+
+def _require_types(model: type[Model], start: Item) -> None:
+    attributes = model.get_attributes()
+    for name, typed in start.items():
+        ((kind, text),) = typed.items()
+        if kind != attributes[name].attr_type or (kind == NUMBER and not text.isdecimal()):
+            raise InvalidValue("is not a cursor of this list", field="cursor")
 
 
 def _canceled(error: ClientError) -> Canceled:

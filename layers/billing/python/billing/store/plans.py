@@ -1,11 +1,12 @@
 """Plans in the table: immutable versions, and the current one once more as version 0."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from billing.domain.errors import Conflict
-from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.domain.plan import Plan, PlanKey, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
 from billing.store.tables import PlanVersionItem, raw_item
@@ -31,6 +32,9 @@ class Plans:
                 raise LookupError(f"plan {plan_id} has no version {version}")
             plan = self._kept[plan_id, version] = _plan(item)
         return plan
+
+    def versions(self, keys: Iterable[PlanKey]) -> dict[PlanKey, Plan]:
+        return {key: self.version(*key) for key in keys}
 
     def current(self, plan_id: str) -> Plan | None:
         item = self._database.get(PlanVersionItem, {"plan_id": plan_id, "version": CURRENT})

@@ -1,13 +1,9 @@
 """Rejected events in the table: kept whole, open until an operator replays them."""
 
-from typing import Literal
-
-from billing.domain.rejection import RejectedEvent
-from billing.store.database import Database
+from billing.domain.rejection import RejectedEvent, RejectionStatus
+from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
 from billing.store.tables import RejectedEventItem, RejectionsByStatus, raw_item
-
-RejectionStatus = Literal["open", "replayed"]
 
 _KEY = ("status", "rejected_at", "rejection_id")
 
@@ -17,10 +13,9 @@ class RejectedEvents:
         self._database = database
 
     def keep(self, rejected: RejectedEvent) -> None:
-        """Keep the event with its reason. One that is open already stays as it is; one replayed in vain opens again."""
-        item = raw_item(
+        """Keep the event with its reason, open. Rejected once more, it has the latest reason and its first arrival."""
+        values = raw_item(
             RejectedEventItem,
-            rejection_id=rejected.rejection_id,
             status="open",
             rejected_at=rejected.rejected_at,
             arrived_at=rejected.arrived_at,
@@ -31,26 +26,31 @@ class RejectedEvents:
             account_id=rejected.account_id,
             payload=rejected.payload,
         )
-        self._database.put(
+        first_arrival = "if_not_exists(arrived_at, :arrived_at)"
+        settings = [f"#{name} = {first_arrival if name == 'arrived_at' else f':{name}'}" for name in values]
+        self._database.update(
             RejectedEventItem,
-            item,
-            condition="attribute_not_exists(rejection_id) OR #status = :replayed",
-            names={"#status": "status"},
-            values={":replayed": {"S": "replayed"}},
+            {"rejection_id": rejected.rejection_id},
+            UpdateExpression="SET " + ", ".join(settings) + ("" if rejected.field else " REMOVE #field"),
+            ConditionExpression="attribute_not_exists(rejection_id) OR rejected_at < :rejected_at",
+            ExpressionAttributeNames={f"#{name}": name for name in (*values, "field")},
+            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
         )
 
     def get(self, rejection_id: str) -> tuple[RejectedEvent, RejectionStatus] | None:
         item = self._database.get(RejectedEventItem, {"rejection_id": rejection_id})
-        return None if item is None else (_rejected(item), "replayed" if item.status == "replayed" else "open")
+        return None if item is None else _with_status(item)
 
-    def mark_replayed(self, rejection_id: str) -> None:
+    def mark_replayed(self, rejected: RejectedEvent) -> None:
+        """Take it from the open ones, unless it was rejected again since it was read."""
+        values = raw_item(RejectedEventItem, status="replayed", rejected_at=rejected.rejected_at)
         self._database.update(
             RejectedEventItem,
-            {"rejection_id": rejection_id},
-            UpdateExpression="SET #status = :replayed",
-            ConditionExpression="attribute_exists(rejection_id)",
+            {"rejection_id": rejected.rejection_id},
+            UpdateExpression="SET #status = :status",
+            ConditionExpression="rejected_at = :rejected_at",
             ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":replayed": {"S": "replayed"}},
+            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
         )
 
     def page(self, status: RejectionStatus, limit: int, cursor: str | None) -> Listing[RejectedEvent]:
@@ -68,6 +68,14 @@ class RejectedEvents:
             ExpressionAttributeValues={":status": {"S": status}},
         )
         return Listing.of(page, lambda item: _rejected(RejectedEventItem.from_raw_data(item)))
+
+
+def read_rejected_event(raw: Item) -> tuple[RejectedEvent, RejectionStatus]:
+    return _with_status(RejectedEventItem.from_raw_data(raw))
+
+
+def _with_status(item: RejectedEventItem) -> tuple[RejectedEvent, RejectionStatus]:
+    return _rejected(item), "replayed" if item.status == "replayed" else "open"
 
 
 def _rejected(item: RejectedEventItem) -> RejectedEvent:

@@ -5,8 +5,16 @@ Each table is built from its model, on AWS (infra) as in the tests, so that ther
 
 from typing import TYPE_CHECKING, Any, cast
 
-from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    ListAttribute,
+    MapAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
@@ -46,6 +54,7 @@ class AccountItem(Model):
     currency = UnicodeAttribute()
     language = UnicodeAttribute()
     created_at = InstantAttribute()
+    stripe_customer_id = UnicodeAttribute(null=True)
 
 
 class WorkspaceItem(Model):
@@ -70,6 +79,32 @@ class PeriodMap(MapAttribute[str, Any]):
     starts_at = InstantAttribute()
     ends_at = InstantAttribute()
     used = IntegerMapAttribute()
+    payment = UnicodeAttribute(null=True)
+
+
+class WalletsDueForRefill(GlobalSecondaryIndex[Any]):
+    """Wallets whose auto-refill waits for a moment, the earliest first. Sparse; keys only: calls do not write it."""
+
+    class Meta:
+        index_name = "refill_due"
+        projection = KeysOnlyProjection()
+
+    refill_due = UnicodeAttribute(hash_key=True)
+    refill_due_at = InstantAttribute(range_key=True)
+
+
+class WalletsDueForRenewal(GlobalSecondaryIndex[Any]):
+    """Wallets by the day on which their subscription needs something, spread over shards, the earliest first.
+
+    A wallet is under one day only. Keys only: calls do not write it.
+    """
+
+    class Meta:
+        index_name = "renewals"
+        projection = KeysOnlyProjection()
+
+    renews = UnicodeAttribute(hash_key=True)
+    renews_at = InstantAttribute(range_key=True)
 
 
 class WalletItem(Model):
@@ -77,6 +112,7 @@ class WalletItem(Model):
 
     class Meta:
         table_name = "wallets"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
 
     account_id = UnicodeAttribute(hash_key=True)
     version = IntegerAttribute()
@@ -92,6 +128,18 @@ class WalletItem(Model):
     period = PeriodMap(null=True)
     previous_period = PeriodMap(null=True)
     quantities = IntegerMapAttribute()
+    subscription = JsonAttribute(null=True)
+    renews = UnicodeAttribute(null=True)
+    renews_at = InstantAttribute(null=True)
+    default_card = JsonAttribute(null=True)
+    refill = JsonAttribute(null=True)
+    refill_due = UnicodeAttribute(null=True)
+    refill_due_at = InstantAttribute(null=True)
+    alert_thresholds = JsonAttribute(null=True)
+    alerted_micros = IntegerAttribute(null=True)
+
+    due_for_refill = WalletsDueForRefill()
+    due_for_renewal = WalletsDueForRenewal()
 
 
 class EntriesOfAccount(GlobalSecondaryIndex[Any]):
@@ -157,6 +205,7 @@ class RejectedEventItem(Model):
 
     class Meta:
         table_name = "rejected_events"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
 
     rejection_id = UnicodeAttribute(hash_key=True)
     status = UnicodeAttribute()
@@ -170,6 +219,20 @@ class RejectedEventItem(Model):
     payload = UnicodeAttribute()
 
     by_status = RejectionsByStatus()
+
+
+class LeasePageItem(Model):
+    """A page of an account's concurrency leases: each write is conditioned on `version`; `leases` is packed."""
+
+    class Meta:
+        table_name = "leases"
+
+    account_id = UnicodeAttribute(hash_key=True)
+    page_number = IntegerAttribute(range_key=True)
+    version = IntegerAttribute()
+    pages = IntegerAttribute()
+    leases = BinaryAttribute(legacy_encoding=False)
+    delete_after = TTLAttribute(null=True)
 
 
 class ApiKeyItem(Model):
@@ -186,6 +249,188 @@ class ApiKeyItem(Model):
     created_at = InstantAttribute()
 
 
+class WebhookEndpointItem(Model):
+    """An address that hears of notices. Its secret is in a table of its own: who reads addresses need not sign."""
+
+    class Meta:
+        table_name = "webhook_endpoints"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    endpoint_id = UnicodeAttribute(hash_key=True)
+    url = UnicodeAttribute()
+    events = JsonAttribute()
+    description = UnicodeAttribute()
+    created_at = InstantAttribute()
+    enabled = BooleanAttribute()
+    disabled_reason = UnicodeAttribute(null=True)
+    failing_since = InstantAttribute(null=True)
+
+
+class WebhookSecretItem(Model):
+    """What an endpoint's deliveries are signed with; `previous` as well, until it ends."""
+
+    class Meta:
+        table_name = "webhook_secrets"
+
+    endpoint_id = UnicodeAttribute(hash_key=True)
+    current = UnicodeAttribute()
+    previous = UnicodeAttribute(null=True)
+    previous_until = InstantAttribute(null=True)
+
+
+class DueDeliveries(GlobalSecondaryIndex[Any]):
+    """The deliveries that an attempt is due for, of each shard the earliest first. Sparse: only pending ones."""
+
+    class Meta:
+        index_name = "due"
+        projection = AllProjection()
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = InstantAttribute(range_key=True)
+
+
+class DeliveriesOfDestination(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "by_destination"
+        projection = AllProjection()
+
+    destination = UnicodeAttribute(hash_key=True)
+    created_at = InstantAttribute(range_key=True)
+
+
+class DeliveryItem(Model):
+    """A notice for one destination. Its key makes it one, however often the notice is heard."""
+
+    class Meta:
+        table_name = "deliveries"
+
+    destination = UnicodeAttribute(hash_key=True)
+    event_id = UnicodeAttribute(range_key=True)
+    event_type = UnicodeAttribute()
+    account_id = UnicodeAttribute(null=True)
+    payload = UnicodeAttribute()
+    created_at = InstantAttribute()
+    status = UnicodeAttribute()
+    attempts = IntegerAttribute()
+    due_shard = UnicodeAttribute(null=True)
+    due_at = InstantAttribute(null=True)
+    last_attempt_at = InstantAttribute(null=True)
+    last_status = IntegerAttribute(null=True)
+    last_error = UnicodeAttribute(null=True)
+    expires_at = TTLAttribute()
+
+    due = DueDeliveries()
+    by_destination = DeliveriesOfDestination()
+
+
+class TransactionsOfAccount(GlobalSecondaryIndex[Any]):
+    """An account's billing history. `position` is the moment and the id."""
+
+    class Meta:
+        index_name = "by_account"
+        projection = AllProjection()
+
+    account_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
+class OpenTransactions(GlobalSecondaryIndex[Any]):
+    """What something may still follow on, the first to be looked at first. Sparse."""
+
+    class Meta:
+        index_name = "open"
+        projection = KeysOnlyProjection()
+
+    open = UnicodeAttribute(hash_key=True)
+    check_at = InstantAttribute(range_key=True)
+
+
+class TransactionItem(Model):
+    """A movement between a card and an account; each write is conditioned on `version`."""
+
+    class Meta:
+        table_name = "transactions"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    transaction_id = UnicodeAttribute(hash_key=True)
+    version = IntegerAttribute()
+    account_id = UnicodeAttribute()
+    position = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    status = UnicodeAttribute()
+    amount_micros = IntegerAttribute()
+    currency = UnicodeAttribute()
+    open = UnicodeAttribute(null=True)
+    check_at = InstantAttribute(null=True)
+    payment_method_id = UnicodeAttribute(null=True)
+    card_fingerprint = UnicodeAttribute(null=True)
+    card = JsonAttribute(null=True)
+    payment_intent_id = UnicodeAttribute(null=True)
+    session_id = UnicodeAttribute(null=True)
+    url = UnicodeAttribute(null=True)
+    paid_at = InstantAttribute(null=True)
+    failure_code = UnicodeAttribute(null=True)
+    failure_message = UnicodeAttribute(null=True)
+    refunds = JsonAttribute(null=True)
+    dispute_id = UnicodeAttribute(null=True)
+    dispute_status = UnicodeAttribute(null=True)
+    lines = JsonAttribute(null=True)
+    fingerprint = UnicodeAttribute(null=True)
+    attempt = IntegerAttribute()
+
+    by_account = TransactionsOfAccount()
+    open_transactions = OpenTransactions()
+
+
+class OpenPaymentMethods(GlobalSecondaryIndex[Any]):
+    """Cards of which a verification or a removal is under way, the oldest first. Sparse."""
+
+    class Meta:
+        index_name = "open"
+        projection = KeysOnlyProjection()
+
+    open = UnicodeAttribute(hash_key=True)
+    added_at = InstantAttribute(range_key=True)
+
+
+class PaymentMethodItem(Model):
+    """A card of an account. Its key is Stripe's fingerprint: that is what makes the same card twice impossible."""
+
+    class Meta:
+        table_name = "payment_methods"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    account_id = UnicodeAttribute(hash_key=True)
+    card_fingerprint = UnicodeAttribute(range_key=True)
+    payment_method_id = UnicodeAttribute()
+    brand = UnicodeAttribute()
+    last4 = UnicodeAttribute()
+    exp_month = IntegerAttribute()
+    exp_year = IntegerAttribute()
+    verification = UnicodeAttribute()
+    open = UnicodeAttribute(null=True)
+    added_at = InstantAttribute()
+    failure_code = UnicodeAttribute(null=True)
+    failure_message = UnicodeAttribute(null=True)
+    expiry_told_days = IntegerAttribute(null=True)
+
+    open_cards = OpenPaymentMethods()
+
+
+class StripeEventItem(Model):
+    """An event of Stripe's that was taken in; `done` once what it is about was brought up to date."""
+
+    class Meta:
+        table_name = "stripe_inbox"
+
+    event_id = UnicodeAttribute(hash_key=True)
+    type = UnicodeAttribute()
+    object_id = UnicodeAttribute()
+    received_at = InstantAttribute()
+    done = BooleanAttribute()
+    forget_at = TTLAttribute()
+
+
 ALL_TABLES: tuple[type[Model], ...] = (
     PlanVersionItem,
     AccountItem,
@@ -194,7 +439,14 @@ ALL_TABLES: tuple[type[Model], ...] = (
     LedgerEntryItem,
     DailyUsageItem,
     RejectedEventItem,
+    LeasePageItem,
     ApiKeyItem,
+    TransactionItem,
+    PaymentMethodItem,
+    StripeEventItem,
+    WebhookEndpointItem,
+    WebhookSecretItem,
+    DeliveryItem,
 )
 
 
@@ -230,7 +482,16 @@ def table_definition(model: type[Model]) -> "CreateTableInputTypeDef":
     ]
     if indexes:
         definition["GlobalSecondaryIndexes"] = indexes
+    stream = getattr(model.Meta, "stream_view_type", None)
+    if stream:
+        definition["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": stream}
     return cast("CreateTableInputTypeDef", definition)
+
+
+def expiry_attribute(model: type[Model]) -> str | None:
+    """The attribute by which DynamoDB removes an item some time after it expired; None where items stay."""
+    names = [name for name, attribute in model.get_attributes().items() if isinstance(attribute, TTLAttribute)]
+    return names[0] if names else None
 
 
 def _hash_first(key_schema: Any) -> list[dict[str, str]]:

@@ -1,11 +1,22 @@
 """Wallets in the table, and the part of a transaction that moves one from a version to the next."""
 
 from collections.abc import Iterable
+from dataclasses import astuple, fields
+from datetime import datetime
 from typing import Any
 
-from billing.domain.wallet import Grant, Period, Wallet
+from billing.domain.instants import format_instant, parse_stored_instant
+from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
 from billing.store.database import Database, Item
-from billing.store.tables import GrantMap, PeriodMap, WalletItem, raw_item
+from billing.store.subscriptions import read_subscription, subscription_attributes
+from billing.store.tables import GrantMap, PeriodMap, WalletItem, WalletsDueForRefill, raw_item
+from billing.store.versioned import versioned_update
+
+_DUE = "due"
+_DUE_KEY = ("refill_due", "refill_due_at", "account_id")
+_NEW_REFILL = Refill()
+_REFILL_FIELDS = tuple(field.name for field in fields(Refill))
+_REFILL_MOMENTS = frozenset({"next_attempt_at", "last_attempt_at"})
 
 
 class Wallets:
@@ -20,6 +31,20 @@ class Wallets:
         keys = [{"account_id": account_id} for account_id in account_ids]
         return {item.account_id: _wallet(item) for item in self._database.get_many(WalletItem, keys)}
 
+    def due_for_refill(self, now: datetime, limit: int) -> list[str]:
+        """The accounts whose auto-refill waited for a moment that has come, the longest waiting first."""
+        page = self._database.page(
+            "query",
+            WalletItem,
+            _DUE_KEY,
+            limit=limit,
+            start=None,
+            IndexName=WalletsDueForRefill.Meta.index_name,
+            KeyConditionExpression="refill_due = :due AND refill_due_at <= :now",
+            ExpressionAttributeValues={":due": {"S": _DUE}, ":now": {"S": format_instant(now)}},
+        )
+        return [item["account_id"]["S"] for item in page.items]
+
 
 def read_wallet(raw: Item) -> Wallet:
     return _wallet(WalletItem.from_raw_data(raw))
@@ -30,32 +55,8 @@ def new_wallet_put(database: Database, wallet: Wallet) -> Item:
 
 
 def wallet_update(database: Database, before: Wallet, after: Wallet) -> Item:
-    """Move the wallet on, where it still is at the version of `before`.
-
-    Attributes are set one by one and never the item as a whole: a deployed release that knows one attribute more must
-    not lose it to one that does not, while both run.
-    """
-    fields = _item(after, before.version + 1)
-    del fields["account_id"]
-    names = {f"#{position}": name for position, name in enumerate(fields)}
-    gone = [name for name in WalletItem.get_attributes() if name not in fields and name != "account_id"]
-    expression = "SET " + ", ".join(f"{alias} = :{alias[1:]}" for alias in names)
-    if gone:
-        expression += " REMOVE " + ", ".join(gone)
-    return {
-        "Update": {
-            "TableName": database.table(WalletItem),
-            "Key": {"account_id": {"S": after.account_id}},
-            "UpdateExpression": expression,
-            "ConditionExpression": "version = :before",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                ":before": {"N": str(before.version)},
-                **{f":{alias[1:]}": fields[name] for alias, name in names.items()},
-            },
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-    }
+    """Move the wallet on, where it still is at the version of `before`."""
+    return versioned_update(database, WalletItem, "account_id", _item(after, before.version + 1), before.version)
 
 
 def _item(wallet: Wallet, version: int) -> Item:
@@ -78,6 +79,11 @@ def _item(wallet: Wallet, version: int) -> Item:
         period=_period_map(wallet.period),
         previous_period=_period_map(wallet.previous_period),
         quantities=dict(wallet.quantities),
+        alert_thresholds=list(wallet.alert_thresholds) or None,
+        alerted_micros=wallet.alerted_micros,
+        default_card=None if wallet.default_card is None else list(astuple(wallet.default_card)),
+        **_refill_attributes(wallet.refill),
+        **subscription_attributes(wallet),
     )
 
 
@@ -96,8 +102,33 @@ def _wallet(item: WalletItem) -> Wallet:
         anchor_day=item.anchor_day,
         sequence=item.sequence,
         posted_at=item.posted_at,
+        alert_thresholds=tuple(item.alert_thresholds or ()),
+        alerted_micros=item.alerted_micros,
+        default_card=None if item.default_card is None else DefaultCard(*item.default_card),
+        refill=_refill(item.refill),
+        **read_subscription(item.subscription),
         version=item.version,
     )
+
+
+def _refill_attributes(refill: Refill | None) -> dict[str, Any]:
+    """Auto-refill as JSON without what is as at first: a wallet is written with each call."""
+    if refill is None:
+        return {}
+    said = {
+        name: format_instant(value) if isinstance(value, datetime) else value
+        for name in _REFILL_FIELDS
+        if (value := getattr(refill, name)) != getattr(_NEW_REFILL, name)
+    }
+    due = refill.next_attempt_at if refill.enabled else None
+    return {"refill": said, "refill_due": None if due is None else _DUE, "refill_due_at": due}
+
+
+def _refill(stored: Any) -> Refill | None:
+    if stored is None:
+        return None
+    moments = {name: parse_stored_instant(stored[name]) for name in _REFILL_MOMENTS & stored.keys()}
+    return Refill(**{**stored, **moments})
 
 
 def _period_map(period: Period | None) -> PeriodMap | None:
@@ -109,10 +140,13 @@ def _period_map(period: Period | None) -> PeriodMap | None:
         starts_at=period.start,
         ends_at=period.end,
         used=dict(period.used),
+        payment=None if period.payment == "paid" else period.payment,
     )
 
 
 def _period(stored: Any) -> Period | None:
     if stored is None:
         return None
-    return Period(stored.plan_id, stored.plan_version, stored.starts_at, stored.ends_at, stored.used)
+    return Period(
+        stored.plan_id, stored.plan_version, stored.starts_at, stored.ends_at, stored.used, stored.payment or "paid"
+    )

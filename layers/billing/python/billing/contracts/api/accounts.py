@@ -81,7 +81,7 @@ class StatusView(View):
 
     @classmethod
     def of(cls, wallet: Wallet) -> "StatusView":
-        return cls(account_id=wallet.account_id, status=wallet.status, lock_reason=wallet.lock_reason)
+        return cls(account_id=wallet.account_id, status=wallet.status, lock_reason=wallet.why_locked)
 
 
 class NewApiKeyBody(Body):

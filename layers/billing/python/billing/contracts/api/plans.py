@@ -13,7 +13,6 @@ from billing.contracts.api.values import (
     FeatureKey,
     Name,
     Percent,
-    PlanId,
     PositiveQuantity,
     Quantity,
     Unit,
@@ -284,10 +283,3 @@ class PlanPage(View):
 
     items: list[PlanView]
     next_cursor: str | None
-
-
-class SubscriptionBody(Body):
-    """`quantities` are units in all of the plan's recurring features, the included ones among them."""
-
-    plan_id: PlanId
-    quantities: dict[FeatureKey, Units] = Field(default_factory=dict, max_length=MAX_FEATURES)

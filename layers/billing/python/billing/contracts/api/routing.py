@@ -31,6 +31,7 @@ from billing.contracts.http import (
 )
 from billing.contracts.json_text import loads
 from billing.domain.errors import BillingError
+from billing.payments.errors import PaymentsUnavailable, StripeRefused
 from billing.store.database import StoreBusy
 
 MAX_BODY_BYTES = 256 * 1024
@@ -193,6 +194,13 @@ class Api:
         except StoreBusy as busy:
             facts |= {"reason": str(busy)}
             response = problem(RequestRefused("store_unavailable", "send the request again"), headers=_RETRY_AFTER)
+        except StripeRefused as refusal:
+            facts |= {"reason": refusal.detail}
+            response = problem(RequestRefused("payments_refused", "Stripe does not do this; the reason was logged"))
+        except PaymentsUnavailable as unavailable:
+            facts |= {"reason": str(unavailable)}
+            refused = RequestRefused("payments_unavailable", "Stripe did not answer: send the request again")
+            response = problem(refused, headers=_RETRY_AFTER)
         tell({**facts, "status": response["statusCode"]})
         return response
 

@@ -57,8 +57,8 @@ def _bound(value: object, *, of_day: timedelta) -> datetime:
 _BOUND_SCHEMA = {"type": "string", "examples": ["2026-11-01", "2026-11-01T00:00:00Z"]}
 
 
-class UsageRecordsQuery(Body):
-    """Usage that ended from `from` on and before `to`. Dates are whole days (UTC), the last one among them."""
+class SpanQuery(Body):
+    """From `from` on and before `to`. Dates are whole days (UTC), the last one among them."""
 
     from_: Annotated[
         datetime | None,
@@ -71,6 +71,11 @@ class UsageRecordsQuery(Body):
         reading(lambda value: _bound(value, of_day=timedelta(days=1))),
         WithJsonSchema({**_BOUND_SCHEMA, "description": "A time, which is excluded, or a date (UTC), which is not."}),
     ] = None
+
+
+class UsageRecordsQuery(SpanQuery):
+    """Usage that ended in the span."""
+
     workspace_id: WorkspaceId | None = None
     limit: PageLimit | None = None
     cursor: Cursor | None = None

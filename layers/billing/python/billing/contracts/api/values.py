@@ -167,6 +167,18 @@ EndpointId = Annotated[
     str, _text(r"we_[0-9a-f]{24}", "must be the id of a webhook endpoint"), _schema(r"we_[0-9a-f]{24}")
 ]
 
+PaymentMethodId = Annotated[
+    str, _text(r"pm_[A-Za-z0-9_]{1,64}", "must be the id of a payment method"), _schema(r"pm_[A-Za-z0-9_]{1,64}")
+]
+TransactionId = Annotated[
+    str, _text(r"tx_[0-9a-f]{24}", "must be the id of a transaction"), _schema(r"tx_[0-9a-f]{24}")
+]
+ReturnUrl = Annotated[
+    str,
+    _text(r"https?://[!-~]{1,1000}", "must be a web address of at most 1000 characters"),
+    _schema(r"https?://[!-~]{1,1000}", format="uri"),
+]
+
 IDEMPOTENCY_KEY: TypeAdapter[str] = TypeAdapter(
     Annotated[str, _text(r"[!-~]{1,255}", "must be 1 to 255 visible ASCII characters"), _schema(r"[!-~]{1,255}")]
 )
@@ -177,6 +189,8 @@ PATH_PARAMETERS: Mapping[str, TypeAdapter[str]] = {
     "key_id": TypeAdapter(KeyId),
     "rejection_id": TypeAdapter(RejectionId),
     "endpoint_id": TypeAdapter(EndpointId),
+    "payment_method_id": TypeAdapter(PaymentMethodId),
+    "transaction_id": TypeAdapter(TransactionId),
 }
 
 

@@ -1,0 +1,32 @@
+"""Every five minutes: finish what was begun with Stripe, and try again what waited for its moment."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from billing.contracts.times import parse_time
+from billing.runtime import metrics, settings, wiring
+from billing.runtime.stripe_access import gateway
+from billing.services.reconcile_payments import Reconciliation
+
+logging.getLogger().setLevel(logging.INFO)
+log = logging.getLogger("reconcile")
+
+_settings = settings.from_environment()
+_reconciliation = Reconciliation(wiring.database(_settings), gateway(_settings), _settings.return_url)
+
+
+def handler(event: dict[str, Any], _: object) -> dict[str, int]:
+    """The event's `time` is the moment as of which it runs; without one, now."""
+    now = parse_time(event["time"], "time") if "time" in event else datetime.now(UTC)
+    done = _reconciliation.run(now)
+    counts = {
+        "LateStripeEvents": done.late_events,
+        "TransactionsChecked": done.transactions,
+        "CardsFinished": done.cards,
+        "RefillsDue": done.refills_due,
+        "PaymentsStuck": done.stuck,
+        "PaymentsNotCredited": len(done.uncredited),
+    }
+    metrics.emit("reconcile", datetime.now(UTC), counts=counts)
+    return counts

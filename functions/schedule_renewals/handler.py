@@ -1,0 +1,25 @@
+"""Every five minutes: queue the subscriptions that need something by now."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from billing.contracts.renewal_queue import moment_of
+from billing.runtime import aws, metrics, settings, wiring
+from billing.runtime.renewal_queue import RenewalQueue
+from billing.services.schedule_renewals import schedule_renewals
+
+logging.getLogger().setLevel(logging.INFO)
+
+_settings = settings.from_environment()
+_database = wiring.database(_settings)
+_queue = RenewalQueue(aws.sqs(), _settings.renewal_queue_url)
+
+
+def handler(event: dict[str, Any], _: object) -> dict[str, int]:
+    """The event's `time` is the moment as of which it sweeps; without one, now."""
+    clock = datetime.now(UTC)
+    sweep = schedule_renewals(_database, _queue, moment_of(event, clock))
+    counts = {"RenewalsDue": sweep.due, "RenewalsQueued": sweep.queued}
+    metrics.emit("schedule_renewals", clock, counts=counts)
+    return counts

@@ -1,0 +1,63 @@
+"""The outbox: the streams of some tables, and the function that tells the event bus what changed."""
+
+from collections.abc import Mapping
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk.aws_lambda_event_sources import SqsDlq
+from constructs import Construct
+
+from infra.constructs.billing_function import BillingFunction
+from infra.constructs.queues import DeadLetterQueue
+from infra.naming import pascal, table_variable
+from infra.stages import Stage
+
+_BATCH = 100
+_READ_A_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+
+
+class ChangeRelay(Construct):
+    """`function` reads the stream of each table and puts events on `bus`.
+
+    While the bus is out of reach a batch comes again for as long as a stream keeps it, a day. What nobody can read goes
+    to a queue of its own, whole and with an alarm, and holds up nothing.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        alarms: sns.ITopic,
+        function: BillingFunction,
+        tables: Mapping[str, dynamodb.Table],
+        bus: events.EventBus,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        lost = DeadLetterQueue(self, "Lost", stage=stage, alarms=alarms)
+        function.function.add_environment("EVENT_BUS_NAME", bus.event_bus_name)
+        function.function.add_environment("UNREADABLE_CHANGES_QUEUE_URL", lost.queue.queue_url)
+        function.role.add_to_policy(iam.PolicyStatement(actions=["events:PutEvents"], resources=[bus.event_bus_arn]))
+        for name, table in tables.items():
+            stream_arn = table.table_stream_arn
+            if stream_arn is None:
+                raise ValueError(f"{name} has no stream")
+            function.function.add_environment(table_variable(name), table.table_name)
+            function.role.add_to_policy(
+                iam.PolicyStatement(actions=[f"dynamodb:{action}" for action in _READ_A_STREAM], resources=[stream_arn])
+            )
+            lambda_.EventSourceMapping(
+                self,
+                pascal(name),
+                target=function.function,
+                event_source_arn=stream_arn,
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                batch_size=_BATCH,
+                bisect_batch_on_error=True,
+                report_batch_item_failures=True,
+                on_failure=SqsDlq(lost.queue),
+            )

@@ -1,0 +1,111 @@
+"""Telling people: from the event bus to webhooks and e-mails."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ses as ses
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from billing.contracts.bus_events import BUS_SOURCE
+from infra.constructs.billing_function import BillingFunction
+from infra.constructs.queues import DeadLetterQueue, QueueConsumer
+from infra.stages import Stage
+
+_BATCH = 10
+_SPREADERS = 5
+_DELIVERERS = 20
+_SWEEP = events.Schedule.rate(Duration.minutes(1))
+_EXPIRING_CARDS = events.Schedule.cron(hour="6", minute="0")
+
+
+class Notices(Construct):
+    """Each of the product's own events is spread by `notify` into deliveries, which `deliver` makes.
+
+    Spreading and delivering have a queue each: a server that does not answer holds up no notice but its own. Once a day
+    `announce` marks the cards that expire soon.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        alarms: sns.ITopic,
+        bus: events.EventBus,
+        notify: BillingFunction,
+        deliver: BillingFunction,
+        announce: BillingFunction,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        spread = QueueConsumer(
+            self,
+            "Spread",
+            stage=stage,
+            alarms=alarms,
+            function=notify.function,
+            batch_size=_BATCH,
+            window_seconds=0,
+            max_concurrency=_SPREADERS,
+        )
+        deliveries = QueueConsumer(
+            self,
+            "Deliveries",
+            stage=stage,
+            alarms=alarms,
+            function=deliver.function,
+            batch_size=_BATCH,
+            window_seconds=0,
+            max_concurrency=_DELIVERERS,
+        )
+        undelivered = DeadLetterQueue(self, "Undelivered", stage=stage, alarms=alarms)
+        events.Rule(
+            self,
+            "Told",
+            event_bus=bus,
+            event_pattern=events.EventPattern(source=[BUS_SOURCE]),
+            targets=[targets.SqsQueue(spread.queue, dead_letter_queue=undelivered.queue)],
+        )
+        for name, schedule, function in (("Sweep", _SWEEP, deliver), ("ExpiringCards", _EXPIRING_CARDS, announce)):
+            events.Rule(
+                self,
+                name,
+                schedule=schedule,
+                targets=[targets.LambdaFunction(function.function, dead_letter_queue=undelivered.queue)],
+            )
+        for sender in (notify, deliver):
+            sender.function.add_environment("DELIVERY_QUEUE_URL", deliveries.queue.queue_url)
+            sender.role.add_to_policy(
+                iam.PolicyStatement(actions=[*stage.send_actions], resources=[deliveries.queue.queue_arn])
+            )
+        self._let_write_email(deliver, stage)
+        self._alarm_on_given_up(deliver, alarms)
+
+    def _let_write_email(self, deliver: BillingFunction, stage: Stage) -> None:
+        address = stage.mail_from.rpartition("<")[2].rstrip(">")
+        sender = ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(address))
+        deliver.function.add_environment("MAIL_FROM", stage.mail_from)
+        # The emulator does not see which identity a mail names.
+        identity = sender.email_identity_arn if stage.on_aws else "*"
+        deliver.role.add_to_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=[identity]))
+
+    def _alarm_on_given_up(self, deliver: BillingFunction, alarms: sns.ITopic) -> None:
+        cloudwatch.Metric(
+            namespace="Talktime",
+            metric_name="DeliveriesFailed",
+            dimensions_map={"service": deliver.folder},
+            period=Duration.minutes(5),
+            statistic="Sum",
+        ).create_alarm(
+            self,
+            "GivenUp",
+            alarm_description="Deliveries are given up after three days: the log says to whom, what and why.",
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        ).add_alarm_action(actions.SnsAction(alarms))

@@ -1,0 +1,124 @@
+"""Subscriptions on the wire: what is asked for, what it costs now and at the next renewal."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from billing.contracts.api.plans import MAX_FEATURES
+from billing.contracts.api.values import MAX_UNITS, Body, FeatureKey, MoneyView, PlanId, Reason, Units, View
+from billing.domain.instants import format_instant
+from billing.domain.payment import TransactionLine
+from billing.domain.plan_change import Quote, present_month
+from billing.domain.subscription import SubscriptionStatus, status_of
+from billing.domain.terms import Terms
+from billing.domain.wallet import Wallet
+
+
+class SubscriptionBody(Body):
+    """`quantities` are units in all of the plan's recurring features, the included ones among them.
+
+    Without `version`, the account keeps the version of the plan that it has; of another plan it gets the current one.
+    """
+
+    plan_id: PlanId
+    version: Annotated[int, Field(ge=1, le=MAX_UNITS)] | None = None
+    quantities: dict[FeatureKey, Units] = Field(default_factory=dict, max_length=MAX_FEATURES)
+
+
+class ScheduledView(View):
+    """What the next renewal changes."""
+
+    plan_id: str
+    version: int
+    quantities: dict[str, str]
+
+    @classmethod
+    def of(cls, terms: Terms) -> "ScheduledView":
+        return cls(plan_id=terms.plan_id, version=terms.plan_version, quantities=_texts(terms.quantities))
+
+
+class SubscriptionView(View):
+    """`quantities` are units in all, the included ones among them.
+
+    While `past_due` a renewal waits to be paid, and is tried again at `next_payment_attempt_at`, if ever.
+    """
+
+    status: SubscriptionStatus
+    current_period_start: str
+    current_period_end: str
+    cancel_at_period_end: bool
+    quantities: dict[str, str]
+    scheduled: ScheduledView | None
+    next_payment_attempt_at: str | None
+
+    @classmethod
+    def of(cls, wallet: Wallet) -> "SubscriptionView":
+        """Raises NoSubscription."""
+        month, terms, dunning = present_month(wallet), wallet.next_terms, wallet.dunning
+        retry = None if dunning is None else dunning.next_attempt_at
+        return cls(
+            status=status_of(wallet),
+            current_period_start=format_instant(month.start),
+            current_period_end=format_instant(month.end),
+            cancel_at_period_end=wallet.cancel_at_period_end,
+            quantities=_texts(wallet.quantities),
+            scheduled=None if terms is None else ScheduledView.of(terms),
+            next_payment_attempt_at=None if retry is None else format_instant(retry),
+        )
+
+
+def _texts(quantities: Mapping[str, int]) -> dict[str, str]:
+    return {key: str(units) for key, units in quantities.items()}
+
+
+class UsageResetBody(Body):
+    reason: Reason
+    by: Reason
+
+
+class DueLineView(View):
+    """A part of what is due. What is no part of a month (a rounding that becomes credit) has no period."""
+
+    description: str
+    quantity: str
+    amount: MoneyView
+    period_start: str | None
+    period_end: str | None
+
+    @classmethod
+    def of(cls, line: TransactionLine, currency: str) -> "DueLineView":
+        return cls(
+            description=line.description,
+            quantity=line.quantity,
+            amount=MoneyView.of(line.amount_micros, currency),
+            period_start=None if line.period_start is None else format_instant(line.period_start),
+            period_end=None if line.period_end is None else format_instant(line.period_end),
+        )
+
+
+class RenewalView(View):
+    """The next renewal as things stand: what the default card will be charged, and when."""
+
+    at: str
+    amount: MoneyView
+
+
+class SubscriptionChangeView(View):
+    """What a change of the subscription costs now, and the next renewal. The lines add up to `due_now`."""
+
+    due_now: MoneyView
+    lines: list[DueLineView]
+    next_renewal: RenewalView | None
+
+    @classmethod
+    def of(cls, quote: Quote) -> "SubscriptionChangeView":
+        currency = quote.before.currency
+        return cls(
+            due_now=MoneyView.of(quote.charge.card_micros, currency),
+            lines=[DueLineView.of(line, currency) for line in quote.charge.lines],
+            next_renewal=RenewalView(
+                at=format_instant(quote.renewal_month.start),
+                amount=MoneyView.of(quote.renewal_charge.card_micros, currency),
+            ),
+        )

@@ -1,0 +1,186 @@
+"""Auto-refill: when it starts, how much it charges, and the breaker that keeps a bad card from being asked on and on.
+
+Pure, and decided with each change of the wallet: the transaction that lowers a balance also holds the intent to refill.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from billing.domain.charge_limits import largest_charge_micros
+from billing.domain.declines import Failure
+from billing.domain.payment import PROCESSING_CHECK, Transaction, chargeable, transaction_id
+from billing.domain.subscription import month_after
+from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
+
+# After the first decline, after the second; the third suspends.
+RETRY_AFTER = (timedelta(hours=1), timedelta(hours=24))
+_DISPUTED = "dispute_opened"
+_ADVICE = {
+    _DISPUTED: "A payment was disputed. Make another card the default, or pay by hand, to resume.",
+    "authentication_required": "Your bank wants you to confirm payments. Pay by hand or change the default card.",
+}
+_OTHER_ADVICE = "The card was declined. Pay by hand or change the default card to resume."
+
+
+def configured(
+    wallet: Wallet, *, enabled: bool, threshold_micros: int, amount_micros: int, monthly_limit_micros: int | None
+) -> Wallet:
+    """Auto-refill as the customer wants it. What is pending, what was charged and the breaker stay."""
+    refill = wallet.refill or Refill()
+    return replace(
+        wallet,
+        refill=replace(
+            refill,
+            enabled=enabled,
+            threshold_micros=threshold_micros,
+            amount_micros=chargeable(amount_micros, wallet.currency),
+            monthly_limit_micros=monthly_limit_micros,
+            # A clock set for the month's limit must not outlive the limit; one set by a decline stays.
+            next_attempt_at=refill.next_attempt_at if refill.failures else None,
+        ),
+    )
+
+
+def with_refill(posted: Posted, now: datetime) -> Posted:
+    """The decision with what it starts: one refill where the balance is below the threshold and nothing forbids it."""
+    wallet = posted.wallet
+    refill, card = wallet.refill, wallet.default_card
+    if refill is None or card is None or not _may_start(wallet, refill, now):
+        return posted
+    if wallet.balance_micros >= refill.threshold_micros:
+        # Nothing to wait for any more: the next fall below the threshold starts one.
+        return posted if refill.next_attempt_at is None else _with(posted, replace(refill, next_attempt_at=None))
+    refill = _in_month(refill, now)
+    amount = _amount(wallet, refill)
+    if amount == 0:
+        return _with(posted, replace(refill, next_attempt_at=_next_month(now)))
+    return _started(posted, refill, card, amount, now)
+
+
+def _may_start(wallet: Wallet, refill: Refill, now: datetime) -> bool:
+    return (
+        refill.enabled
+        and wallet.status in {"active", "paused"}
+        and refill.pending is None
+        and refill.suspended is None
+        and (refill.next_attempt_at is None or refill.next_attempt_at <= now)
+    )
+
+
+def _amount(wallet: Wallet, refill: Refill) -> int:
+    """The smallest whole multiple that reaches the threshold, at least one, within the month's limit; 0 for none."""
+    missing = refill.threshold_micros - wallet.balance_micros
+    multiples = max(1, -(-missing // refill.amount_micros))
+    if refill.monthly_limit_micros is not None:
+        multiples = min(multiples, (refill.monthly_limit_micros - refill.charged_micros) // refill.amount_micros)
+    ceiling = max(1, largest_charge_micros(wallet.currency) // refill.amount_micros)
+    return max(0, min(multiples, ceiling)) * refill.amount_micros
+
+
+def _started(posted: Posted, refill: Refill, card: DefaultCard, amount: int, now: datetime) -> Posted:
+    wallet = posted.wallet
+    number = refill.started + 1
+    transaction = Transaction(
+        transaction_id=transaction_id(wallet.account_id, "refill", number, now.isoformat()),
+        account_id=wallet.account_id,
+        kind="auto_refill",
+        status="Processing",
+        amount_micros=amount,
+        currency=wallet.currency,
+        created_at=now,
+        check_at=now + PROCESSING_CHECK,
+        payment_method_id=card.payment_method_id,
+        card_fingerprint=card.fingerprint,
+    )
+    pending = replace(
+        refill,
+        pending=transaction.transaction_id,
+        started=number,
+        charged_micros=refill.charged_micros + amount,
+        next_attempt_at=None,
+        last_attempt_at=now,
+    )
+    return replace(_with(posted, pending), refill=transaction)
+
+
+def with_closed_breaker(refill: Refill) -> Refill:
+    """Auto-refill as if nothing had failed; the last failure stays to be read until something is tried again."""
+    return replace(refill, failures=0, next_attempt_at=None, suspended=None, breaker_card=None)
+
+
+def after_paid(wallet: Wallet, transaction: Transaction) -> Wallet:
+    """Any payment that arrived closes the breaker; the pending refill's also ends it."""
+    refill = wallet.refill
+    if refill is None:
+        return wallet
+    if refill.pending == transaction.transaction_id:
+        refill = replace(refill, pending=None)
+    elif transaction.kind == "auto_refill":
+        # It had been taken for failed, and its amount with it.
+        refill = replace(refill, charged_micros=refill.charged_micros + _counted(refill, transaction))
+    return replace(wallet, refill=replace(with_closed_breaker(refill), last_failure=None))
+
+
+def after_failed(wallet: Wallet, transaction: Transaction, why: Failure, now: datetime) -> Wallet:
+    """Count the decline of a pending refill: wait 1 h, then 24 h, then give up; at once where asking again is no use.
+
+    A card that is no longer the default does not count: the next one is tried at once.
+    """
+    refill = wallet.refill
+    if refill is None or refill.pending != transaction.transaction_id:
+        return wallet
+    refill = replace(
+        refill,
+        pending=None,
+        charged_micros=refill.charged_micros - _counted(refill, transaction),
+        last_failure=why.code,
+    )
+    card = wallet.default_card
+    if card is None or card.fingerprint != transaction.card_fingerprint:
+        return replace(wallet, refill=refill)
+    failures = refill.failures + 1
+    gives_up = why.card_is_dead or why.needs_customer or failures > len(RETRY_AFTER)
+    refill = replace(
+        refill,
+        failures=failures,
+        breaker_card=card.fingerprint,
+        suspended=why.code if gives_up else refill.suspended,
+        next_attempt_at=None if gives_up or refill.suspended else now + RETRY_AFTER[failures - 1],
+    )
+    return replace(wallet, refill=refill)
+
+
+def after_dispute(wallet: Wallet) -> Wallet:
+    """A dispute opened: whoever disputes one charge will dispute the next. Suspended until a payment or a new card."""
+    refill = wallet.refill
+    if refill is None:
+        return wallet
+    card = None if wallet.default_card is None else wallet.default_card.fingerprint
+    return replace(wallet, refill=replace(refill, suspended=_DISPUTED, next_attempt_at=None, breaker_card=card))
+
+
+def advice(refill: Refill) -> str | None:
+    """What the customer can do about a suspended auto-refill."""
+    return None if refill.suspended is None else _ADVICE.get(refill.suspended, _OTHER_ADVICE)
+
+
+def _in_month(refill: Refill, now: datetime) -> Refill:
+    month = _month(now)
+    return refill if refill.month == month else replace(refill, month=month, charged_micros=0)
+
+
+def _counted(refill: Refill, transaction: Transaction) -> int:
+    return transaction.amount_micros if refill.month == _month(transaction.created_at) else 0
+
+
+def _month(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m}"
+
+
+def _next_month(now: datetime) -> datetime:
+    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return month_after(first, 1)
+
+
+def _with(posted: Posted, refill: Refill) -> Posted:
+    return replace(posted, wallet=replace(posted.wallet, refill=refill))

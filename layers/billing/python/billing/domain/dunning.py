@@ -1,0 +1,39 @@
+"""Dunning: when a renewal that could not be paid is tried again, and when that ends."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+RETRY_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
+"""After the first failure of a renewal; the try after the last of them locks the account."""
+
+GRACE = timedelta(days=7)
+"""What an administrator's unlock gives an account that could not pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dunning:
+    """A renewal that is not paid. `failed_at` is its first failure, `attempts` counts them all.
+
+    `next_attempt_at` is None once the tries are used up; `locked` says that no call may start until it is paid.
+    """
+
+    failed_at: datetime
+    attempts: int
+    next_attempt_at: datetime | None
+    locked: bool = False
+
+
+def after_failure(dunning: Dunning | None, now: datetime) -> Dunning:
+    """Count a failed try: the next one is the first that is still to come; without one the account is locked.
+
+    What is still to come follows from the clock and not from the count: a try out of turn (a new card) takes no later
+    one away, and tries that a standstill delayed do not come one on the heels of the other.
+    """
+    failed_at = now if dunning is None else dunning.failed_at
+    coming = [failed_at + delay for delay in RETRY_AFTER if failed_at + delay > now]
+    return Dunning(
+        failed_at=failed_at,
+        attempts=1 if dunning is None else dunning.attempts + 1,
+        next_attempt_at=coming[0] if coming else None,
+        locked=not coming,
+    )

@@ -1,0 +1,225 @@
+"""Transactions of the billing history: money between a card and an account, and what may follow what.
+
+A transaction is recorded before Stripe is asked. Whatever then says how it went (the API's answer, a webhook,
+reconciliation) says it as a `PaymentReport`, and `record` is the only way from one status to the next.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from billing.domain.declines import Failure, failure
+from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.money import Money, card_minor_units, from_minor_units
+from billing.domain.wallet import Posted, Wallet, post
+
+TransactionKind = Literal["top_up", "auto_refill", "renewal", "plan_change", "adjustment"]
+TransactionStatus = Literal["Checkout", "Processing", "Paid", "Failed"]
+Outcome = Literal["succeeded", "declined", "needs_customer", "canceled", "held", "pending"]
+DisputeStatus = Literal["inquiry", "opened", "won", "lost"]
+
+CREDIT_KINDS: frozenset[TransactionKind] = frozenset({"top_up", "auto_refill"})
+MAX_REFUNDS = 100
+
+# An answer takes seconds. What is still open after this is looked up at Stripe, and again each time it has passed.
+PROCESSING_CHECK = timedelta(minutes=5)
+CHECKOUT_CHECK = timedelta(hours=1)
+# What Stripe has never heard of after this long was never asked: nothing was charged.
+ABANDONED_AFTER = timedelta(hours=1)
+CHECKOUT_LIFE = timedelta(hours=24)
+
+_ID_DIGITS = 24
+_DESCRIPTIONS: dict[TransactionKind, str] = {
+    "top_up": "Top-up",
+    "auto_refill": "Auto-refill",
+    "renewal": "Renewal",
+    "plan_change": "Change of plan",
+    "adjustment": "Adjustment",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CardFace:
+    """What a customer knows a card by."""
+
+    brand: str
+    last4: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back to the card. `returned`: the bank did not take it, so the account has it again."""
+
+    refund_id: str
+    amount_micros: int
+    created_at: datetime
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionLine:
+    """What a part of the amount was for."""
+
+    description: str
+    quantity: str
+    amount_micros: int
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One movement between a card and an account. `amount_micros` is a whole number of the card's minor units.
+
+    `fingerprint` is the digest of the request that asked for it. `attempt` numbers the idempotency keys that were used
+    up at Stripe; `check_at` is when somebody must look whether it is still open, None once nothing can follow any more.
+    `version` counts writes.
+    """
+
+    transaction_id: str
+    account_id: str
+    kind: TransactionKind
+    status: TransactionStatus
+    amount_micros: int
+    currency: str
+    created_at: datetime
+    check_at: datetime | None
+    payment_method_id: str | None = None
+    card_fingerprint: str | None = None
+    card: CardFace | None = None
+    payment_intent_id: str | None = None
+    session_id: str | None = None
+    url: str | None = None
+    paid_at: datetime | None = None
+    failure: Failure | None = None
+    refunds: tuple[Refund, ...] = ()
+    dispute_id: str | None = None
+    dispute_status: DisputeStatus | None = None
+    lines: tuple[TransactionLine, ...] = ()
+    fingerprint: str | None = None
+    attempt: int = 0
+    version: int = 0
+
+    @property
+    def refunded_micros(self) -> int:
+        return sum(refund.amount_micros for refund in self.refunds if not refund.returned)
+
+    @property
+    def idempotency_key(self) -> str:
+        """Stripe's key for the charge: the transaction's id, or a further one once Stripe has spoiled that."""
+        return self.transaction_id if self.attempt == 0 else f"{self.transaction_id}:{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReport:
+    """What Stripe says now of a payment that names one of our transactions."""
+
+    transaction_id: str
+    account_id: str
+    payment_intent_id: str | None
+    outcome: Outcome
+    received_micros: int
+    currency: str
+    card: CardFace | None = None
+    card_fingerprint: str | None = None
+    failure: Failure | None = None
+
+
+def transaction_id(*facts: object) -> str:
+    """An id that follows from the facts: the same ones are the same transaction, for ever."""
+    return "tx_" + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:_ID_DIGITS]
+
+
+def chargeable(micros: int, currency: str) -> int:
+    """The amount as a card can be charged with it: rounded up to a whole minor unit."""
+    return from_minor_units(card_minor_units(Money(micros, currency)), currency).micros
+
+
+def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Transaction:
+    """The transaction after a report. A late, repeated or outrun report returns it as it is.
+
+    Money that arrived always wins, also over a decline; Paid is final. A decline on a hosted page leaves Checkout open:
+    the customer may take another card there. Money in another currency than the account's is never credited.
+    """
+    if transaction.status == "Paid":
+        return transaction
+    seen = replace(
+        transaction,
+        payment_intent_id=report.payment_intent_id or transaction.payment_intent_id,
+        card=report.card or transaction.card,
+        card_fingerprint=report.card_fingerprint or transaction.card_fingerprint,
+    )
+    if report.outcome == "succeeded":
+        return _arrived(seen, report, now)
+    if transaction.status != "Processing":
+        return transaction
+    match report.outcome:
+        case "needs_customer" if transaction.kind == "top_up":
+            return replace(seen, status="Checkout", check_at=now + CHECKOUT_CHECK)
+        case "declined" | "needs_customer":
+            return failed(seen, report.failure or failure("card_declined"))
+        case "canceled":
+            return failed(seen, failure("canceled"))
+        case _:
+            return seen
+
+
+def failed(transaction: Transaction, why: Failure) -> Transaction:
+    return replace(transaction, status="Failed", failure=why, check_at=None)
+
+
+def _arrived(seen: Transaction, report: PaymentReport, now: datetime) -> Transaction:
+    if report.currency != seen.currency:
+        return failed(seen, failure("currency_mismatch"))
+    return replace(
+        seen,
+        status="Paid",
+        paid_at=now,
+        amount_micros=report.received_micros,
+        failure=None,
+        check_at=None,
+        url=None,
+    )
+
+
+def post_payment(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
+    """Post what the card paid: credit, exactly as much, or the revenue of a subscription, which is no credit."""
+    paid = transaction.amount_micros
+    gives_credit = transaction.kind in CREDIT_KINDS
+    return post(
+        wallet,
+        replace(wallet, paid_micros=wallet.paid_micros + paid) if gives_credit else wallet,
+        cause=f"payment:{transaction.transaction_id}",
+        kind="payment",
+        now=now,
+        description=_DESCRIPTIONS[transaction.kind],
+        postings=balanced((PAID_CREDIT if gives_credit else SUBSCRIPTION_REVENUE, paid), (CARD_CLEARING, -paid)),
+    )
+
+
+def take_back(
+    wallet: Wallet,
+    transaction: Transaction,
+    micros: int,
+    *,
+    cause: str,
+    kind: Literal["refund", "dispute"],
+    description: str,
+    now: datetime,
+) -> Posted:
+    """Undo `micros` of a payment, or do it again where negative.
+
+    What gave credit takes credit, whatever the balance is by then; what paid for a subscription takes its revenue.
+    """
+    gave_credit = transaction.kind in CREDIT_KINDS
+    return post(
+        wallet,
+        replace(wallet, paid_micros=wallet.paid_micros - micros) if gave_credit else wallet,
+        cause=cause,
+        kind=kind,
+        now=now,
+        description=description,
+        postings=balanced((PAID_CREDIT if gave_credit else SUBSCRIPTION_REVENUE, -micros), (CARD_CLEARING, micros)),
+    )

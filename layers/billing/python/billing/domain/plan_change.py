@@ -1,0 +1,192 @@
+"""Changes of a subscription: what takes effect at once and what at the next renewal, and what is due for it now.
+
+More of something is had at once and paid for the rest of the period; less of it is had from the next renewal on.
+Another plan, or another version of the plan, is one thing: it takes effect at once where its month, with the quantities
+asked for, costs as much as the present one or more, and at the next renewal where it costs less. That holds between
+free plans and others, too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from billing.domain.errors import CardRequired, Conflict
+from billing.domain.payment import PROCESSING_CHECK, Transaction, TransactionLine, transaction_id
+from billing.domain.plan import Plan, PlanKey
+from billing.domain.proration import Charge, Item, Month, charge_for, items_of, lines_of
+from billing.domain.renewal import keep_as_credit, post_subscription
+from billing.domain.subscription import (
+    ChangePending,
+    NoSubscription,
+    coming_terms,
+    is_subscribed,
+    month_after,
+    present_terms,
+    with_terms,
+)
+from billing.domain.terms import PendingChange, Terms
+from billing.domain.wallet import Posted, Wallet
+
+
+class RenewalUnpaid(Conflict):
+    """The period is not paid: its price must be settled before another one is made of it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the last renewal is not paid: pay it with another card, or cancel and subscribe again",
+            code="subscription_past_due",
+        )
+
+
+class RenewalPending(Conflict):
+    """The renewal's second has come and its charge is not answered yet."""
+
+    def __init__(self) -> None:
+        super().__init__("the renewal is being charged; ask again in a minute", code="renewal_pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a change costs and what it leads to; the same for who only asks.
+
+    `before` is the wallet as of the change, `after` is what it is once the charge is paid.
+    """
+
+    before: Wallet
+    after: Wallet
+    change: PendingChange
+    charge: Charge
+    renewal_month: Month
+    renewal_charge: Charge
+
+
+def quote(wallet: Wallet, plans: Mapping[PlanKey, Plan], wanted: Terms, now: datetime) -> Quote:
+    """Price a change of the wallet as of `now` to `wanted`, to the second.
+
+    `plans` holds the versions that the wallet and `wanted` name. Raises ChangePending, RenewalPending, RenewalUnpaid.
+    """
+    if wallet.pending_change is not None:
+        raise ChangePending
+    if wallet.period is not None and is_subscribed(wallet) and wallet.period.payment != "paid":
+        raise RenewalUnpaid if wallet.period.payment == "failed" else RenewalPending
+    second = now.replace(microsecond=0)
+    # The version moves with each write: the same wallet can start one change only, whoever asks how often.
+    transaction = transaction_id(wallet.account_id, "plan_change", wallet.version)
+    if is_subscribed(wallet):
+        at_once, later = _divided(present_terms(wallet), plans, wanted)
+        change = PendingChange(transaction, at_once, later, starts_at=None)
+    else:
+        change = PendingChange(transaction, wanted, later=None, starts_at=second)
+    after = changed(wallet, change)
+    charge = charge_for(_due_lines(wallet, after, plans, second), wallet.currency)
+    return Quote(wallet, after, change, charge, coming_month(after), renewal_charge(after, plans))
+
+
+def changed(wallet: Wallet, change: PendingChange) -> Wallet:
+    return with_terms(wallet, change.terms, later=change.later, starts_at=change.starts_at)
+
+
+def _divided(present: Terms, plans: Mapping[PlanKey, Plan], wanted: Terms) -> tuple[Terms, Terms | None]:
+    """What holds at once, and what at the next renewal where that is something else."""
+    if wanted.plan_key == present.plan_key:
+        keys = present.quantities.keys() | wanted.quantities.keys()
+        most = {key: max(present.quantities.get(key, 0), wanted.quantities.get(key, 0)) for key in sorted(keys)}
+        at_once = Terms(wanted.plan_id, wanted.plan_version, most)
+        return at_once, wanted if most != dict(wanted.quantities) else None
+    if _price(plans, wanted) >= _price(plans, present):
+        return wanted, None
+    return present, wanted
+
+
+def _price(plans: Mapping[PlanKey, Plan], terms: Terms) -> int:
+    return plans[terms.plan_key].monthly_price_micros(terms.quantities)
+
+
+def _due_lines(before: Wallet, after: Wallet, plans: Mapping[PlanKey, Plan], now: datetime) -> list[TransactionLine]:
+    month, new = present_month(after), present_terms(after)
+    new_plan = plans[new.plan_key]
+    if not is_subscribed(before):
+        return lines_of(items_of(new_plan, new.quantities), month, month.start)
+    old = present_terms(before)
+    if old.plan_key == new.plan_key:
+        return lines_of(_more(new_plan, old, new), month, now, above_micros=_price(plans, old))
+    unused = lines_of(items_of(plans[old.plan_key], old.quantities), month, now)
+    return [
+        *lines_of(items_of(new_plan, new.quantities), month, now),
+        *(
+            replace(line, description=f"{line.description}, unused", amount_micros=-line.amount_micros)
+            for line in unused
+        ),
+    ]
+
+
+def _more(plan: Plan, old: Terms, new: Terms) -> list[Item]:
+    extra = [
+        (each, each.extra_units(new.quantities) - each.extra_units(old.quantities))
+        for each in plan.recurring_features.values()
+    ]
+    return [Item(each.name, units, units * each.unit_price_micros) for each, units in extra if units > 0]
+
+
+def present_month(wallet: Wallet) -> Month:
+    """Raises NoSubscription."""
+    if wallet.period is None:
+        raise NoSubscription
+    return Month(wallet.period.start, wallet.period.end)
+
+
+def coming_month(wallet: Wallet) -> Month:
+    """The month after the present one. Raises NoSubscription."""
+    start = present_month(wallet).end
+    return Month(start, month_after(start, wallet.anchor_day or start.day))
+
+
+def renewal_charge(wallet: Wallet, plans: Mapping[PlanKey, Plan]) -> Charge:
+    """What the next renewal charges as things stand. Raises NoSubscription."""
+    terms, month = coming_terms(wallet), coming_month(wallet)
+    return charge_for(lines_of(items_of(plans[terms.plan_key], terms.quantities), month, month.start), wallet.currency)
+
+
+def started(quoted: Quote, now: datetime) -> tuple[Wallet, Transaction]:
+    """The wallet that waits for the change's payment, and the charge of its default card. Raises CardRequired."""
+    wallet = quoted.before
+    card = wallet.default_card
+    if card is None:
+        raise CardRequired("something is due now, and the account has no default card")
+    transaction = Transaction(
+        transaction_id=quoted.change.transaction_id,
+        account_id=wallet.account_id,
+        kind="plan_change",
+        status="Processing",
+        amount_micros=quoted.charge.card_micros,
+        currency=wallet.currency,
+        created_at=now,
+        check_at=now + PROCESSING_CHECK,
+        payment_method_id=card.payment_method_id,
+        card_fingerprint=card.fingerprint,
+        lines=quoted.charge.lines,
+    )
+    return replace(wallet, pending_change=quoted.change), transaction
+
+
+def change_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
+    """The change is what was asked for. Money for one that the account no longer waits for becomes its credit."""
+    change = wallet.pending_change
+    if change is None or change.transaction_id != transaction.transaction_id:
+        return keep_as_credit(wallet, transaction, now)
+    return post_subscription(
+        wallet,
+        changed(wallet, change),
+        transaction,
+        cause=f"plan_change:{transaction.transaction_id}",
+        description="New subscription" if change.starts_at else "Change of subscription",
+        now=now,
+    )
+
+
+def change_failed(wallet: Wallet, transaction: Transaction) -> Wallet:
+    """Nothing was changed, and another change may be asked for."""
+    change = wallet.pending_change
+    if change is None or change.transaction_id != transaction.transaction_id:
+        return wallet
+    return replace(wallet, pending_change=None)

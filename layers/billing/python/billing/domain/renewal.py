@@ -1,0 +1,155 @@
+"""Renewals: what a month is charged with, and what its card's answer does to the subscription.
+
+A month has begun on trust when its charge is asked for (see `subscription.advance`). Each try is a transaction of its
+own, whose id follows from the month and the number of failures before it: a try is made once, and the next one is not
+made before the last one is known to have failed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from billing.domain.declines import failure
+from billing.domain.dunning import GRACE, Dunning, after_failure
+from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.payment import PROCESSING_CHECK, Transaction, failed, transaction_id
+from billing.domain.plan import Plan, PlanKey
+from billing.domain.proration import Month, charge_for, items_of, lines_of, price_in
+from billing.domain.subscription import canceled, due_at, in_next_month
+from billing.domain.wallet import Period, Posted, Wallet, post
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A renewal as it is tried now: the wallet that was decided on, and the transaction: Failed without a card."""
+
+    wallet: Wallet
+    transaction: Transaction
+
+
+def next_try(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime, *, asked_at: datetime) -> Try | None:
+    """The charge that the present period waits for, or None. `plans` holds the versions that the wallet names.
+
+    `asked_at` is the moment by the clock, where `now` is the one as of which the subscription is looked after. A month
+    that went by while the account was locked is not charged: what is paid is the month that `now` lies in.
+    """
+    wallet = _in_month_to_pay(wallet, plans, now)
+    period = wallet.period
+    if period is None or wallet.canceled or period.payment == "paid":
+        return None
+    items = items_of(plans[period.plan_key], wallet.quantities)
+    charge = charge_for(lines_of(items, Month(period.start, period.end), period.start), wallet.currency)
+    card = wallet.default_card
+    transaction = Transaction(
+        transaction_id=renewal_id(wallet.account_id, period, wallet.dunning),
+        account_id=wallet.account_id,
+        kind="renewal",
+        status="Processing",
+        amount_micros=charge.card_micros,
+        currency=wallet.currency,
+        created_at=asked_at,
+        check_at=asked_at + PROCESSING_CHECK,
+        payment_method_id=None if card is None else card.payment_method_id,
+        card_fingerprint=None if card is None else card.fingerprint,
+        lines=charge.lines,
+    )
+    return Try(wallet, transaction if card is not None else failed(transaction, failure("no_card")))
+
+
+def _in_month_to_pay(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime) -> Wallet:
+    period = wallet.period
+    while period is not None and period.payment == "failed" and period.end <= now:
+        wallet = in_next_month(wallet, plans)
+        period = wallet.period
+        if period is not None and period.payment == "due":
+            period = replace(period, payment="failed")
+            wallet = replace(wallet, period=period)
+        else:
+            wallet = replace(wallet, dunning=None)  # the terms that were to come cost nothing
+    return wallet
+
+
+def renewal_id(account_id: str, period: Period, dunning: Dunning | None) -> str:
+    failures = 0 if dunning is None else dunning.attempts
+    return transaction_id(account_id, "renewal", period.start.isoformat(), failures)
+
+
+def renewal_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
+    """The month is paid: whole allowances, but for what was drawn on trust; a lock for want of payment is lifted.
+
+    Money for a month that is paid already, or that the account no longer waits for, becomes its credit.
+    """
+    period = wallet.period
+    start = transaction.lines[0].period_start if transaction.lines else None
+    if period is None or wallet.canceled or period.payment == "paid" or period.start != start:
+        return keep_as_credit(wallet, transaction, now)
+    return post_subscription(
+        wallet,
+        replace(wallet, period=replace(period, payment="paid"), dunning=None),
+        transaction,
+        cause=f"renewal:{wallet.account_id}:{period.start.isoformat()}",
+        description="Renewal",
+        now=now,
+    )
+
+
+def keep_as_credit(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
+    """Money that arrived for something that is no longer to be had."""
+    paid = transaction.amount_micros
+    return post(
+        wallet,
+        replace(wallet, paid_micros=wallet.paid_micros + paid),
+        cause=f"payment:{transaction.transaction_id}",
+        kind="payment",
+        now=now,
+        description="A payment for the subscription that was not needed any more: your credit",
+        postings=balanced((PAID_CREDIT, paid), (CARD_CLEARING, -paid)),
+    )
+
+
+def post_subscription(
+    wallet: Wallet, after: Wallet, transaction: Transaction, *, cause: str, description: str, now: datetime
+) -> Posted:
+    """The entry of a paid charge: its price is revenue, and what the card paid beyond it is credit."""
+    paid = transaction.amount_micros
+    price = price_in(transaction.lines)
+    return post(
+        wallet,
+        replace(after, paid_micros=after.paid_micros + paid - price),
+        cause=cause,
+        kind="renewal" if transaction.kind == "renewal" else "plan_change",
+        now=now,
+        description=description,
+        postings=balanced((CARD_CLEARING, -paid), (SUBSCRIPTION_REVENUE, price), (PAID_CREDIT, paid - price)),
+    )
+
+
+def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> Wallet:
+    """The month is not paid: no allowance until a later try pays it. Counted once for each try.
+
+    A subscription that was to end with this month has ended.
+    """
+    period = wallet.period
+    if period is None or wallet.canceled or period.payment == "paid":
+        return wallet
+    if transaction.transaction_id != renewal_id(wallet.account_id, period, wallet.dunning):
+        return wallet
+    # A sweep may be run as of a later moment than the clock's: no try fails before it was due.
+    failed_at = max(now, due_at(wallet) or now)
+    wallet = replace(wallet, period=replace(period, payment="failed"), dunning=after_failure(wallet.dunning, failed_at))
+    return canceled(wallet) if wallet.cancel_at_period_end else wallet
+
+
+def try_at_once(wallet: Wallet, now: datetime) -> Wallet:
+    """Make an unpaid renewal's next try due, as when the default card changed. Tries to come stay where they are."""
+    if wallet.dunning is None:
+        return wallet
+    return replace(wallet, dunning=replace(wallet.dunning, next_attempt_at=now))
+
+
+def unlocked(wallet: Wallet, now: datetime) -> Wallet:
+    """Without an administrator's lock; one for want of payment is lifted, and comes back unless a last try pays."""
+    dunning = wallet.dunning
+    if dunning is not None and dunning.locked:
+        dunning = replace(dunning, locked=False, next_attempt_at=now + GRACE)
+    return replace(wallet, lock_reason=None, dunning=dunning)

@@ -1,0 +1,299 @@
+"""Stripe as the product speaks of it: customers, cards, holds, charges, pages, refunds, disputes.
+
+Every object we make says in its metadata whose it is. Every request that makes one has an idempotency key, a time limit
+and few retries; what is not answered raises PaymentsUnavailable, and asking again is safe.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+
+from billing.domain.account import Account
+from billing.domain.card import Card
+from billing.domain.charge_limits import hold_minor_units
+from billing.domain.money import Money, card_minor_units
+from billing.domain.payment import Transaction
+from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
+from billing.payments.event_types import HANDLED_EVENTS
+from billing.payments.reading import (
+    CARD_KEY,
+    TRANSACTION_KEY,
+    HostedPage,
+    Intent,
+    SavedMethod,
+    StripeDispute,
+    StripeRefund,
+    read_dispute,
+    read_intent,
+    read_method,
+    read_refund,
+    read_session,
+)
+from billing.payments.settings import StripeSettings
+
+_TIMEOUT_SECONDS = 12.0
+_RETRIES = 1
+_SERVER_ERROR = 500
+_KEY_SLOT_SECONDS = 600
+_LOOKED_THROUGH = 300
+_LOOK_BACK = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of Stripe's: its id, its type and the object it is about."""
+
+    event_id: str
+    type: str
+    object_id: str
+
+
+class Gateway:
+    """Stripe's account of one deployment; objects of other stages and products in it are not ours."""
+
+    def __init__(self, settings: StripeSettings, stage: str, *, retries: int = _RETRIES) -> None:
+        bases: Any = {} if settings.api_base is None else {"api": settings.api_base}
+        self._stripe = StripeClient(
+            settings.api_key,
+            base_addresses=bases,
+            max_network_retries=retries,
+            http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
+        )
+        self._stage = stage
+
+    def create_customer(self, account: Account, now: datetime) -> str:
+        """A customer at Stripe for the account: its id. One too many does no harm: the store keeps the first."""
+        params: Any = {
+            "name": account.name,
+            "email": account.email,
+            "metadata": self._metadata(account.account_id),
+        }
+        # Stripe refuses a key with other content: a renamed account is another request.
+        key = f"customer:{account.account_id}:{account.name}:{account.email}:{_key_slot(now)}"
+        with _answered():
+            return self._stripe.v1.customers.create(params, self._once(key)).id
+
+    def account_of(self, customer_id: str) -> str | None:
+        """The account that a customer of ours stands for; None for another's customer."""
+        with _answered():
+            customer = self._stripe.v1.customers.retrieve(customer_id).to_dict()
+        metadata: dict[str, str] = customer.get("metadata") or {}
+        return None if self.is_foreign(metadata) else metadata["talktime_account"]
+
+    def charge(self, transaction: Transaction, customer_id: str) -> Intent:
+        """Charge the transaction's saved card while its owner is away. A decline is an answer, not an error."""
+        params: Any = {
+            "amount": card_minor_units(Money(transaction.amount_micros, transaction.currency)),
+            "currency": transaction.currency.lower(),
+            "customer": customer_id,
+            "payment_method": transaction.payment_method_id,
+            "off_session": True,
+            "confirm": True,
+            "error_on_requires_action": True,
+            "metadata": self._of_transaction(transaction),
+            "expand": ["latest_charge"],
+        }
+        return self._confirmed(params, transaction.idempotency_key)
+
+    def place_hold(self, card: Card, customer_id: str, currency: str, now: datetime) -> Intent:
+        """Hold about 1.00 on a saved card. It is never captured: see `release`."""
+        params: Any = {
+            "amount": hold_minor_units(currency),
+            "currency": currency.lower(),
+            "customer": customer_id,
+            "payment_method": card.payment_method_id,
+            "capture_method": "manual",
+            "off_session": True,
+            "confirm": True,
+            "error_on_requires_action": True,
+            "metadata": self._metadata(card.account_id) | {CARD_KEY: card.payment_method_id},
+            "expand": ["latest_charge"],
+        }
+        return self._confirmed(params, f"hold:{card.payment_method_id}:{_key_slot(now)}")
+
+    def _confirmed(self, params: Any, key: str) -> Intent:
+        try:
+            with _answered():
+                return self._read(self._stripe.v1.payment_intents.create(params, self._once(key)).to_dict())
+        except stripe.CardError as decline:
+            body: Any = decline.json_body
+            return self._read(body["error"]["payment_intent"])
+
+    def release(self, intent_id: str) -> None:
+        """Cancel what is not captured; what is canceled already, stays so. Raises StripeRefused for what was paid."""
+        try:
+            with _answered():
+                self._stripe.v1.payment_intents.cancel(intent_id)
+        except StripeRefused as refusal:
+            if self.intent(intent_id).status != "canceled":
+                raise StripeRefused(refusal.detail, code=refusal.code, param=refusal.param) from refusal
+
+    def intent(self, intent_id: str) -> Intent:
+        with _answered():
+            intent = self._stripe.v1.payment_intents.retrieve(intent_id, {"expand": ["latest_charge"]})
+            return self._read(intent.to_dict())
+
+    def intents_about(self, customer_id: str, key: str, value: str, since: datetime) -> list[Intent]:
+        """A customer's payments with this metadata, the newest first: what became of a request without an answer."""
+        params: Any = {
+            "customer": customer_id,
+            "created": {"gte": int((since - _LOOK_BACK).timestamp())},
+            "limit": 100,
+            "expand": ["data.latest_charge"],
+        }
+        with _answered():
+            found = self._stripe.v1.payment_intents.list(params).auto_paging_iter()
+            intents = [self._read(intent.to_dict()) for intent in islice(found, _LOOKED_THROUGH)]
+        return [intent for intent in intents if not intent.foreign and intent.metadata.get(key) == value]
+
+    def open_payment_page(self, transaction: Transaction, customer_id: str, return_url: str) -> HostedPage:
+        """Stripe's page on which the customer pays the transaction, with any card."""
+        minor_units = card_minor_units(Money(transaction.amount_micros, transaction.currency))
+        metadata = self._of_transaction(transaction)
+        price = {
+            "currency": transaction.currency.lower(),
+            "unit_amount": minor_units,
+            "product_data": {"name": "Credit"},
+        }
+        params: Any = {
+            "mode": "payment",
+            "customer": customer_id,
+            "line_items": [{"price_data": price, "quantity": 1}],
+            "payment_intent_data": {"metadata": metadata},
+            "metadata": metadata,
+            "success_url": return_url,
+            "cancel_url": return_url,
+        }
+        return self._page(params, f"page:{transaction.idempotency_key}")
+
+    def open_card_page(self, account: Account, customer_id: str, return_url: str, key: str) -> HostedPage:
+        """Stripe's page on which the customer adds a card."""
+        metadata = self._metadata(account.account_id)
+        params: Any = {
+            "mode": "setup",
+            "customer": customer_id,
+            "currency": account.currency.lower(),
+            "setup_intent_data": {"metadata": metadata},
+            "metadata": metadata,
+            "success_url": return_url,
+            "cancel_url": return_url,
+        }
+        return self._page(params, f"card-page:{key}")
+
+    def _page(self, params: Any, key: str) -> HostedPage:
+        with _answered():
+            session = self._stripe.v1.checkout.sessions.create(params, self._once(key))
+            return read_session(session.to_dict(), self.is_foreign)
+
+    def session(self, session_id: str) -> HostedPage:
+        with _answered():
+            session = self._stripe.v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent"]})
+            return read_session(session.to_dict(), self.is_foreign)
+
+    def method(self, payment_method_id: str) -> SavedMethod:
+        with _answered():
+            return read_method(self._stripe.v1.payment_methods.retrieve(payment_method_id).to_dict())
+
+    def detach(self, payment_method_id: str) -> None:
+        """Let Stripe forget a card; one that it has forgotten already is fine."""
+        try:
+            with _answered():
+                self._stripe.v1.payment_methods.detach(payment_method_id)
+        except StripeRefused as refusal:
+            if self.method(payment_method_id).customer_id is not None:
+                raise StripeRefused(refusal.detail, code=refusal.code, param=refusal.param) from refusal
+
+    def refund(self, payment_intent_id: str, minor_units: int, refund_key: str) -> StripeRefund:
+        """Give back a part of a payment, once for `refund_key` as long as Stripe remembers it.
+
+        Raises StripeRefused where so much is not left.
+        """
+        params: Any = {
+            "payment_intent": payment_intent_id,
+            "amount": minor_units,
+            "metadata": {"talktime_refund": refund_key, "talktime_stage": self._stage},
+        }
+        with _answered():
+            return read_refund(self._stripe.v1.refunds.create(params, self._once(f"refund:{refund_key}")).to_dict())
+
+    def refunds(self, payment_intent_id: str) -> list[StripeRefund]:
+        params: Any = {"payment_intent": payment_intent_id, "limit": 100}
+        with _answered():
+            found = self._stripe.v1.refunds.list(params).auto_paging_iter()
+            return [read_refund(refund.to_dict()) for refund in islice(found, _LOOKED_THROUGH)]
+
+    def disputes(self, payment_intent_id: str) -> list[StripeDispute]:
+        params: Any = {"payment_intent": payment_intent_id, "limit": 100}
+        with _answered():
+            return [read_dispute(dispute.to_dict()) for dispute in self._stripe.v1.disputes.list(params).data]
+
+    def payment_of(self, object_type: str, object_id: str) -> str | None:
+        """The payment that a refund, a charge or a dispute belongs to."""
+        retrieve: Mapping[str, Any] = {
+            "charge": self._stripe.v1.charges.retrieve,
+            "refund": self._stripe.v1.refunds.retrieve,
+            "dispute": self._stripe.v1.disputes.retrieve,
+        }
+        with _answered():
+            intent: str | None = retrieve[object_type](object_id).payment_intent
+            return intent
+
+    def events(self, since: datetime, until: datetime) -> Iterator[Happened]:
+        """What happened in a span of time, of the kinds we handle: what a webhook should have told."""
+        params: Any = {
+            "types": list(HANDLED_EVENTS),
+            "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+            "limit": 100,
+        }
+        with _answered():
+            for event in self._stripe.v1.events.list(params).auto_paging_iter():
+                yield Happened(event.id, event.type, event.to_dict()["data"]["object"]["id"])
+
+    def is_foreign(self, metadata: Mapping[str, str] | None) -> bool:
+        """Whether an object was made by another stage, or by something else that shares the Stripe account."""
+        said = metadata or {}
+        return said.get("talktime_stage") != self._stage or not said.get("talktime_account")
+
+    def _read(self, intent: Any) -> Intent:
+        return read_intent(intent, self.is_foreign)
+
+    def _metadata(self, account_id: str) -> dict[str, str]:
+        return {"talktime_account": account_id, "talktime_stage": self._stage}
+
+    def _of_transaction(self, transaction: Transaction) -> dict[str, str]:
+        return self._metadata(transaction.account_id) | {TRANSACTION_KEY: transaction.transaction_id}
+
+    def _once(self, key: str) -> Any:
+        return {"idempotency_key": f"talktime:{self._stage}:{key}"}
+
+
+def _key_slot(now: datetime) -> int:
+    """Changes every ten minutes: Stripe repeats an error of its own to the same key for a day."""
+    return int(now.timestamp()) // _KEY_SLOT_SECONDS
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Stripe's errors in our words; a card's decline passes."""
+    try:
+        yield
+    except stripe.CardError:
+        raise
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise PaymentsMisconfigured(_said(error)) from error
+    except stripe.InvalidRequestError as error:
+        raise StripeRefused(_said(error), code=error.code, param=error.param) from error
+    except (stripe.RateLimitError, stripe.APIConnectionError, stripe.IdempotencyError) as error:
+        raise PaymentsUnavailable(_said(error)) from error
+    except stripe.StripeError as error:
+        raise PaymentsUnavailable(_said(error), spoiled=(error.http_status or 0) >= _SERVER_ERROR) from error
+
+
+def _said(error: stripe.StripeError) -> str:
+    return f"{type(error).__name__}: {error.user_message or error}"

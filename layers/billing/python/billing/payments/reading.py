@@ -1,0 +1,193 @@
+"""What Stripe's objects, as plain dictionaries, say in our words: read once, here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from billing.domain.card import Card
+from billing.domain.declines import Failure, decline
+from billing.domain.dispute import DisputeReport, dispute_status
+from billing.domain.money import from_minor_units
+from billing.domain.payment import CardFace, Outcome, PaymentReport, Refund
+
+TRANSACTION_KEY = "talktime_transaction"
+CARD_KEY = "talktime_card"
+"""What our objects' metadata names: a transaction, or the card that a verification hold is about."""
+
+IsForeign = Callable[[Mapping[str, str] | None], bool]
+
+# Payments by bank redirect and the like may stay at "processing" for days; cards do not.
+_OUTCOMES: Mapping[str, Outcome] = {
+    "succeeded": "succeeded",
+    "canceled": "canceled",
+    "requires_action": "needs_customer",
+    "requires_capture": "held",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A PaymentIntent. `card_id` is the card that a verification hold is about."""
+
+    intent_id: str
+    foreign: bool
+    metadata: Mapping[str, str]
+    status: str
+    report: PaymentReport
+    card_id: str | None
+    customer_id: str | None
+    refunded: bool
+    disputed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPage:
+    """A Checkout Session: `url` while its page is open."""
+
+    session_id: str
+    foreign: bool
+    account_id: str
+    transaction_id: str | None
+    mode: Literal["payment", "setup"]
+    status: Literal["open", "complete", "expired"]
+    url: str | None
+    payment_intent_id: str | None
+    payment_method_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMethod:
+    """A card at Stripe, and the customer it is attached to."""
+
+    payment_method_id: str
+    customer_id: str | None
+    fingerprint: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+    def as_card(self, account_id: str, added_at: datetime) -> Card:
+        return Card(
+            account_id=account_id,
+            fingerprint=self.fingerprint,
+            payment_method_id=self.payment_method_id,
+            brand=self.brand,
+            last4=self.last4,
+            exp_month=self.exp_month,
+            exp_year=self.exp_year,
+            verification="pending",
+            added_at=added_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StripeRefund:
+    """A refund at Stripe; `key` is ours where we asked for it. `pending` ones count: the money is on its way."""
+
+    refund: Refund
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StripeDispute:
+    report: DisputeReport
+
+
+def read_intent(intent: Any, is_foreign: IsForeign) -> Intent:
+    metadata = intent["metadata"] or {}
+    charge = intent["latest_charge"]
+    if not isinstance(charge, dict):
+        charge = None
+    error = intent["last_payment_error"]
+    face, fingerprint = _card_of(charge, error)
+    currency = str(intent["currency"]).upper()
+    return Intent(
+        intent_id=intent["id"],
+        foreign=is_foreign(metadata),
+        metadata=metadata,
+        status=intent["status"],
+        report=PaymentReport(
+            transaction_id=metadata.get(TRANSACTION_KEY, ""),
+            account_id=metadata.get("talktime_account", ""),
+            payment_intent_id=intent["id"],
+            outcome=_outcome(intent["status"], error),
+            received_micros=from_minor_units(intent["amount_received"], currency).micros,
+            currency=currency,
+            card=face,
+            card_fingerprint=fingerprint,
+            failure=_failure(error),
+        ),
+        card_id=metadata.get(CARD_KEY),
+        customer_id=intent["customer"],
+        refunded=charge is not None and charge["amount_refunded"] > 0,
+        disputed=charge is not None and bool(charge["disputed"]),
+    )
+
+
+def _outcome(status: str, error: Any) -> Outcome:
+    if status == "requires_payment_method" and error is not None:
+        failure = _failure(error)
+        return "needs_customer" if failure is not None and failure.needs_customer else "declined"
+    return _OUTCOMES.get(status, "pending")
+
+
+def _failure(error: Any) -> Failure | None:
+    return None if error is None else decline(error.get("code"), error.get("decline_code"))
+
+
+def _card_of(charge: Any, error: Any) -> tuple[CardFace | None, str | None]:
+    source = charge["payment_method_details"] if charge is not None else (error or {}).get("payment_method")
+    details = (source or {}).get("card")
+    if details is None:
+        return None, None
+    return CardFace(details.get("brand") or "", details.get("last4") or ""), details.get("fingerprint")
+
+
+def read_session(session: Any, is_foreign: IsForeign) -> HostedPage:
+    metadata = session["metadata"] or {}
+    setup = session["setup_intent"]
+    return HostedPage(
+        session_id=session["id"],
+        foreign=is_foreign(metadata),
+        account_id=metadata.get("talktime_account", ""),
+        transaction_id=metadata.get(TRANSACTION_KEY),
+        mode=session["mode"],
+        status=session["status"],
+        url=session["url"],
+        payment_intent_id=session["payment_intent"],
+        payment_method_id=setup["payment_method"] if isinstance(setup, dict) else None,
+    )
+
+
+def read_method(method: Any) -> SavedMethod:
+    card = method["card"]
+    return SavedMethod(
+        payment_method_id=method["id"],
+        customer_id=method["customer"],
+        fingerprint=card["fingerprint"],
+        brand=card["brand"],
+        last4=card["last4"],
+        exp_month=card["exp_month"],
+        exp_year=card["exp_year"],
+    )
+
+
+def read_refund(refund: Any) -> StripeRefund:
+    currency = str(refund["currency"]).upper()
+    return StripeRefund(
+        Refund(
+            refund_id=refund["id"],
+            amount_micros=from_minor_units(refund["amount"], currency).micros,
+            created_at=datetime.fromtimestamp(refund["created"], UTC),
+            returned=refund["status"] in {"failed", "canceled"},
+        ),
+        (refund["metadata"] or {}).get("talktime_refund"),
+    )
+
+
+def read_dispute(dispute: Any) -> StripeDispute:
+    currency = str(dispute["currency"]).upper()
+    amount = from_minor_units(dispute["amount"], currency).micros
+    return StripeDispute(DisputeReport(dispute["id"], dispute_status(dispute["status"]), amount))

@@ -1,0 +1,59 @@
+"""How a function gets at Stripe: keys from Secrets Manager, or from the environment on one machine."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from billing.payments.settings import StripeNotConfigured, StripeSettings, parse_webhook_secrets
+from billing.runtime import aws
+from billing.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from billing.payments.gateway import Gateway
+
+log = logging.getLogger(__name__)
+
+
+def gateway(settings: Settings) -> "Gateway":
+    """Raises StripeNotConfigured."""
+    # Importing the SDK takes 100 ms, which functions that only may need Stripe spend when they do.
+    from billing.payments.gateway import Gateway
+
+    key = _said(settings, "STRIPE_API_KEY")
+    return Gateway(StripeSettings(key, settings.stripe.get("STRIPE_API_BASE") or None), settings.stage)
+
+
+def _said(settings: Settings, name: str) -> str:
+    """The secret of Secrets Manager that STRIPE_..._SECRET names, or the variable itself on one machine."""
+    secret_id = settings.stripe.get(f"{name}_SECRET")
+    return (aws.secret(secret_id) if secret_id else settings.stripe.get(name, "")).strip()
+
+
+class WebhookSecrets:
+    """The webhook's secrets, read again every KEPT_SECONDS: a replaced one holds without a deployment.
+
+    Raises StripeNotConfigured when it is made without any; later, what was read last stays.
+    """
+
+    KEPT_SECONDS = 300
+
+    def __init__(self, settings: Settings, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._secrets = self._read()
+        self._read_at = seconds()
+
+    def current(self) -> tuple[str, ...]:
+        if self._seconds() - self._read_at > self.KEPT_SECONDS:
+            self._read_at = self._seconds()
+            try:
+                self._secrets = self._read()
+            except (StripeNotConfigured, BotoCoreError, ClientError):
+                log.exception("the secrets cannot be read again")
+        return self._secrets
+
+    def _read(self) -> tuple[str, ...]:
+        return parse_webhook_secrets(_said(self._settings, "STRIPE_WEBHOOK_SECRETS"))

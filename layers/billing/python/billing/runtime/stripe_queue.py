@@ -1,0 +1,28 @@
+"""The queue between Stripe's webhook and what follows from its events."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from billing.contracts.stripe_webhook import encode
+from billing.store.stripe_inbox import StripeEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class StripeQueueUnavailable(Exception):
+    """The event was not queued, or nobody knows whether it was."""
+
+
+class StripeQueue:
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, event: StripeEvent) -> None:
+        """Raises StripeQueueUnavailable, once the client has tried again within its own limits."""
+        try:
+            self._client.send_message(QueueUrl=self._url, MessageBody=encode(event))
+        except (BotoCoreError, ClientError) as error:
+            raise StripeQueueUnavailable(str(error)) from error

@@ -1,0 +1,130 @@
+"""Change a subscription, or ask what a change would cost: the same numbers, without the change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.errors import BillingError, Conflict
+from billing.domain.payment import Transaction
+from billing.domain.plan import Plan
+from billing.domain.plan_change import Quote, quote, started
+from billing.domain.subscription import checked_quantities, is_subscribed
+from billing.domain.terms import Terms
+from billing.domain.wallet import Posted, Wallet
+from billing.payments.gateway import Gateway
+from billing.services.accounts import AccountNotFound
+from billing.services.change_wallet import Change, change_wallet
+from billing.services.charge_card import charge_card
+from billing.services.plans import find_plan
+from billing.services.renew_subscription import renew_now
+from billing.services.wallet_as_of import as_of
+from billing.store.database import Database
+from billing.store.plans import Plans
+from billing.store.transactions import new_transaction_put
+from billing.store.wallets import Wallets
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a customer asks for. `quantities` are units in all.
+
+    Without `version`, the version that the account has of the plan, or the current one where it has another plan.
+    """
+
+    plan_id: str
+    quantities: Mapping[str, int]
+    version: int | None = None
+
+
+class CardDeclined(BillingError):
+    """The card was not charged, and nothing was changed."""
+
+    code = "card_declined"
+
+
+class PaymentPending(BillingError):
+    """Stripe has not answered yet. The same request again goes on with the same charge."""
+
+    code = "payment_pending"
+
+    def __init__(self) -> None:
+        super().__init__("the payment is not answered yet; ask again in a minute: nothing is charged twice")
+
+
+def preview_subscription(database: Database, plans: Plans, account_id: str, wanted: Wanted, *, now: datetime) -> Quote:
+    """What `change_subscription` would do now. Raises what it raises, but for what has to do with cards."""
+    wallet = Wallets(database).get(account_id)
+    if wallet is None:
+        raise AccountNotFound(account_id)
+    return _quote(plans, wallet, wanted, now)
+
+
+def change_subscription(
+    database: Database, gateway: Gateway, plans: Plans, account_id: str, wanted: Wanted, *, now: datetime
+) -> Quote:
+    """Put the account on what is wanted, and charge what is due for it to the default card.
+
+    The same once more changes nothing. The charge is recorded with the wallet before Stripe is asked, and the change
+    comes with the payment: in one transaction, whoever brings the news.
+
+    Raises PlanNotFound, AccountNotFound, InvalidValue, Conflict (`currency_mismatch`), CardRequired, CardDeclined,
+    PaymentPending, ChangePending, RenewalPending, RenewalUnpaid, StoreBusy.
+    """
+    _finish_what_is_open(database, gateway, plans, account_id, now)
+    quoted: Quote | None = None
+    charge: Transaction | None = None
+
+    def decide(wallet: Wallet) -> Posted | Change:
+        nonlocal quoted, charge
+        charge = None
+        quoted = _quote(plans, wallet, wanted, now)
+        if quoted.after == quoted.before:
+            return Posted(wallet)
+        if quoted.charge.card_micros == 0:
+            return Posted(quoted.after)
+        waiting, charge = started(quoted, now)
+        return Change(Posted(waiting), (new_transaction_put(database, charge),))
+
+    change_wallet(database, account_id, decide)
+    if charge is not None:
+        _require_paid(charge_card(database, gateway, charge.transaction_id, return_url="", now=now))
+    if quoted is None:
+        raise AccountNotFound(account_id)
+    return quoted
+
+
+def _finish_what_is_open(database: Database, gateway: Gateway, plans: Plans, account_id: str, now: datetime) -> None:
+    """A renewal whose second has come, or a change that somebody began: what they cost decides what this one does."""
+    wallet = Wallets(database).get(account_id)
+    if wallet is not None and wallet.pending_change is not None:
+        open_charge = charge_card(database, gateway, wallet.pending_change.transaction_id, return_url="", now=now)
+        if open_charge.status == "Processing":
+            raise PaymentPending
+    if wallet is not None and renew_now(database, gateway, plans, account_id, now) == "unknown":
+        raise PaymentPending
+
+
+def _require_paid(charged: Transaction) -> None:
+    if charged.status == "Failed":
+        raise CardDeclined(charged.failure.message if charged.failure else "the card was declined")
+    if charged.status != "Paid":
+        raise PaymentPending
+
+
+def _quote(plans: Plans, wallet: Wallet, wanted: Wanted, now: datetime) -> Quote:
+    present, own = as_of(plans, wallet, now)
+    plan = _chosen(plans, own if is_subscribed(present) else None, wanted)
+    if plan.currency != wallet.currency:
+        raise Conflict(
+            f"the plan is in {plan.currency} and the account in {wallet.currency}",
+            code="currency_mismatch",
+            field="plan_id",
+        )
+    terms = Terms(plan.plan_id, plan.version, checked_quantities(plan, wanted.quantities))
+    return quote(present, plans.versions(present.plan_keys | {terms.plan_key}), terms, now)
+
+
+def _chosen(plans: Plans, own: Plan | None, wanted: Wanted) -> Plan:
+    if wanted.version is None and own is not None and own.plan_id == wanted.plan_id:
+        return own
+    return find_plan(plans, wanted.plan_id, wanted.version, field="plan_id" if wanted.version is None else "version")

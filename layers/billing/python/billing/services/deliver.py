@@ -1,0 +1,108 @@
+"""Deliver: one attempt of one delivery, what came of it, and the sweep that brings the next attempts.
+
+An attempt is recorded as begun before anything is sent and as ended after it. A process that dies in between has sent
+it or not; when its lease is over it is sent again. A webhook's reader tells the second one by its id; of a mail there
+are then two, which is the lesser harm: a customer who is never told loses calls.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Attempt, Delivery
+from billing.domain.webhook_endpoint import WebhookEndpoint, sign
+from billing.services.notify import DeliveryQueue
+from billing.services.write_email import Email, write_email
+from billing.store.accounts import Accounts
+from billing.store.database import Database
+from billing.store.deliveries import Deliveries
+from billing.store.webhook_endpoints import WebhookEndpoints
+
+MAX_SWEPT_A_SHARD = 100
+
+Post = Callable[[str, Mapping[str, str], str], Answer]
+"""Sends a body with headers to an address, within a time limit, and never raises for what the other side does."""
+Mail = Callable[[Email], Answer]
+
+log = logging.getLogger(__name__)
+
+
+class DeliveryOffice:
+    """The use cases with their store and the ways out. `data_of` reads an event's data from a payload."""
+
+    def __init__(
+        self,
+        database: Database,
+        queue: DeliveryQueue,
+        *,
+        post: Post,
+        mail: Mail,
+        data_of: Callable[[str], Mapping[str, Any]],
+    ) -> None:
+        self._deliveries = Deliveries(database)
+        self._endpoints = WebhookEndpoints(database)
+        self._accounts = Accounts(database)
+        self._queue = queue
+        self._post = post
+        self._mail = mail
+        self._data_of = data_of
+
+    def attempt(self, wanted: Attempt, now: datetime) -> Delivery | None:
+        """Make the attempt. Returns the delivery as it is now, None where there was nothing to do. Raises StoreBusy."""
+        found = self._deliveries.get(wanted.destination, wanted.event_id)
+        if found is None or found.status != "pending" or found.attempts != wanted.attempts:
+            return None
+        begun = found.begun(now)
+        if not self._deliveries.move(found, begun):
+            return None
+        ended = self._send_mail(begun, now) if begun.destination == EMAIL else self._send_webhook(begun, now)
+        if not self._deliveries.move(begun, ended):
+            log.warning("a delivery moved on during an attempt", extra={"event_id": ended.event_id})
+        return ended
+
+    def sweep(self, now: datetime) -> int:
+        """Queue what is due, at most MAX_SWEPT_A_SHARD of each shard. Returns how many."""
+        due: list[Delivery] = []
+        for found in self._deliveries.due(now, MAX_SWEPT_A_SHARD):
+            queued = replace(found, due_at=now + ATTEMPT_LEASE)
+            # False where the index, which lags, shows what has been done with.
+            if self._deliveries.move(found, queued):
+                due.append(queued)
+        self._queue.send(due)
+        return len(due)
+
+    def _send_mail(self, delivery: Delivery, now: datetime) -> Delivery:
+        account = None if delivery.account_id is None else self._accounts.get(delivery.account_id)
+        if account is None:
+            return delivery.ended(Answer(error="there is no such account", final=True), now)
+        mail = write_email(account, delivery.event_type, self._data_of(delivery.payload))
+        return delivery.ended(self._mail(mail), now)
+
+    def _send_webhook(self, delivery: Delivery, now: datetime) -> Delivery:
+        endpoint = self._endpoints.get(delivery.destination)
+        if endpoint is None:
+            return delivery.ended(Answer(error="the endpoint was removed", final=True), now)
+        if not endpoint.enabled:
+            return delivery.held("the endpoint is disabled")
+        timestamp = int(now.timestamp())
+        secrets = self._endpoints.secrets(endpoint.endpoint_id, now)
+        answer = self._post(
+            endpoint.url,
+            {
+                "content-type": "application/json",
+                "user-agent": "Talktime/1 (Standard Webhooks)",
+                "webhook-id": delivery.event_id,
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": sign(secrets, delivery.event_id, timestamp, delivery.payload),
+            },
+            delivery.payload,
+        )
+        self._note_health(endpoint, answer, now)
+        return delivery.ended(answer, now)
+
+    def _note_health(self, endpoint: WebhookEndpoint, answer: Answer, now: datetime) -> None:
+        after = endpoint.after_attempt(accepted=answer.accepted, status=answer.status, now=now)
+        if after != endpoint and self._endpoints.change(endpoint, after) and not after.enabled:
+            log.error("webhook endpoint disabled", extra={"endpoint_id": endpoint.endpoint_id})

@@ -1,0 +1,169 @@
+"""What the customer is told by e-mail, in English and Arabic.
+
+A line stands in a mail only where the event states each fact that the line names; the first one always does.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Wording(NamedTuple):
+    subject: str
+    lines: tuple[str, ...]
+
+
+_ENGLISH: Mapping[str, Wording] = {
+    "account.paused": Wording(
+        "Calls are paused for $name",
+        (
+            "The credit balance of $name is $balance, so new calls are refused. Running calls were not cut off.",
+            "Calls resume as soon as the balance is above zero: add credit to resume them.",
+        ),
+    ),
+    "account.resumed": Wording(
+        "Calls may start again for $name",
+        ("$name is active again: calls may start.", "The credit balance is $balance."),
+    ),
+    "account.locked": Wording(
+        "$name is locked",
+        ("$name is locked, and new calls are refused.", "The reason: $lock_reason", "Please contact us."),
+    ),
+    "balance.low": Wording(
+        "The balance of $name is below $threshold",
+        (
+            "The credit balance of $name has fallen below $threshold: it is $balance.",
+            "Once it is negative, new calls are refused. Add credit in time.",
+        ),
+    ),
+    "payment.succeeded": Wording(
+        "We received $amount for $name",
+        (
+            "We received your payment of $amount for $name. Thank you.",
+            "Paid with: $card",
+            "Transaction: $transaction_id",
+        ),
+    ),
+    "payment.failed": Wording(
+        "A payment of $amount for $name failed",
+        (
+            "The payment of $amount for $name did not go through. Nothing was charged.",
+            "$reason",
+            "Card: $card",
+            "Transaction: $transaction_id",
+        ),
+    ),
+    "auto_refill.suspended": Wording(
+        "Auto-refill is suspended for $name",
+        (
+            "Auto-refill is suspended for $name: no credit is bought by itself any more.",
+            "$reason",
+            "It goes on as soon as a payment succeeds or you choose another default card.",
+        ),
+    ),
+    "subscription.renewed": Wording(
+        "The subscription of $name is renewed",
+        ("The subscription of $name is renewed until $period_end.", "Plan: $plan_id"),
+    ),
+    "subscription.past_due": Wording(
+        "The subscription of $name is not paid",
+        (
+            "The renewal of the subscription of $name could not be paid.",
+            "We try again on $next_attempt_at. Until then calls go on from the credit balance.",
+            "A new default card is charged at once.",
+        ),
+    ),
+    "subscription.canceled": Wording(
+        "The subscription of $name has ended",
+        ("The subscription of $name has ended.", "It ended on $period_end.", "Plan: $plan_id"),
+    ),
+    "card.expiring": Wording(
+        "A card of $name expires soon",
+        ("The card $card of $name expires at the end of $expires.", "Add another card, so that no payment fails."),
+    ),
+    "dispute.opened": Wording(
+        "A payment of $name is disputed",
+        (
+            "Your bank has opened a dispute over a payment of $amount for $name.",
+            "The credit was taken back until the dispute is decided, and auto-refill is suspended.",
+            "Transaction: $transaction_id",
+        ),
+    ),
+}
+
+_ARABIC: Mapping[str, Wording] = {
+    "account.paused": Wording(
+        "تم إيقاف المكالمات مؤقتًا لحساب $name",
+        (
+            "رصيد حساب $name هو $balance، لذلك تُرفض المكالمات الجديدة. لم تُقطع أي مكالمة جارية.",
+            "تُستأنف المكالمات فور أن يصبح الرصيد أكبر من صفر: أضف رصيدًا لاستئنافها.",
+        ),
+    ),
+    "account.resumed": Wording(
+        "يمكن بدء المكالمات من جديد لحساب $name",
+        ("حساب $name نشط من جديد: يمكن بدء المكالمات.", "الرصيد الحالي هو $balance."),
+    ),
+    "account.locked": Wording(
+        "تم قفل حساب $name",
+        ("تم قفل حساب $name، وتُرفض المكالمات الجديدة.", "السبب: $lock_reason", "يُرجى التواصل معنا."),
+    ),
+    "balance.low": Wording(
+        "رصيد حساب $name أقل من $threshold",
+        (
+            "انخفض رصيد حساب $name عن $threshold، وهو الآن $balance.",
+            "عندما يصبح الرصيد سالبًا تُرفض المكالمات الجديدة. أضف رصيدًا في الوقت المناسب.",
+        ),
+    ),
+    "payment.succeeded": Wording(
+        "استلمنا $amount لحساب $name",
+        ("استلمنا دفعتك بقيمة $amount لحساب $name. شكرًا لك.", "البطاقة: $card", "رقم المعاملة: $transaction_id"),
+    ),
+    "payment.failed": Wording(
+        "تعذّر دفع $amount لحساب $name",
+        (
+            "لم تتم عملية دفع $amount لحساب $name. لم يُخصم أي مبلغ.",
+            "$reason",
+            "البطاقة: $card",
+            "رقم المعاملة: $transaction_id",
+        ),
+    ),
+    "auto_refill.suspended": Wording(
+        "تم تعليق التعبئة التلقائية لحساب $name",
+        (
+            "تم تعليق التعبئة التلقائية لحساب $name: لن يُشترى أي رصيد تلقائيًا.",
+            "$reason",
+            "تعود التعبئة التلقائية فور نجاح أي دفعة أو اختيار بطاقة افتراضية أخرى.",
+        ),
+    ),
+    "subscription.renewed": Wording(
+        "تم تجديد اشتراك حساب $name",
+        ("تم تجديد اشتراك حساب $name حتى $period_end.", "الباقة: $plan_id"),
+    ),
+    "subscription.past_due": Wording(
+        "اشتراك حساب $name غير مدفوع",
+        (
+            "تعذّر دفع تجديد اشتراك حساب $name.",
+            "سنحاول مرة أخرى في $next_attempt_at. حتى ذلك الحين تستمر المكالمات من الرصيد.",
+            "عند إضافة بطاقة افتراضية جديدة يُعاد الدفع فورًا.",
+        ),
+    ),
+    "subscription.canceled": Wording(
+        "انتهى اشتراك حساب $name",
+        ("انتهى اشتراك حساب $name.", "تاريخ الانتهاء: $period_end.", "الباقة: $plan_id"),
+    ),
+    "card.expiring": Wording(
+        "تنتهي صلاحية بطاقة لحساب $name قريبًا",
+        ("تنتهي صلاحية البطاقة $card لحساب $name في نهاية $expires.", "أضف بطاقة أخرى كي لا تفشل أي دفعة."),
+    ),
+    "dispute.opened": Wording(
+        "اعتراض على دفعة لحساب $name",
+        (
+            "فتح مصرفك اعتراضًا على دفعة بقيمة $amount لحساب $name.",
+            "سُحب الرصيد إلى أن يُبت في الاعتراض، وتم تعليق التعبئة التلقائية.",
+            "رقم المعاملة: $transaction_id",
+        ),
+    ),
+}
+
+WORDINGS: Mapping[str, Mapping[str, Wording]] = {"en": _ENGLISH, "ar": _ARABIC}
+MAILED = frozenset(_ENGLISH)
+RIGHT_TO_LEFT = frozenset({"ar"})

@@ -1,0 +1,93 @@
+"""Concurrency leases: a running call takes one of its account's slots, extends it, and gives it back."""
+
+from datetime import datetime, timedelta
+
+from billing.domain import lease
+from billing.domain.errors import Conflict, NotFound
+from billing.domain.lease import Lease
+from billing.domain.permission import Permission
+from billing.services.authorize_call import permission_of
+from billing.services.return_leases import LeaseReturns
+from billing.store.accounts import Workspaces
+from billing.store.database import Database, StoreBusy
+from billing.store.leases import Leases
+from billing.store.plans import Plans
+
+_ATTEMPTS = 12
+
+
+class WorkspaceNotFound(NotFound):
+    """There is no such workspace, or it is another's, which is the same to the caller."""
+
+    code = "workspace_not_found"
+
+
+class CallRefused(Conflict):
+    """No new call may start; `code` is the permission's."""
+
+
+class ConcurrencyLimitReached(Conflict):
+    """All slots are taken by live leases."""
+
+    def __init__(self, detail: str, *, limit: int, in_use: int) -> None:
+        super().__init__(detail, code="concurrency_limit_reached")
+        self.limit = limit
+        self.in_use = in_use
+
+
+class CallLeases:
+    """The use case with its store.
+
+    `bound_to` is the one account that the caller may touch, None for any. Each method raises WorkspaceNotFound, and
+    StoreBusy where others were at work on the same leases at every one of its attempts.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._pause = database.pause
+        self._leases = Leases(database)
+        self._workspaces = Workspaces(database)
+        self._plans = Plans(database)
+        self._returns = LeaseReturns(database)
+
+    def hold(self, workspace_id: str, lease_id: str, *, ttl_seconds: int, bound_to: str | None, now: datetime) -> Lease:
+        """Take a slot until `ttl_seconds` from now, or go on holding it: asking again is safe, and extends.
+
+        A live lease is extended whatever became of the account, since a call is never cut off. A new one needs what a
+        new call needs. Raises ConcurrencyLimitReached, or CallRefused for any other reason.
+        """
+        account_id = self._account_of(workspace_id, bound_to)
+        key = lease.lease_key(workspace_id, lease_id)
+        for attempt in range(_ATTEMPTS):
+            wallet, pages = self._leases.with_wallet(account_id)
+            permission = permission_of(self._plans, wallet, pages, now)
+            limit = permission.concurrency_limit
+            held = extended = lease.extend(pages, key, ttl_seconds=ttl_seconds, now=now)
+            if held is None:
+                _require(permission)
+                if limit is None:
+                    return Lease(new=True, expires_at=now + timedelta(seconds=ttl_seconds), limit=None, in_use=0)
+                held = lease.take(pages, key, limit=limit, ttl_seconds=ttl_seconds, now=now)
+            if self._leases.write(account_id, held.pages, now):
+                return Lease(new=extended is None, expires_at=held.expires_at, limit=limit, in_use=held.in_use)
+            self._pause(attempt)
+        raise StoreBusy(f"lost {_ATTEMPTS} races for a slot")
+
+    def give_back(self, workspace_id: str, lease_id: str, *, bound_to: str | None, now: datetime) -> None:
+        """Free the lease's slot, also where it is free already."""
+        account_id = self._account_of(workspace_id, bound_to)
+        self._returns.give_back(account_id, lease.lease_key(workspace_id, lease_id), now)
+
+    def _account_of(self, workspace_id: str, bound_to: str | None) -> str:
+        account_id = self._workspaces.account_of(workspace_id)
+        if account_id is None or bound_to not in {None, account_id}:
+            raise WorkspaceNotFound(f'there is no workspace "{workspace_id}"')
+        return account_id
+
+
+def _require(permission: Permission) -> None:
+    if permission.code == "concurrency_limit_reached" and permission.concurrency_limit is not None:
+        raise ConcurrencyLimitReached(
+            permission.message, limit=permission.concurrency_limit, in_use=permission.concurrency_in_use
+        )
+    if not permission.allowed:
+        raise CallRefused(permission.message, code=permission.code)

@@ -1,0 +1,162 @@
+"""Finish what was begun, with Stripe as the witness: what a webhook should have told, and what is still open here.
+
+Everything ends in the code that the webhook's events go through. One thing that cannot be finished does not hold up
+the others.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from billing.domain.declines import failure
+from billing.domain.payment import ABANDONED_AFTER, CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
+from billing.domain.wallet import Posted
+from billing.payments.errors import PaymentsUnavailable
+from billing.payments.gateway import Gateway
+from billing.services.add_card import verify_card
+from billing.services.apply_payment import Applied
+from billing.services.cards import finish_removal
+from billing.services.change_wallet import change_wallet
+from billing.services.charge_card import charge_at_stripe, charge_card, give_up
+from billing.services.stripe_customer import stripe_customer
+from billing.services.stripe_events import bring_up_to_date, finish_page, handle_event
+from billing.store.database import Database
+from billing.store.payment_methods import PaymentMethods
+from billing.store.stripe_inbox import StripeEvent, StripeInbox
+from billing.store.transactions import Transactions
+from billing.store.wallets import Wallets
+
+LOOK_BACK = timedelta(hours=2)
+"""How far back events are read: a run may fail, and the next one still sees them."""
+GRACE = timedelta(minutes=2)
+"""What is younger is the webhook's, or still at work."""
+MAX_EVENTS = 10_000
+MAX_OPEN = 500
+"""Of each kind, in one run; the rest waits for the next."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What a run did. `late_events` are those that no webhook had told; `stuck` could not be finished now."""
+
+    late_events: int = 0
+    transactions: int = 0
+    cards: int = 0
+    refills_due: int = 0
+    stuck: int = 0
+    uncredited: list[Applied] = field(default_factory=list)
+
+
+class Reconciliation:
+    def __init__(self, database: Database, gateway: Gateway, return_url: str) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._return_url = return_url
+        self._transactions = Transactions(database)
+        self._cards = PaymentMethods(database)
+        self._inbox = StripeInbox(database)
+
+    def run(self, now: datetime) -> Reconciled:
+        """One run as of `now`. What it does not reach or cannot finish, the next run does."""
+        done = Reconciled()
+        events = self._events_not_told(done, now)
+        done.late_events = self._each(done, events, lambda event: self._handle(event, done, now))
+        due = self._transactions.to_check(now, MAX_OPEN)
+        done.transactions = self._each(done, due, lambda each: self._check(each, done, now))
+        done.cards = self._each(done, self._cards.open(MAX_OPEN), lambda key: self._finish_card(*key, now))
+        waiting = Wallets(self._database).due_for_refill(now, MAX_OPEN)
+        done.refills_due = self._each(done, waiting, lambda account_id: self._refill(account_id, now))
+        return done
+
+    def _each(self, done: Reconciled, things: Iterable[T], finish: Callable[[T], None]) -> int:
+        count = 0
+        for thing in things:
+            count += 1
+            try:
+                finish(thing)
+            except PaymentsUnavailable as trouble:
+                log.warning("left for the next run", extra={"about": repr(thing), "reason": str(trouble)})
+                done.stuck += 1
+            except Exception:
+                log.exception("cannot be finished", extra={"about": repr(thing)})
+                done.stuck += 1
+        return count
+
+    def _events_not_told(self, done: Reconciled, now: datetime) -> list[StripeEvent]:
+        try:
+            happened = self._gateway.events(now - LOOK_BACK, now - GRACE)
+            events = [StripeEvent(each.event_id, each.type, each.object_id) for each in islice(happened, MAX_EVENTS)]
+        except PaymentsUnavailable as trouble:
+            log.warning("Stripe's events are out of reach", extra={"reason": str(trouble)})
+            done.stuck += 1
+            return []
+        return self._inbox.not_done(events)
+
+    def _handle(self, event: StripeEvent, done: Reconciled, now: datetime) -> None:
+        self._inbox.take(event, now)
+        self._note(done, handle_event(self._database, self._gateway, event, now))
+        self._inbox.done(event.event_id)
+
+    def _check(self, transaction_id: str, done: Reconciled, now: datetime) -> None:
+        transaction = self._transactions.get(transaction_id)
+        if transaction is None or transaction.check_at is None:
+            return
+        if transaction.status == "Checkout":
+            self._check_page(transaction, done, now)
+        else:
+            self._check_charge(transaction, done, now)
+
+    def _check_page(self, transaction: Transaction, done: Reconciled, now: datetime) -> None:
+        """An expired page stays Checkout, and nothing can follow on it; nor on one that was never made."""
+        status = "expired"
+        if transaction.session_id is not None:
+            self._note(done, finish_page(self._database, self._gateway, transaction.session_id, now))
+            status = self._gateway.session(transaction.session_id).status
+        current = self._transactions.get(transaction.transaction_id)
+        if current is None or current.status != "Checkout":
+            return
+        if status == "expired":
+            self._transactions.move(current, replace(current, check_at=None, url=None))
+        else:
+            self._transactions.move(current, replace(current, check_at=now + CHECKOUT_CHECK))
+
+    def _check_charge(self, transaction: Transaction, done: Reconciled, now: datetime) -> None:
+        """Look what Stripe has of it. What it has never heard of is charged now if the system wanted it.
+
+        What a customer wanted is given up: whoever waits an hour has done something else by then.
+        """
+        customer = stripe_customer(self._database, self._gateway, transaction.account_id, now)
+        found = charge_at_stripe(self._gateway, transaction, customer)
+        if found is not None:
+            self._note(done, bring_up_to_date(self._database, self._gateway, found.intent_id, now))
+        elif transaction.kind in {"auto_refill", "renewal"}:
+            charge_card(self._database, self._gateway, transaction.transaction_id, return_url=self._return_url, now=now)
+        elif now - transaction.created_at >= ABANDONED_AFTER:
+            give_up(self._database, transaction, failure("not_completed"), now)
+        current = self._transactions.get(transaction.transaction_id)
+        if current is not None and current.status == "Processing":
+            self._transactions.move(current, replace(current, check_at=now + PROCESSING_CHECK))
+
+    def _finish_card(self, account_id: str, fingerprint: str, now: datetime) -> None:
+        card = self._cards.get(account_id, fingerprint)
+        if card is None or now - card.added_at < GRACE:
+            return
+        if card.verification == "pending":
+            verify_card(self._database, self._gateway, card, now)
+        elif card.verification == "removing":
+            finish_removal(self._database, self._gateway, card)
+
+    def _refill(self, account_id: str, now: datetime) -> None:
+        """The moment that auto-refill waited for has come: the wallet decides."""
+        change_wallet(self._database, account_id, Posted, now=now)
+
+    def _note(self, done: Reconciled, applied: Applied | None) -> None:
+        if applied is not None and applied.needs_operator:
+            done.uncredited.append(applied)

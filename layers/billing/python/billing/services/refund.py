@@ -1,0 +1,106 @@
+"""Give a payment back, whole or in parts; and take over refunds, from wherever they were made."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+
+from billing.domain.errors import Conflict, InvalidValue, NotFound
+from billing.domain.money import Money, card_minor_units
+from billing.domain.payment import MAX_REFUNDS, Refund, Transaction, chargeable, take_back
+from billing.domain.wallet import Posted, Wallet
+from billing.payments.errors import StripeRefused
+from billing.payments.gateway import Gateway
+from billing.services.change_wallet import Change, change_wallet
+from billing.store.database import Database
+from billing.store.transactions import Transactions, transaction_update
+
+log = logging.getLogger(__name__)
+
+
+class TransactionNotFound(NotFound):
+    code = "transaction_not_found"
+
+    def __init__(self, transaction_id: str) -> None:
+        super().__init__(f'there is no transaction "{transaction_id}"')
+
+
+def find_transaction(database: Database, account_id: str, transaction_id: str) -> Transaction:
+    """Raises TransactionNotFound, also for one of another account."""
+    transaction = Transactions(database).get(transaction_id)
+    if transaction is None or transaction.account_id != account_id:
+        raise TransactionNotFound(transaction_id)
+    return transaction
+
+
+def refund_payment(
+    database: Database,
+    gateway: Gateway,
+    account_id: str,
+    transaction_id: str,
+    *,
+    micros: int | None,
+    refund_key: str,
+    now: datetime,
+) -> Transaction:
+    """Give `micros` of a paid transaction back to its card, or all that is left; once for the refund key.
+
+    Raises TransactionNotFound, InvalidValue for more than is left, Conflict (`not_refundable`), PaymentsUnavailable.
+    """
+    transaction = find_transaction(database, account_id, transaction_id)
+    if transaction.status != "Paid" or transaction.payment_intent_id is None:
+        raise Conflict(f"the transaction is {transaction.status}, not Paid", code="not_refundable")
+    made = next((each for each in gateway.refunds(transaction.payment_intent_id) if each.key == refund_key), None)
+    if made is None:
+        amount = _amount(transaction, micros)
+        try:
+            made = gateway.refund(
+                transaction.payment_intent_id,
+                card_minor_units(Money(amount, transaction.currency)),
+                refund_key,
+            )
+        except StripeRefused as refusal:
+            raise Conflict(refusal.detail, code="not_refundable") from refusal
+    return apply_refund(database, transaction_id, made.refund, now)
+
+
+def _amount(transaction: Transaction, micros: int | None) -> int:
+    left = transaction.amount_micros - transaction.refunded_micros
+    amount = left if micros is None else micros
+    if left <= 0 or len(transaction.refunds) >= MAX_REFUNDS:
+        raise Conflict("nothing is left to refund", code="not_refundable")
+    if amount <= 0 or amount > left:
+        raise InvalidValue("must be more than zero and at most what is left of the payment", field="amount")
+    if amount != chargeable(amount, transaction.currency):
+        raise InvalidValue("must be a whole number of the currency's smallest unit", field="amount")
+    return amount
+
+
+def apply_refund(database: Database, transaction_id: str, refund: Refund, now: datetime) -> Transaction:
+    """Take a refund's credit back, once; one that the bank did not take is given back again, once."""
+    transactions = Transactions(database)
+    transaction = transactions.get(transaction_id)
+    if transaction is None:
+        raise TransactionNotFound(transaction_id)
+
+    def decide(wallet: Wallet) -> Posted | Change:
+        before = transactions.get(transaction_id) or transaction
+        known = next((each for each in before.refunds if each.refund_id == refund.refund_id), None)
+        if (known is None and refund.returned) or (known is not None and known.returned == refund.returned):
+            return Posted(wallet)
+        if known is not None and known.returned:
+            return Posted(wallet)
+        others = tuple(each for each in before.refunds if each.refund_id != refund.refund_id)
+        after = replace(before, refunds=(*others, refund))
+        posted = take_back(
+            wallet,
+            before,
+            -refund.amount_micros if refund.returned else refund.amount_micros,
+            cause=f"refund:{refund.refund_id}" + (":returned" if refund.returned else ""),
+            kind="refund",
+            description="Refund returned by the bank" if refund.returned else "Refund",
+            now=now,
+        )
+        return Change(posted, (transaction_update(database, before, after),))
+
+    change_wallet(database, transaction.account_id, decide, now=now)
+    return transactions.get(transaction_id) or transaction

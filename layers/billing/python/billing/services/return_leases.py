@@ -1,0 +1,45 @@
+"""Give leases back: a call's slot is free again before its lease would expire. Apart from taking them, for settling."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from billing.domain import lease
+from billing.domain.lease import LeaseKey, LeasePage
+from billing.store.database import Database, StoreBusy
+from billing.store.leases import Leases
+
+_ATTEMPTS = 12
+_ATTEMPTS_AFTER_SETTLING = 3
+
+
+class LeaseReturns:
+    """The use case with its store."""
+
+    def __init__(self, database: Database) -> None:
+        self._pause = database.pause
+        self._leases = Leases(database)
+
+    def give_back(self, account_id: str, key: LeaseKey, now: datetime) -> None:
+        """Free the lease's slot, also where it is free already. Raises StoreBusy after bounded attempts."""
+        self._without(account_id, {key}, self._pages(account_id), now, attempts=_ATTEMPTS)
+
+    def give_back_ended(self, ended: Mapping[str, Collection[LeaseKey]], now: datetime) -> None:
+        """Free the slots of calls that ended, by account: one read for a hundred accounts, a write for each page that
+        holds any. Stops with StoreBusy at the first account that cannot be written now: leases expire by themselves.
+        """
+        for account_id, pages in self._leases.of_accounts(ended).items():
+            self._without(account_id, ended[account_id], pages, now, attempts=_ATTEMPTS_AFTER_SETTLING)
+
+    def _without(
+        self, account_id: str, keys: Collection[LeaseKey], pages: list[LeasePage], now: datetime, *, attempts: int
+    ) -> None:
+        for attempt in range(attempts):
+            given_back = lease.give_back(pages, keys, now)
+            if all(self._leases.write(account_id, [page], now) for page in given_back):
+                return
+            self._pause(attempt)
+            pages = self._pages(account_id)
+        raise StoreBusy(f"lost {attempts} races to give a slot back")
+
+    def _pages(self, account_id: str) -> list[LeasePage]:
+        return self._leases.of_accounts([account_id]).get(account_id, [])

@@ -1,0 +1,43 @@
+"""Find the subscriptions that need something by now, and queue them."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from billing.domain.renewal_order import RenewalOrder
+from billing.domain.subscription import RENEWAL_SHARDS
+from billing.store.database import Database
+from billing.store.subscriptions import DueRenewals
+
+MAX_ORDERS_A_SHARD = 1500
+"""24,000 a sweep: what five minutes of charging can take. The next sweep finds the rest, and less of it twice."""
+
+_WORKERS = 8
+
+
+class OrderQueue(Protocol):
+    def send(self, orders: Sequence[RenewalOrder]) -> int:
+        """Queue the orders. Returns how many are known to be in the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How many subscriptions were found due, and how many of them were queued. The rest waits for the next sweep."""
+
+    due: int
+    queued: int
+
+
+def schedule_renewals(database: Database, queue: OrderQueue, now: datetime) -> Sweep:
+    """Queue what is due by `now`. An order too many does no harm; one that is lost is found by the next sweep."""
+    due = DueRenewals(database)
+
+    def sweep(shard: int) -> Sweep:
+        orders = due.of_shard(shard, now, MAX_ORDERS_A_SHARD)
+        return Sweep(len(orders), queue.send(orders) if orders else 0)
+
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        swept = list(workers.map(sweep, range(RENEWAL_SHARDS)))
+    return Sweep(sum(each.due for each in swept), sum(each.queued for each in swept))

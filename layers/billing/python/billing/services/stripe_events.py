@@ -1,0 +1,100 @@
+"""Bring up to date what an event of Stripe's is about.
+
+An event says only that something happened. What holds now is read from Stripe, not from the event's snapshot: so events
+may come late, twice, in reverse, or two at a time, and the books are the same. It costs a request or two an event.
+"""
+
+import logging
+from datetime import datetime
+
+from billing.payments.gateway import Gateway
+from billing.payments.reading import Intent
+from billing.services.add_card import keep_card, verify_card
+from billing.services.apply_payment import Applied, apply_payment
+from billing.services.cards import refresh_card
+from billing.services.dispute import apply_dispute
+from billing.services.refund import apply_refund
+from billing.store.database import Database
+from billing.store.payment_methods import PaymentMethods
+from billing.store.stripe_inbox import StripeEvent
+
+log = logging.getLogger(__name__)
+
+
+def handle_event(database: Database, gateway: Gateway, event: StripeEvent, now: datetime) -> Applied | None:
+    """Handle one event, any number of times. Returns what it did to a transaction, if to any.
+
+    Raises PaymentsUnavailable and StoreBusy: then again later.
+    """
+    family = event.type.rpartition(".")[0]
+    match family:
+        case "checkout.session":
+            return finish_page(database, gateway, event.object_id, now)
+        case "payment_intent":
+            return bring_up_to_date(database, gateway, event.object_id, now)
+        case "charge" | "refund" | "charge.dispute":
+            payment = gateway.payment_of(family.removeprefix("charge."), event.object_id)
+            return None if payment is None else bring_up_to_date(database, gateway, payment, now)
+        case "payment_method":
+            _refresh_method(database, gateway, event.object_id)
+            return None
+        case _:
+            log.info("event ignored", extra={"event_id": event.event_id, "type": event.type})
+            return None
+
+
+def finish_page(database: Database, gateway: Gateway, session_id: str, now: datetime) -> Applied | None:
+    """Take over what the customer did on a hosted page: a card entered, or a payment made."""
+    page = gateway.session(session_id)
+    if page.foreign:
+        log.info("foreign page ignored", extra={"session_id": session_id})
+        return None
+    if page.status != "complete":
+        return None
+    if page.mode == "setup":
+        if page.payment_method_id is not None:
+            keep_card(database, gateway, page.account_id, page.payment_method_id, now)
+        return None
+    return None if page.payment_intent_id is None else bring_up_to_date(database, gateway, page.payment_intent_id, now)
+
+
+def bring_up_to_date(database: Database, gateway: Gateway, payment_intent_id: str, now: datetime) -> Applied | None:
+    """Record all that Stripe knows of a payment: its outcome, its refunds, its disputes, in this order.
+
+    The money has to arrive before it can be taken back; an event that is early finds it so all the same.
+    """
+    intent = gateway.intent(payment_intent_id)
+    if intent.foreign:
+        log.info("foreign payment ignored", extra={"payment_intent_id": payment_intent_id})
+        return None
+    if intent.card_id is not None:
+        _finish_verification(database, gateway, intent, now)
+        return None
+    applied = apply_payment(database, intent.report, now)
+    transaction = applied.transaction
+    if transaction is None or transaction.payment_intent_id != payment_intent_id or transaction.status != "Paid":
+        return applied
+    if intent.refunded:
+        for made in gateway.refunds(payment_intent_id):
+            apply_refund(database, transaction.transaction_id, made.refund, now)
+    if intent.disputed:
+        for dispute in gateway.disputes(payment_intent_id):
+            apply_dispute(database, transaction.transaction_id, dispute.report, now)
+    return applied
+
+
+def _finish_verification(database: Database, gateway: Gateway, hold: Intent, now: datetime) -> None:
+    """A hold is open only while its card is pending: whatever else is found of it, it is released."""
+    cards = PaymentMethods(database).of_account(hold.report.account_id)
+    card = next((each for each in cards if each.payment_method_id == hold.card_id), None)
+    if card is not None and card.verification == "pending":
+        verify_card(database, gateway, card, now)
+    elif hold.report.outcome == "held":
+        gateway.release(hold.intent_id)
+
+
+def _refresh_method(database: Database, gateway: Gateway, payment_method_id: str) -> None:
+    customer = gateway.method(payment_method_id).customer_id
+    account_id = None if customer is None else gateway.account_of(customer)
+    if account_id is not None:
+        refresh_card(database, gateway, account_id, payment_method_id)

@@ -1,0 +1,108 @@
+"""Lease pages in the table: read together with the wallet, written where their version still stands.
+
+A lease takes 16 bytes of its page: its key and its expiry. Ids as they are sent would take four times that, and an
+account with thousands of live leases would cost four times as much to count.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from billing.domain.lease import KEY_BYTES, LeaseKey, LeasePage
+from billing.domain.wallet import Wallet
+from billing.store.database import Database, Item, StoreBusy
+from billing.store.tables import LeasePageItem, WalletItem, raw_item
+from billing.store.wallets import read_wallet
+
+_LEASE = struct.Struct(f">{KEY_BYTES}sI")
+_KEPT = timedelta(days=1)  # after its last lease expired; DynamoDB deletes the page some time later
+_KEY = ("account_id", "page_number")
+
+
+class Leases:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def with_wallet(self, account_id: str) -> tuple[Wallet | None, list[LeasePage]]:
+        """An account's wallet and its lease pages, strongly consistent.
+
+        One request reads the wallet and page 0, which is all there is up to PAGE_SLOTS slots. Beyond, one more reads
+        the other pages, 250 leases for a read unit: exact, for 20 units where 5000 are live.
+        """
+        key = {"account_id": account_id}
+        found = self._database.get_together({WalletItem: key, LeasePageItem: {**key, "page_number": 0}})
+        wallet = read_wallet(found[WalletItem]) if WalletItem in found else None
+        return wallet, self._with_further([_page(found[LeasePageItem])] if LeasePageItem in found else [], account_id)
+
+    def of_accounts(self, account_ids: Iterable[str]) -> dict[str, list[LeasePage]]:
+        """The lease pages of those accounts that have any: a request for a hundred accounts, and one more for each
+        that has more than a page."""
+        keys = [{"account_id": account_id, "page_number": 0} for account_id in account_ids]
+        first = {item.account_id: _read(item) for item in self._database.get_many(LeasePageItem, keys)}
+        return {account_id: self._with_further([page], account_id) for account_id, page in first.items()}
+
+    def write(self, account_id: str, pages: Sequence[LeasePage], now: datetime) -> bool:
+        """Write the pages, all or none. False, having written nothing, where one has moved on since it was read."""
+        items = [_item(account_id, page, now) for page in pages]
+        try:
+            if len(pages) == 1:
+                names, values, condition = _unmoved(pages[0])
+                return self._database.put(LeasePageItem, items[0], condition=condition, names=names, values=values)
+            table = self._database.table(LeasePageItem)
+            return self._database.transact([_put(table, *each) for each in zip(items, pages, strict=True)]) is None
+        except StoreBusy:
+            # A single write meets another's transaction: to be tried again, like any lost race.
+            return False
+
+    def _with_further(self, first: list[LeasePage], account_id: str) -> list[LeasePage]:
+        if not first or first[0].pages == 1:
+            return first
+        further = self._database.page(
+            "query",
+            LeasePageItem,
+            _KEY,
+            limit=first[0].pages,
+            start=None,
+            ConsistentRead=True,
+            KeyConditionExpression="account_id = :account AND page_number > :first",
+            ExpressionAttributeValues={":account": {"S": account_id}, ":first": {"N": "0"}},
+        )
+        return first + [_page(item) for item in further.items]
+
+
+def _item(account_id: str, page: LeasePage, now: datetime) -> Item:
+    # Page 0 of an account with others stays: it is what says that there are others.
+    deletable = page.number > 0 or page.pages == 1
+    last = max(page.leases.values(), default=int(now.timestamp()))
+    return raw_item(
+        LeasePageItem,
+        account_id=account_id,
+        page_number=page.number,
+        version=page.version + 1,
+        pages=page.pages,
+        leases=b"".join(_LEASE.pack(key, expiry) for key, expiry in page.leases.items()),
+        delete_after=datetime.fromtimestamp(last, UTC) + _KEPT if deletable else None,
+    )
+
+
+def _unmoved(page: LeasePage) -> tuple[Mapping[str, str] | None, Item | None, str]:
+    if page.version == 0:
+        return None, None, "attribute_not_exists(account_id)"
+    return {"#version": "version"}, {":read": {"N": str(page.version)}}, "#version = :read"
+
+
+def _put(table: str, item: Item, page: LeasePage) -> Item:
+    names, values, condition = _unmoved(page)
+    put: Item = {"TableName": table, "Item": item, "ConditionExpression": condition}
+    if names and values:
+        put |= {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+    return {"Put": put}
+
+
+def _page(raw: Item) -> LeasePage:
+    return _read(LeasePageItem.from_raw_data(raw))
+
+
+def _read(item: LeasePageItem) -> LeasePage:
+    leases: dict[LeaseKey, int] = dict(_LEASE.iter_unpack(item.leases))
+    return LeasePage(item.page_number, leases, item.version, item.pages)

@@ -1,0 +1,58 @@
+"""Stripe's events that were taken in: each once, and whether it is done with."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing.store.database import Database
+from billing.store.tables import StripeEventItem, raw_item
+
+# Stripe delivers for three days and lists for thirty.
+_KEPT = timedelta(days=35)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """That something happened to an object of Stripe's. What holds now is read from Stripe."""
+
+    event_id: str
+    type: str
+    object_id: str
+
+
+class StripeInbox:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, event: StripeEvent, now: datetime) -> bool:
+        """Keep the event. False where it was taken in before and is done with."""
+        return self._database.put(
+            StripeEventItem,
+            raw_item(
+                StripeEventItem,
+                event_id=event.event_id,
+                type=event.type,
+                object_id=event.object_id,
+                received_at=now,
+                done=False,
+                forget_at=now + _KEPT,
+            ),
+            condition="attribute_not_exists(event_id) OR #done = :no",
+            names={"#done": "done"},
+            values={":no": {"BOOL": False}},
+        )
+
+    def done(self, event_id: str) -> None:
+        self._database.update(
+            StripeEventItem,
+            {"event_id": event_id},
+            UpdateExpression="SET #done = :yes",
+            ConditionExpression="attribute_exists(event_id)",
+            ExpressionAttributeNames={"#done": "done"},
+            ExpressionAttributeValues={":yes": {"BOOL": True}},
+        )
+
+    def not_done(self, events: list[StripeEvent]) -> list[StripeEvent]:
+        """Those of the events that nobody has brought to their end."""
+        keys = [{"event_id": event.event_id} for event in events]
+        done = {item.event_id for item in self._database.get_many(StripeEventItem, keys) if item.done}
+        return [event for event in events if event.event_id not in done]

@@ -1,0 +1,226 @@
+"""Transactions in the table: the billing history, and the part of a write that moves one from a status to the next."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from billing.domain.declines import Failure
+from billing.domain.instants import format_instant, parse_stored_instant
+from billing.domain.payment import (
+    CardFace,
+    Refund,
+    Transaction,
+    TransactionKind,
+    TransactionLine,
+    TransactionStatus,
+)
+from billing.store.database import Database, Item
+from billing.store.paging import Listing, start_key
+from billing.store.tables import (
+    OpenTransactions,
+    TransactionItem,
+    TransactionsOfAccount,
+    raw_item,
+)
+from billing.store.versioned import versioned_update
+
+_KEY = ("account_id", "position", "transaction_id")
+_OPEN_KEY = ("open", "check_at", "transaction_id")
+_OPEN = "open"
+_BEFORE_ANY_MOMENT, _AFTER_ANY_MOMENT = "0", "~"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Transactions created in [from, to), of a kind and a status where they are named."""
+
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    kind: TransactionKind | None = None
+    status: TransactionStatus | None = None
+
+
+class Transactions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, transaction_id: str) -> Transaction | None:
+        item = self._database.get(TransactionItem, {"transaction_id": transaction_id})
+        return None if item is None else _transaction(item)
+
+    def create(self, transaction: Transaction) -> Transaction:
+        """Write it, once for its id. Returns the one that exists, this or an earlier one."""
+        if self._database.write_all([new_transaction_put(self._database, transaction)]):
+            return transaction
+        existing = self.get(transaction.transaction_id)
+        if existing is None:
+            raise LookupError(f"transaction {transaction.transaction_id} was there and is gone")
+        return existing
+
+    def move(self, before: Transaction, after: Transaction) -> bool:
+        """Write what changes nothing of the account. False, with nothing written, where it moved on since."""
+        return self._database.write_all([transaction_update(self._database, before, after)])
+
+    def to_check(self, now: datetime, limit: int) -> list[str]:
+        """The ids of open transactions that somebody must look at by now, the longest waiting first."""
+        page = self._database.page(
+            "query",
+            TransactionItem,
+            _OPEN_KEY,
+            limit=limit,
+            start=None,
+            IndexName=OpenTransactions.Meta.index_name,
+            KeyConditionExpression="#open = :open AND check_at <= :now",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":open": {"S": _OPEN}, ":now": {"S": format_instant(now)}},
+        )
+        return [item["transaction_id"]["S"] for item in page.items]
+
+    def page(self, account_id: str, limit: int, cursor: str | None, wanted: HistoryFilter) -> Listing[Transaction]:
+        """An account's transactions, newest first."""
+        fixed = {"account_id": {"S": account_id}}
+        page = self._database.page(
+            "query",
+            TransactionItem,
+            _KEY,
+            limit=limit,
+            start=start_key(cursor, _KEY, fixed),
+            **_history_query(account_id, wanted),
+        )
+        return Listing.of(page, read_transaction)
+
+
+def read_transaction(raw: Item) -> Transaction:
+    return _transaction(TransactionItem.from_raw_data(raw))
+
+
+def new_transaction_put(database: Database, transaction: Transaction) -> Item:
+    """A transaction's item of DynamoDB's: write it where there is none of its id."""
+    return database.put_new(TransactionItem, _item(transaction, transaction.version), "transaction_id")
+
+
+def transaction_update(database: Database, before: Transaction, after: Transaction) -> Item:
+    """Move it on, where it still is at the version of `before`."""
+    item = _item(after, before.version + 1)
+    return versioned_update(database, TransactionItem, "transaction_id", item, before.version)
+
+
+def _history_query(account_id: str, wanted: HistoryFilter) -> dict[str, Any]:
+    key = "account_id = :account"
+    names: dict[str, str] = {}
+    values = {":account": {"S": account_id}}
+    if wanted.created_from is not None or wanted.created_to is not None:
+        key += " AND #position BETWEEN :from AND :to"
+        names["#position"] = "position"
+        values[":from"] = {
+            "S": _BEFORE_ANY_MOMENT if wanted.created_from is None else format_instant(wanted.created_from)
+        }
+        values[":to"] = {"S": _AFTER_ANY_MOMENT if wanted.created_to is None else format_instant(wanted.created_to)}
+    conditions = []
+    for name in ("kind", "status"):
+        value = getattr(wanted, name)
+        if value is not None:
+            conditions.append(f"#{name} = :{name}")
+            names[f"#{name}"] = name
+            values[f":{name}"] = {"S": value}
+    arguments: dict[str, Any] = {
+        "IndexName": TransactionsOfAccount.Meta.index_name,
+        "ScanIndexForward": False,
+        "KeyConditionExpression": key,
+        "ExpressionAttributeValues": values,
+    }
+    if conditions:
+        arguments["FilterExpression"] = " AND ".join(conditions)
+    if names:
+        arguments["ExpressionAttributeNames"] = names
+    return arguments
+
+
+def _item(transaction: Transaction, version: int) -> Item:
+    failure = transaction.failure
+    return raw_item(
+        TransactionItem,
+        transaction_id=transaction.transaction_id,
+        version=version,
+        account_id=transaction.account_id,
+        position=f"{format_instant(transaction.created_at)}#{transaction.transaction_id}",
+        kind=transaction.kind,
+        status=transaction.status,
+        amount_micros=transaction.amount_micros,
+        currency=transaction.currency,
+        open=None if transaction.check_at is None else _OPEN,
+        check_at=transaction.check_at,
+        payment_method_id=transaction.payment_method_id,
+        card_fingerprint=transaction.card_fingerprint,
+        card=None if transaction.card is None else [transaction.card.brand, transaction.card.last4],
+        payment_intent_id=transaction.payment_intent_id,
+        session_id=transaction.session_id,
+        url=transaction.url,
+        paid_at=transaction.paid_at,
+        failure_code=None if failure is None else failure.code,
+        failure_message=None if failure is None else failure.message,
+        refunds=_list(
+            [each.refund_id, each.amount_micros, format_instant(each.created_at), each.returned]
+            for each in transaction.refunds
+        ),
+        dispute_id=transaction.dispute_id,
+        dispute_status=transaction.dispute_status,
+        lines=_list(
+            [line.description, line.quantity, line.amount_micros, _text(line.period_start), _text(line.period_end)]
+            for line in transaction.lines
+        ),
+        fingerprint=transaction.fingerprint,
+        attempt=transaction.attempt,
+    )
+
+
+def _transaction(item: TransactionItem) -> Transaction:
+    kind: Any = item.kind
+    status: Any = item.status
+    dispute_status: Any = item.dispute_status
+    created_at, _, _ = item.position.partition("#")
+    failure = None if item.failure_code is None else Failure(item.failure_code, item.failure_message or "")
+    return Transaction(
+        transaction_id=item.transaction_id,
+        account_id=item.account_id,
+        kind=kind,
+        status=status,
+        amount_micros=item.amount_micros,
+        currency=item.currency,
+        created_at=parse_stored_instant(created_at),
+        check_at=item.check_at,
+        payment_method_id=item.payment_method_id,
+        card_fingerprint=item.card_fingerprint,
+        card=None if item.card is None else CardFace(*item.card),
+        payment_intent_id=item.payment_intent_id,
+        session_id=item.session_id,
+        url=item.url,
+        paid_at=item.paid_at,
+        failure=failure,
+        refunds=tuple(
+            Refund(refund_id, amount, parse_stored_instant(moment), returned)
+            for refund_id, amount, moment, returned in item.refunds or ()
+        ),
+        dispute_id=item.dispute_id,
+        dispute_status=dispute_status,
+        lines=tuple(
+            TransactionLine(description, quantity, amount, _moment(start), _moment(end))
+            for description, quantity, amount, start, end in item.lines or ()
+        ),
+        fingerprint=item.fingerprint,
+        attempt=item.attempt,
+        version=item.version,
+    )
+
+
+def _list(rows: Iterable[list[Any]]) -> list[list[Any]] | None:
+    return list(rows) or None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else format_instant(moment)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_stored_instant(text)

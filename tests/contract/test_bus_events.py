@@ -1,0 +1,131 @@
+"""events/bus/: each of the product's own events has a schema and a sample, and what is told matches its schema."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from billing.contracts.bus_events import BUS_SOURCE, bus_event, cloud_event, read_bus_event
+from billing.contracts.json_text import compact
+from billing.domain.card import Card
+from billing.domain.declines import failure
+from billing.domain.dunning import Dunning
+from billing.domain.notices import (
+    NOTICE_TYPES,
+    Notice,
+    of_card,
+    of_rejected_event,
+    of_transaction,
+    of_wallet,
+    of_webhook_endpoint,
+)
+from billing.domain.payment import CardFace, Transaction
+from billing.domain.rejection import reject
+from billing.domain.wallet import Refill, Wallet
+from billing.domain.webhook_endpoint import WebhookEndpoint
+from tests.builders import NOW, PERIOD_END, micros, plan, wallet
+
+BUS = Path(__file__).parents[2] / "events" / "bus"
+PROMISED = {
+    "account.paused",
+    "account.resumed",
+    "account.locked",
+    "balance.low",
+    "payment.succeeded",
+    "payment.failed",
+    "auto_refill.suspended",
+    "subscription.renewed",
+    "subscription.past_due",
+    "subscription.canceled",
+    "card.expiring",
+    "dispute.opened",
+    "usage.rejected",
+}
+
+
+def schema_of(event_type: str) -> Any:
+    return json.loads((BUS / f"{event_type}.schema.json").read_text())
+
+
+def check(event: Any) -> None:
+    Draft202012Validator(schema_of(event["type"])).validate(event)
+
+
+def test_every_promised_event_and_no_unknown_one_has_a_schema_and_a_sample() -> None:
+    assert set(NOTICE_TYPES) >= PROMISED
+    assert {path.name for path in BUS.iterdir()} == {
+        f"{event_type}{ending}" for event_type in NOTICE_TYPES for ending in (".json", ".schema.json")
+    }
+
+
+@pytest.mark.parametrize("event_type", NOTICE_TYPES)
+def test_a_sample_matches_its_schema(event_type: str) -> None:
+    schema = schema_of(event_type)
+    Draft202012Validator.check_schema(schema)
+    sample = json.loads((BUS / f"{event_type}.json").read_text())
+    assert sample["type"] == event_type
+    check(sample)
+
+
+def told() -> list[Notice]:
+    """Notices of every type that a change of a table makes."""
+    subscribed = wallet(on=plan(), paid="30", alert_thresholds=(micros("20"),), version=1)
+    assert subscribed.period is not None
+    next_period = replace(subscribed.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
+    suspended = Refill(enabled=True, suspended="expired_card")
+    dunning = Dunning(NOW, 1, NOW + timedelta(days=1))
+    changes: list[tuple[Wallet, Wallet]] = [
+        (subscribed, replace(subscribed, paid_micros=-1, paused=True, alerted_micros=micros("20"), version=2)),
+        (replace(subscribed, paused=True), subscribed),
+        (subscribed, replace(subscribed, lock_reason="under review")),
+        (subscribed, replace(subscribed, dunning=replace(dunning, locked=True, next_attempt_at=None))),
+        (subscribed, replace(subscribed, refill=suspended)),
+        (subscribed, replace(subscribed, period=next_period)),
+        (subscribed, replace(subscribed, dunning=dunning)),
+        (subscribed, replace(subscribed, canceled=True)),
+    ]
+    asked = Transaction("tx_1", "acme", "auto_refill", "Processing", micros("100"), "USD", NOW, None)
+    paid = replace(asked, status="Paid", card=CardFace("visa", "4242"))
+    payments = [
+        (asked, paid),
+        (asked, replace(asked, status="Failed", failure=failure("lost_card"))),
+        (paid, replace(paid, dispute_id="du_1", dispute_status="opened")),
+    ]
+    card = Card("acme", "fp", "pm_1", "visa", "4242", 12, 2026, "verified", NOW)
+    rejected = reject("{}", "unknown_workspace", "no", rejected_at=NOW, arrived_at=NOW, event_id="e-1")
+    endpoint = WebhookEndpoint(f"we_{'0' * 24}", "https://platform.example/", (), "", NOW)
+    return [
+        *(notice for before, after in changes for notice in of_wallet(before, after, NOW)),
+        *(notice for asked_, answered in payments for notice in of_transaction(asked_, answered, NOW)),
+        *of_card(card, replace(card, expiry_told_days=30), NOW.replace(day=2, month=12)),
+        *of_rejected_event(None, (rejected, "open"), NOW),
+        *of_webhook_endpoint(endpoint, replace(endpoint, enabled=False, disabled_reason="gone"), NOW),
+    ]
+
+
+def test_what_is_told_matches_its_schema() -> None:
+    notices = told()
+    for notice in notices:
+        check(cloud_event(notice))
+    assert {notice.type for notice in notices} == set(NOTICE_TYPES)
+
+
+def test_what_the_bus_delivers_reads_back_with_and_without_its_envelope() -> None:
+    for notice in told():
+        event = bus_event(notice)
+        envelope = {"detail-type": event.type, "source": BUS_SOURCE, "detail": json.loads(event.payload)}
+        assert read_bus_event(compact(envelope)) == read_bus_event(event.payload) == event
+
+
+def test_an_event_of_somebody_else_is_not_taken_for_one_of_ours() -> None:
+    foreign = json.loads((BUS / "account.paused.json").read_text()) | {"source": "/voice/eu-1"}
+    with pytest.raises(ValueError, match="not an event of this product"):
+        read_bus_event(json.dumps(foreign))
+
+
+def test_no_event_going_out_is_one_that_comes_in() -> None:
+    assert not {"call.ended", "usage.recorded"} & set(NOTICE_TYPES)

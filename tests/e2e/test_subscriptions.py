@@ -1,0 +1,110 @@
+"""A subscription's life on the deployed platform, its schedule run as of moments to come."""
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from infra.local.deploy import Outputs, session
+from tests.e2e.test_money_comes_in import PLAN, Customer, until
+
+STARTER = {
+    **PLAN,
+    "kind": "fixed",
+    "base_price": "49.00",
+    "usage_features": [{**PLAN["usage_features"][0], "included": "10"}],  # type: ignore[dict-item]
+    "recurring_features": [{"key": "phone_number", "name": "Phone numbers", "included": "1", "unit_price": "2.00"}],
+}
+
+
+class Subscriber(Customer):
+    def __init__(self, platform: Outputs) -> None:
+        super().__init__(platform)
+        self.platform = platform
+        self.api.put("/v1/plans/deployed-starter", STARTER)
+        self.card = self.add_card()
+
+    def put(self, **quantities: str) -> Any:
+        body = {"plan_id": "deployed-starter", "quantities": quantities}
+        return self.api.put(f"{self.path}/subscription", body)
+
+    @property
+    def subscription(self) -> Any:
+        return self.billing()["subscription"]
+
+    def sweep(self, moment: str, *, after: timedelta = timedelta(minutes=5)) -> None:
+        """A run of the deployed schedule as of a moment."""
+        as_of = (datetime.fromisoformat(moment) + after).isoformat()
+        client = session().client("lambda", endpoint_url=self.platform.aws_url)
+        client.invoke(FunctionName=self.platform.functions["schedule_renewals"], Payload=json.dumps({"time": as_of}))
+
+    def behave(self, behavior: str) -> None:
+        self.stripe.control(f"payment_methods/{self.card['payment_method_id']}", {"behavior": behavior})
+
+    def renewals(self) -> list[Any]:
+        return [each for each in self.transactions() if each["kind"] == "renewal"]
+
+
+@pytest.fixture
+def customer(platform: Outputs) -> Subscriber:
+    return Subscriber(platform)
+
+
+def test_a_preview_says_what_the_change_costs_and_the_card_pays_just_that(customer: Subscriber) -> None:
+    body = {"plan_id": "deployed-starter", "quantities": {"phone_number": "2"}}
+    previewed = customer.api.post(f"{customer.path}/subscription/preview", body)
+    changed = customer.put(phone_number="2")
+    total = sum(Decimal(line["amount"]["amount"]) for line in changed["lines"])
+    assert total == Decimal(changed["due_now"]["amount"]) > 0
+    paid = customer.transactions()[0]
+    assert (paid["kind"], paid["status"], paid["amount"]) == ("plan_change", "Paid", changed["due_now"])
+    assert previewed["next_renewal"] == changed["next_renewal"]
+    assert changed["next_renewal"]["amount"]["amount"] == "51.000000"
+
+
+def test_a_renewal_is_charged_by_the_schedule_once_and_the_allowance_is_whole(customer: Subscriber) -> None:
+    customer.put()
+    customer.call(3)
+    until(lambda: customer.billing()["allowances"][0]["used"] == "3")
+    due = customer.subscription["current_period_end"]
+    for _ in range(2):
+        customer.sweep(due)
+    (renewal,) = until(customer.renewals)
+    assert (until(lambda: customer.renewals()[0]["status"]), renewal["amount"]["amount"]) == ("Paid", "49.000000")
+    assert (customer.subscription["current_period_start"], customer.subscription["status"]) == (due, "active")
+    assert customer.billing()["allowances"][0]["used"] == "0"
+
+
+def test_a_declined_renewal_is_past_due_then_locked_and_a_new_card_makes_it_well(customer: Subscriber) -> None:
+    customer.put()
+    customer.behave("insufficient_funds")
+    customer.sweep(customer.subscription["current_period_end"])
+    until(lambda: customer.subscription["status"] == "past_due")
+    for attempts in (2, 3, 4):
+        customer.sweep(customer.subscription["next_payment_attempt_at"])
+        until(lambda attempts=attempts: len(customer.renewals()) == attempts)  # type: ignore[misc]
+    assert until(lambda: customer.billing()["status"]) == "locked"
+    assert customer.api.get(f"{customer.path}/call-permission")["code"] == "account_locked"
+    better = customer.add_card("pm_card_mastercard")
+    customer.api.call(
+        "PATCH", f"{customer.path}/payment-methods/{better['payment_method_id']}", {"default": True}, expect=(200,)
+    )
+    assert customer.renewals()[0]["status"] == "Paid"
+    assert (customer.billing()["status"], customer.subscription["status"]) == ("active", "active")
+
+
+def test_a_canceled_subscription_ends_by_the_schedule_and_resetting_the_usage_leaves_a_trail(
+    customer: Subscriber,
+) -> None:
+    customer.put()
+    reset = customer.api.post(
+        f"{customer.path}/subscription/usage-reset", {"reason": "goodwill", "by": "ops@example.com"}
+    )
+    assert (reset["kind"], reset["amount"]["amount"], reset["by"]) == ("usage_reset", "0.000000", "ops@example.com")
+    canceled = customer.api.call("DELETE", f"{customer.path}/subscription", expect=(200,))
+    assert canceled["cancel_at_period_end"]
+    customer.sweep(canceled["current_period_end"])
+    until(lambda: customer.billing()["status"] == "canceled")
+    assert customer.renewals() == []

@@ -1,0 +1,63 @@
+"""What the templates promise of events, webhooks and mails."""
+
+import json
+
+from billing.domain.notices import NOTICE_TYPES
+from tests.infra.test_templates import Resources, actions, functions_with, of_type, statements
+
+
+def granted(resources: Resources, function: str) -> set[str]:
+    found = {action for statement in statements(resources, function) for action in actions(statement)}
+    return {action for action in found if not action.startswith("logs:")}
+
+
+def test_the_relay_reads_streams_and_no_table(resources: Resources) -> None:
+    tables = {action for action in granted(resources, "RelayChanges") if action.startswith("dynamodb:")}
+    assert tables == {
+        f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    }
+    assert "events:PutEvents" in granted(resources, "RelayChanges")
+
+
+def test_only_the_relay_speaks_in_the_products_name(resources: Resources) -> None:
+    speakers = {
+        name.partition("Role")[0]
+        for name, policy in of_type(resources, "AWS::IAM::Policy").items()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "events:PutEvents" in actions(statement)
+    }
+    assert speakers == {"RelayChanges"}
+
+
+def test_only_deliveries_read_a_webhook_secret_and_write_to_customers(resources: Resources) -> None:
+    for action in ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"):
+        assert functions_with(resources, action, "webhook_secrets") <= {"Deliver"}
+    mailers = {
+        name.partition("Role")[0]
+        for name, policy in of_type(resources, "AWS::IAM::Policy").items()
+        if "ses:SendEmail" in json.dumps(policy)
+    }
+    assert mailers == {"Deliver"}
+
+
+def test_deliveries_move_no_money(resources: Resources) -> None:
+    assert functions_with(resources, "dynamodb:UpdateItem", "wallets") & {"Deliver", "Notify", "RelayChanges"} == set()
+
+
+def test_a_stream_that_nobody_can_work_off_ends_where_somebody_is_told(resources: Resources) -> None:
+    queues = of_type(resources, "AWS::SQS::Queue")
+    for mapping in of_type(resources, "AWS::Lambda::EventSourceMapping").values():
+        if "StreamArn" in json.dumps(mapping["EventSourceArn"]):
+            destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+            assert "RedrivePolicy" not in queues[destination]
+            assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_events_going_out_do_not_come_in_again(resources: Resources) -> None:
+    patterns = [
+        rule["EventPattern"] for rule in of_type(resources, "AWS::Events::Rule").values() if "EventPattern" in rule
+    ]
+    (incoming,) = (pattern for pattern in patterns if "detail-type" in pattern)
+    (outgoing,) = (pattern for pattern in patterns if "source" in pattern)
+    assert not set(incoming["detail-type"]) & set(NOTICE_TYPES)
+    assert outgoing == {"source": ["talktime"]}

@@ -1,0 +1,165 @@
+"""Auto-refill over a real store and Stripe: started with the settlement, one at a time, quiet where it is hopeless."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan
+from tests.paying_account import Paying
+from tests.platform_of_one import assert_books_balance
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def calling(paying: Paying) -> Paying:
+    """Acme with a card, 25.00, a plan at 0.12 a minute, and auto-refill of 100 below 20."""
+    account = Paying(paying.database, paying.stripe, "caller")
+    account.store.open_account(
+        plan(calls_feature(), detection_feature()), account_id="caller", workspaces=("42",), paid="25"
+    )
+    account.add_card()
+    account.auto_refill()
+    return account
+
+
+def spend(account: Paying, name: str, minutes: int) -> None:
+    assert account.store.settle(call(name, seconds=str(minutes * 60))).failed == set()
+
+
+def test_a_call_that_takes_the_balance_below_the_threshold_starts_a_refill(calling: Paying) -> None:
+    spend(calling, "short", 40)
+    assert calling.history == []
+    spend(calling, "long", 20)
+    (started,) = calling.history
+    assert (started.kind, started.status, started.amount_micros) == ("auto_refill", "Processing", micros("100"))
+    calling.charge_pending()
+    assert calling.history[0].status == "Paid"
+    assert calling.wallet.balance_micros == micros("25") - micros("7.2") + micros("100")
+    assert calling.charge_pending() is None
+    assert_books_balance(calling.store, "caller")
+
+
+def test_a_refill_charges_the_smallest_whole_multiple_that_reaches_the_threshold(calling: Paying) -> None:
+    spend(calling, "very-long", 2000)
+    assert calling.wallet.balance_micros == micros("-215")
+    assert calling.history[0].amount_micros == micros("300")
+    calling.charge_pending()
+    assert calling.wallet.balance_micros == micros("85")
+    assert calling.wallet.status == "active"
+
+
+def test_fifty_settlements_that_cross_the_threshold_at_once_start_one_refill(calling: Paying) -> None:
+    with ThreadPoolExecutor(16) as workers:
+        list(workers.map(lambda n: calling.store.settle(call(f"e{n}", seconds="600")), range(50)))
+    for n in range(50):
+        calling.store.settle(call(f"e{n}", seconds="600"))
+    assert len(calling.history) == 1
+    calling.charge_pending()
+    assert sum(each.status == "Paid" for each in calling.history) == 1
+    assert_books_balance(calling.store, "caller")
+
+
+def test_switched_on_below_the_threshold_it_refills_now(calling: Paying) -> None:
+    calling.auto_refill(enabled=False)
+    spend(calling, "long", 60)
+    assert calling.history == []
+    calling.auto_refill()
+    assert [each.status for each in calling.history] == ["Processing"]
+
+
+def test_a_dead_card_is_asked_three_times_and_then_never_again(calling: Paying) -> None:
+    calling.behave("insufficient_funds")
+    spend(calling, "long", 60)
+    moment = NOW
+    calling.charge_pending(now=moment)
+    for _ in range(40):
+        moment += HOUR
+        calling.reconcile(moment)
+        calling.store.settle(call(f"at-{moment.timestamp()}"), now=moment)
+        calling.charge_pending(now=moment)
+    attempts = [each.created_at - NOW for each in reversed(calling.history)]
+    assert attempts == [timedelta(0), HOUR, 25 * HOUR]
+    assert {each.status for each in calling.history} == {"Failed"}
+    refill = calling.wallet.refill
+    assert refill is not None
+    assert (refill.suspended, refill.last_failure, refill.pending) == ("insufficient_funds", "insufficient_funds", None)
+
+
+@pytest.mark.parametrize("behavior", ["authentication_required", "expired_card", "lost_card"])
+def test_where_asking_again_is_no_use_one_decline_suspends(calling: Paying, behavior: str) -> None:
+    calling.behave(behavior)
+    spend(calling, "long", 60)
+    calling.charge_pending()
+    assert calling.wallet.refill is not None
+    assert calling.wallet.refill.suspended == behavior
+    calling.reconcile(NOW + 2 * HOUR)
+    assert len(calling.history) == 1
+
+
+def test_a_payment_by_hand_resumes_a_suspended_refill(calling: Paying) -> None:
+    calling.behave("lost_card")
+    spend(calling, "long", 60)
+    calling.charge_pending()
+    started = calling.top_up("1")
+    calling.pay_page(started, "pm_card_mastercard")
+    calling.tell("checkout.session.completed", started.session_id or "")
+    assert calling.wallet.refill is not None
+    assert calling.wallet.refill.suspended is None
+    assert calling.wallet.refill.pending is not None
+
+
+def test_another_default_card_is_tried_at_once_and_the_same_one_again_is_not(calling: Paying) -> None:
+    from billing.services.cards import make_default, remove_card
+
+    calling.behave("lost_card")
+    spend(calling, "long", 60)
+    calling.charge_pending()
+    remove_card(calling.database, calling.gateway, "caller", calling.cards[0].payment_method_id)
+    calling.add_card("pm_card_visa", key="again")
+    calling.auto_refill()
+    assert calling.wallet.refill is not None
+    assert calling.wallet.refill.suspended == "lost_card"
+    calling.add_card("pm_card_mastercard", key="other")
+    make_default(calling.database, "caller", calling.cards[-1].payment_method_id, NOW)
+    calling.charge_pending()
+    assert calling.history[0].status == "Paid"
+    assert calling.wallet.refill.suspended is None
+
+
+@pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "500_before", "500_after"])
+def test_an_outage_is_no_decline_and_charges_once(calling: Paying, fault: str) -> None:
+    spend(calling, "long", 60)
+    calling.fault("/v1/payment_intents", fault)
+    calling.charge_pending()
+    assert calling.wallet.refill is not None
+    assert calling.wallet.refill.pending is not None
+    for minutes in (6, 12, 18):
+        calling.reconcile(NOW + timedelta(minutes=minutes))
+    assert [each.status for each in calling.history] == ["Paid"]
+    assert calling.wallet.refill.failures == 0
+    assert sum(intent["status"] == "succeeded" for intent in calling.read("payment_intents")) == 1
+
+
+def test_the_months_limit_holds_and_the_next_month_goes_on(calling: Paying) -> None:
+    calling.auto_refill(limit="250")
+    spend(calling, "very-long", 2000)
+    assert calling.history[0].amount_micros == micros("200")
+    calling.charge_pending()
+    assert calling.wallet.balance_micros == micros("-15")
+    spend(calling, "more", 1)
+    assert calling.charge_pending() is None
+    december = NOW.replace(month=12, day=1, hour=0, minute=5)
+    calling.reconcile(december)
+    assert len(calling.history) == 2
+    calling.charge_pending(now=december)
+    assert calling.wallet.balance_micros > 0
+
+
+def test_a_locked_account_is_not_charged(calling: Paying) -> None:
+    from billing.services.lock_account import lock_account
+
+    lock_account(calling.database, "caller", "fraud")
+    spend(calling, "long", 60)
+    assert calling.history == []

@@ -1,0 +1,49 @@
+"""Cursors lead through a list, and only through the list and the account they were made for."""
+
+import base64
+import json
+
+import pytest
+
+from billing.domain.errors import InvalidValue
+from billing.store.database import Database
+from billing.store.plans import Plans
+from tests.builders import NOW, call, plan
+from tests.platform_of_one import Store
+
+
+def forged(key: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "é",
+        "A" * 3000,
+        forged([]),
+        forged({}),
+        forged({"plan_id": {"S": "a"}}),
+        forged({"plan_id": {"N": "1"}, "version": {"N": "0"}}),
+        forged({"plan_id": {"S": "a"}, "version": {"S": "0"}}),
+        forged({"plan_id": {"S": "a"}, "version": {"N": "NaN"}}),
+        forged({"plan_id": {"S": "a"}, "version": {"N": 0}}),
+        forged({"plan_id": {"S": "a"}, "version": {"N": "0"}, "more": {"S": "x"}}),
+        forged({"plan_id": {"M": {}}, "version": {"N": "0"}}),
+    ],
+)
+def test_a_cursor_that_was_not_made_here_is_refused_by_its_field(database: Database, cursor: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        Plans(database).page(10, cursor)
+    assert refused.value.field == "cursor"
+
+
+def test_a_cursor_of_one_account_shows_nothing_of_it_to_another(database: Database) -> None:
+    store = Store(database)
+    store.open_account(plan(), paid="1")
+    store.open_account(plan(), account_id="globex", workspaces=("77",), paid="1")
+    store.settle(*(call(f"e{n}") for n in range(5)), call("theirs", workspace_id="77"), now=NOW)
+    cursor = store.books.page("acme", 2, None).next_cursor
+    assert {entry.account_id for entry in store.books.page("globex", 10, cursor).items} <= {"globex"}

@@ -1,0 +1,204 @@
+"""Buying credit by hand: on Stripe's page, with a saved card, and whatever goes wrong in between."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.domain.errors import Conflict, InvalidValue
+from billing.services.cards import CardNotFound
+from tests.builders import NOW, micros
+from tests.paying_account import Paying
+from tests.platform_of_one import assert_books_balance
+
+
+def test_a_hosted_top_up_is_checkout_until_the_page_is_paid_and_then_exactly_that_credit(paying: Paying) -> None:
+    started = paying.top_up("50")
+    assert started.status == "Checkout"
+    assert started.url is not None
+    assert paying.wallet.balance_micros == 0
+    paying.pay_page(started)
+    paying.tell("checkout.session.completed", started.session_id or "")
+    assert paying.transaction().status == "Paid"
+    assert paying.transaction().card is not None
+    assert paying.wallet.balance_micros == micros("50")
+    assert_books_balance(paying.store)
+
+
+def test_a_saved_card_pays_at_once(paying: Paying) -> None:
+    paying.add_card()
+    paid = paying.top_up("50", card=paying.cards[0].payment_method_id)
+    assert (paid.status, paid.paid_at) == ("Paid", NOW)
+    assert paying.wallet.balance_micros == micros("50")
+    (entry,) = paying.store.entries()
+    assert (entry.cause, entry.kind) == ("payment:tx_1", "payment")
+
+
+def test_a_declined_card_fails_with_a_reason_in_plain_words(paying: Paying) -> None:
+    paying.add_card()
+    paying.behave("insufficient_funds")
+    failed = paying.top_up("50", card=paying.cards[0].payment_method_id)
+    assert failed.status == "Failed"
+    assert failed.failure is not None
+    assert failed.failure.code == "insufficient_funds"
+    assert "insufficient funds" in failed.failure.message
+    assert paying.wallet.balance_micros == 0
+
+
+def test_a_stolen_card_is_not_called_stolen_to_the_person_at_the_screen(paying: Paying) -> None:
+    paying.add_card()
+    paying.behave("stolen_card")
+    failed = paying.top_up("50", card=paying.cards[0].payment_method_id)
+    assert failed.failure is not None
+    assert failed.failure.code == "stolen_card"
+    assert "stolen" not in failed.failure.message
+
+
+def test_where_the_bank_demands_the_customer_he_gets_a_page_and_pays_once(paying: Paying) -> None:
+    paying.add_card()
+    paying.behave("authentication_required")
+    asked = paying.top_up("50", card=paying.cards[0].payment_method_id)
+    assert asked.status == "Checkout"
+    assert asked.url is not None
+    paying.behave("succeed")
+    paying.pay_page(asked, "pm_card_mastercard")
+    paying.tell_all()
+    assert paying.transaction().status == "Paid"
+    assert paying.wallet.balance_micros == micros("50")
+    charges = [intent for intent in paying.read("payment_intents") if intent["metadata"].get("talktime_transaction")]
+    assert sorted(intent["status"] for intent in charges) == ["canceled", "succeeded"]
+
+
+def test_a_decline_on_the_page_leaves_it_open_for_another_card(paying: Paying) -> None:
+    started = paying.top_up("50")
+    with pytest.raises(Exception, match="declined"):
+        paying.pay_page(started, "pm_card_chargeDeclined")
+    paying.tell_all()
+    assert paying.transaction().status == "Checkout"
+    paying.pay_page(started, "pm_card_visa")
+    paying.tell_all()
+    assert paying.wallet.balance_micros == micros("50")
+
+
+def test_an_expired_page_stays_checkout_for_ever(paying: Paying) -> None:
+    started = paying.top_up("50")
+    paying.stripe.control(f"checkout/sessions/{started.session_id}/expire")
+    paying.reconcile(NOW + timedelta(hours=25))
+    left = paying.transaction()
+    assert (left.status, left.check_at, left.url) == ("Checkout", None, None)
+
+
+def test_the_same_request_twice_is_one_charge(paying: Paying) -> None:
+    paying.add_card()
+    card = paying.cards[0].payment_method_id
+    first = paying.top_up("50", card=card)
+    assert paying.top_up("50", card=card) == first
+    assert paying.wallet.balance_micros == micros("50")
+    with pytest.raises(Conflict) as refusal:
+        paying.top_up("60", card=card)
+    assert refusal.value.code == "idempotency_key_reused"
+
+
+@pytest.mark.parametrize(("amount", "says"), [("0.49", "at least 0.5 USD"), ("10000.01", "at most 10000 USD")])
+def test_an_amount_out_of_bounds_is_refused_with_the_bound(paying: Paying, amount: str, says: str) -> None:
+    with pytest.raises(InvalidValue, match=says):
+        paying.top_up(amount)
+    assert paying.history == []
+
+
+def test_a_card_of_another_account_is_not_found(paying: Paying) -> None:
+    other = Paying(paying.database, paying.stripe, "globex")
+    other.open()
+    other.add_card()
+    with pytest.raises(CardNotFound):
+        paying.top_up("50", card=other.cards[0].payment_method_id)
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "minor_units", "credit"),
+    [("JPY", "1000.5", 1001, "1001"), ("OMR", "1.2341", 1240, "1.240"), ("USD", "1.001", 101, "1.01")],
+)
+def test_a_card_pays_whole_minor_units_and_the_balance_gets_exactly_what_it_paid(
+    paying: Paying, currency: str, amount: str, minor_units: int, credit: str
+) -> None:
+    other = Paying(paying.database, paying.stripe, "globex")
+    other.open(currency=currency)
+    other.add_card()
+    other.top_up(amount, card=other.cards[0].payment_method_id)
+    assert other.read("payment_intents")[0]["amount"] == minor_units
+    assert other.wallet.balance_micros == micros(credit)
+    assert_books_balance(other.store, "globex")
+
+
+@pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "500_before", "500_after", "429"])
+def test_without_an_answer_a_top_up_is_processing_and_ends_as_the_card_was_charged(paying: Paying, fault: str) -> None:
+    paying.add_card()
+    paying.fault("/v1/payment_intents", fault)
+    started = paying.top_up("50", card=paying.cards[0].payment_method_id)
+    paying.reconcile(NOW + timedelta(minutes=6))
+    paying.reconcile(NOW + timedelta(minutes=66))
+    ended = paying.transaction()
+    charged = [
+        intent
+        for intent in paying.read("payment_intents")
+        if intent["metadata"].get("talktime_transaction") and intent["status"] == "succeeded"
+    ]
+    assert started.status == "Processing"
+    assert len(charged) == (fault in {"timeout_after", "500_after"})
+    assert ended.status == ("Paid" if charged else "Failed")
+    assert paying.wallet.balance_micros == micros("50") * len(charged)
+    assert_books_balance(paying.store)
+
+
+@pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "500_before", "500_after"])
+def test_a_customer_who_asks_again_after_no_answer_pays_once(paying: Paying, fault: str) -> None:
+    paying.add_card()
+    card = paying.cards[0].payment_method_id
+    paying.fault("/v1/payment_intents", fault)
+    paying.top_up("50", card=card)
+    assert paying.top_up("50", card=card, now=NOW + timedelta(minutes=10)).status == "Paid"
+    assert paying.wallet.balance_micros == micros("50")
+    assert sum(intent["status"] == "succeeded" for intent in paying.read("payment_intents")) == 1
+
+
+def test_a_payment_in_another_currency_than_the_account_is_refused_and_reported(
+    paying: Paying, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = paying.top_up("50")
+    metadata = {
+        "talktime_account": "acme",
+        "talktime_stage": "test",
+        "talktime_transaction": started.transaction_id,
+    }
+    client = paying.gateway._stripe
+    euros = client.v1.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "eur",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "metadata": metadata,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
+    )
+    paying.tell("payment_intent.succeeded", euros.id)
+    assert paying.wallet.balance_micros == 0
+    refused = paying.transaction()
+    assert (refused.status, refused.failure and refused.failure.code) == ("Failed", "currency_mismatch")
+    assert "money arrived that was not credited" in caplog.text
+
+
+def test_payments_of_other_products_in_the_same_stripe_account_are_ignored(paying: Paying) -> None:
+    client = paying.gateway._stripe
+    foreign = client.v1.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "metadata": {"order": "4711"},
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
+    )
+    paying.tell("payment_intent.succeeded", foreign.id)
+    assert paying.history == []
+    assert paying.wallet.balance_micros == 0

@@ -1,0 +1,191 @@
+"""An account in a real store that pays through the Stripe simulator, and what a test asks of both."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from billing.domain.account import Account
+from billing.domain.card import Card
+from billing.domain.payment import Transaction
+from billing.domain.wallet import Wallet
+from billing.payments.gateway import Gateway
+from billing.payments.settings import StripeSettings
+from billing.services.add_card import open_card_page
+from billing.services.cards import list_cards
+from billing.services.charge_card import charge_card
+from billing.services.reconcile_payments import Reconciled, Reconciliation
+from billing.services.refund import refund_payment
+from billing.services.set_auto_refill import set_auto_refill
+from billing.services.stripe_events import handle_event
+from billing.services.top_up import top_up
+from billing.store.accounts import Accounts
+from billing.store.database import Database
+from billing.store.payment_methods import PaymentMethods
+from billing.store.stripe_inbox import StripeEvent
+from billing.store.transactions import HistoryFilter, Transactions
+from tests.builders import NOW, micros
+from tests.fakes.stripe_simulator import RunningSimulator
+from tests.platform_of_one import Store
+
+STAGE = "test"
+RETURN_URL = "https://portal.example/billing"
+
+
+@dataclass(frozen=True)
+class Paying:
+    """A store and a simulator, and the use cases over them. Amounts are decimal strings of major units."""
+
+    database: Database
+    stripe: RunningSimulator
+    account_id: str = "acme"
+
+    @property
+    def store(self) -> Store:
+        return Store(self.database)
+
+    @property
+    def gateway(self) -> Gateway:
+        """Without the SDK's own retries: a fault is then seen where it happens."""
+        settings = StripeSettings(self.stripe.api_key, self.stripe.url)
+        return Gateway(settings, STAGE, retries=0)
+
+    @property
+    def wallet(self) -> Wallet:
+        return self.store.wallet(self.account_id)
+
+    @property
+    def cards(self) -> list[Card]:
+        return list(list_cards(self.database, self.account_id).cards)
+
+    def open(self, *, currency: str = "USD", paid: str = "0") -> None:
+        """An account without a plan, which may pay all the same."""
+        account = Account(self.account_id, "Acme LLC", f"billing@{self.account_id}.example", currency, "en", NOW)
+        Accounts(self.database).create(account)
+        if micros(paid):
+            self.store.adjust(paid, "opening", account_id=self.account_id)
+
+    def enter_card(self, card: str = "pm_card_visa", *, key: str = "page-1", now: datetime = NOW) -> str:
+        """The customer enters a card on Stripe's page; nobody has told us yet. Returns the session's id."""
+        url = open_card_page(self.database, self.gateway, self.account_id, key=key, return_url=RETURN_URL, now=now)
+        session_id = url.rpartition("/")[2]
+        self.stripe.control(f"checkout/sessions/{session_id}/complete", {"card": card})
+        return session_id
+
+    def add_card(self, card: str = "pm_card_visa", *, key: str = "page-1", now: datetime = NOW) -> None:
+        """The customer enters a card, and the webhook tells us."""
+        self.tell("checkout.session.completed", self.enter_card(card, key=key, now=now), now=now)
+
+    def tell(self, event_type: str, object_id: str, *, now: datetime = NOW) -> None:
+        """An event, as the queue behind the webhook delivers it."""
+        handle_event(self.database, self.gateway, StripeEvent(f"evt_{object_id}", event_type, object_id), now)
+
+    def tell_all(self, *, reverse: bool = False, now: datetime = NOW) -> None:
+        """All events that the simulator has ever made, in their order or the other way round."""
+        for event in self.events if reverse else self.events[::-1]:
+            self.tell(event["type"], event["data"]["object"]["id"], now=now)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The simulator's events, newest first."""
+        return self.read("events")
+
+    def read(self, resource: str, **params: str) -> list[dict[str, Any]]:
+        """A list of Stripe's, newest first."""
+        answer = httpx.get(
+            f"{self.stripe.url}/v1/{resource}",
+            params={"limit": "100", **params},
+            headers={"authorization": f"Bearer {self.stripe.api_key}"},
+            trust_env=False,
+        )
+        return list(answer.raise_for_status().json()["data"])
+
+    def top_up(
+        self, amount: str, *, card: str | None = None, transaction_id: str = "tx_1", now: datetime = NOW
+    ) -> Transaction:
+        return top_up(
+            self.database,
+            self.gateway,
+            self.account_id,
+            micros=micros(amount),
+            payment_method_id=card,
+            transaction_id=transaction_id,
+            return_url=RETURN_URL,
+            now=now,
+        )
+
+    def pay_page(self, transaction: Transaction, card: str = "pm_card_visa") -> None:
+        """The customer pays on the transaction's page; nobody has told us yet."""
+        self.stripe.control(f"checkout/sessions/{transaction.session_id}/complete", {"card": card})
+
+    def auto_refill(
+        self,
+        *,
+        threshold: str = "20",
+        amount: str = "100",
+        limit: str | None = None,
+        enabled: bool = True,
+        now: datetime = NOW,
+    ) -> None:
+        set_auto_refill(
+            self.database,
+            self.account_id,
+            enabled=enabled,
+            threshold_micros=micros(threshold),
+            amount_micros=micros(amount),
+            monthly_limit_micros=None if limit is None else micros(limit),
+            now=now,
+        )
+
+    def charge_pending(self, *, now: datetime = NOW) -> Transaction | None:
+        """What the stream does: charge the refill that the wallet waits for."""
+        refill = self.wallet.refill
+        if refill is None or refill.pending is None:
+            return None
+        return charge_card(self.database, self.gateway, refill.pending, return_url=RETURN_URL, now=now)
+
+    def reconcile(self, now: datetime) -> Reconciled:
+        return Reconciliation(self.database, self.gateway, RETURN_URL).run(now)
+
+    def refund(self, transaction_id: str, amount: str | None = None, *, key: str = "refund-1") -> Transaction:
+        return refund_payment(
+            self.database,
+            self.gateway,
+            self.account_id,
+            transaction_id,
+            micros=None if amount is None else micros(amount),
+            refund_key=key,
+            now=NOW,
+        )
+
+    def transaction(self, transaction_id: str = "tx_1") -> Transaction:
+        found = Transactions(self.database).get(transaction_id)
+        assert found is not None
+        return found
+
+    @property
+    def history(self) -> list[Transaction]:
+        """All transactions, newest first."""
+        return list(Transactions(self.database).page(self.account_id, 100, None, HistoryFilter()).items)
+
+    @property
+    def stored_cards(self) -> list[Card]:
+        return PaymentMethods(self.database).of_account(self.account_id)
+
+    def fault(self, path: str, fault: str, *, times: int = 1, method: str = "POST") -> None:
+        self.stripe.control("faults", {"method": method, "path": path, "fault": fault, "times": times, "seconds": 0})
+
+    def behave(self, behavior: str, card: Card | None = None) -> None:
+        """The card's bank answers so from now on."""
+        card = card or self.cards[0]
+        self.stripe.control(f"payment_methods/{card.payment_method_id}", {"behavior": behavior})
+
+
+def signature(body: str, secret: str, at: datetime) -> str:
+    """Stripe's header for a body."""
+    moment = int(at.timestamp())
+    digest = hmac.new(secret.encode(), f"{moment}.{body}".encode(), hashlib.sha256).hexdigest()
+    return f"t={moment},v1={digest}"

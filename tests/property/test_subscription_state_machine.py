@@ -1,0 +1,246 @@
+"""Months of a subscription's life in any order, on the real store and against the Stripe simulator.
+
+After each step the books balance, no month is charged twice or skipped, what Stripe took is in the ledger, and what a
+preview says is what the change then costs.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from billing.domain.errors import BillingError
+from billing.domain.subscription import coming_terms, present_terms
+from billing.domain.wallet import Wallet
+from billing.services.cards import make_default
+from billing.services.change_subscription import CardDeclined, PaymentPending
+from billing.services.lock_account import lock_account, unlock_account
+from billing.services.refund import refund_payment
+from billing.services.renew_subscription import renew_now
+from billing.store.accounts import Workspaces
+from billing.store.database import Database
+from tests.builders import NOW, call
+from tests.fakes.stripe_simulator import RunningSimulator
+from tests.paying_account import Paying
+from tests.platform_of_one import assert_books_balance
+from tests.subscriber import FREE, PRO, STARTER, Subscriber
+
+PLANS = {each.plan_id: each for each in (FREE, STARTER, PRO)}
+FAULTS = ("timeout_after", "timeout_before", "500_before", "500_after")
+BEHAVIORS = ("succeed", "insufficient_funds", "expired_card", "authentication_required")
+A_SWEEP = timedelta(minutes=5)
+
+
+class LifeOfASubscription(RuleBasedStateMachine):
+    fresh_database: Callable[[], Database]
+    stripe: RunningSimulator
+
+    @initialize()
+    def subscribe(self) -> None:
+        self.stripe.control("reset")
+        self.stripe.control("clock", {"now": int(NOW.timestamp())})
+        paying = Paying(self.fresh_database(), self.stripe)
+        paying.open()
+        Workspaces(paying.database).assign("42", "acme")
+        self.acme = Subscriber(paying).subscribed()
+        self.now: datetime = NOW
+        self.number = 0
+        self.subscribed_anew = False
+        self.seen: Wallet = self.acme.wallet
+
+    @rule(days=st.integers(min_value=0, max_value=9), seconds=st.integers(min_value=1, max_value=86_399))
+    def time_passes(self, days: int, seconds: int) -> None:
+        """Never past a renewal by much: the schedule runs every five minutes, or is late by up to some days."""
+        self.now += timedelta(days=days, seconds=seconds)
+        self.acme.at(self.now)
+
+    @rule()
+    def time_passes_to_the_very_second_of_the_renewal(self) -> None:
+        self.now = max(self.now, self.acme.period.end)
+        self.acme.at(self.now)
+
+    @rule(twice=st.booleans())
+    def the_schedule_runs(self, *, twice: bool) -> None:
+        self.now += A_SWEEP
+        orders = self.acme.orders(self.now)
+        for order in orders * (2 if twice else 1):
+            self.acme.renew(order)
+
+    @rule(seconds=st.integers(min_value=1, max_value=900), hours_ago=st.integers(min_value=0, max_value=60))
+    def a_call_ends(self, seconds: int, hours_ago: int) -> None:
+        self.number += 1
+        ended_at = max(NOW, self.now - timedelta(hours=hours_ago))
+        event = call(f"e{self.number}", seconds=str(seconds), ended_at=ended_at, arrived_at=self.now)
+        outcome = self.acme.paying.store.settle(event, now=self.now)
+        assert outcome.failed == set()
+
+    @rule(plan_id=st.sampled_from(sorted(PLANS)), numbers=st.integers(min_value=1, max_value=4))
+    def the_subscription_is_changed(self, plan_id: str, numbers: int) -> None:
+        before, charges = self.acme.wallet, self.acme.charges
+        try:
+            previewed = self.acme.preview(PLANS[plan_id], self.now, phone_number=numbers)
+        except BillingError:
+            previewed = None
+        try:
+            quoted = self.acme.put(PLANS[plan_id], self.now, phone_number=numbers)
+        except (CardDeclined, PaymentPending):
+            if before.pending_change is None and before.period is not None:
+                assert self.acme.period.plan_id == before.period.plan_id, "changed without being paid"
+            return
+        except BillingError:
+            return
+        self.subscribed_anew = quoted.change.starts_at is not None
+        if previewed is not None and before.pending_change is None:
+            assert (quoted.charge, quoted.renewal_month, quoted.renewal_charge) == (
+                previewed.charge,
+                previewed.renewal_month,
+                previewed.renewal_charge,
+            ), "the preview lied"
+            due = previewed.charge.card_micros
+            assert sum(self.acme.charges) - sum(charges) == due // 10_000, "the card paid something else"
+            after = replace(self.acme.wallet, version=0, sequence=0, posted_at=None, paid_micros=0, refill=None)
+            said = replace(previewed.after, version=0, sequence=0, posted_at=None, paid_micros=0, refill=None)
+            assert after == said, "the preview said that it would be otherwise"
+
+    @rule()
+    def the_subscription_is_canceled(self) -> None:
+        try:
+            self.acme.cancel(self.now)
+        except BillingError as refusal:
+            assert refusal.code == "change_pending"
+
+    @rule(behavior=st.sampled_from(BEHAVIORS))
+    def the_default_card_behaves(self, behavior: str) -> None:
+        default = self.acme.wallet.default_card
+        card = next(each for each in self.acme.paying.cards if default and each.fingerprint == default.fingerprint)
+        self.acme.paying.behave(behavior, card)
+
+    @precondition(lambda self: self.acme.wallet.dunning is not None)
+    @rule()
+    def a_good_card_is_made_the_default(self) -> None:
+        paying = self.acme.paying
+        token = "pm_card_mastercard" if len(paying.cards) == 1 else "pm_card_visa"
+        if len(paying.cards) == 1:
+            paying.add_card(token, key=f"page-{self.now.timestamp()}", now=self.now)
+        default = self.acme.wallet.default_card
+        other = next(each for each in paying.cards if default and each.fingerprint != default.fingerprint)
+        paying.behave("succeed", other)
+        make_default(paying.database, "acme", other.payment_method_id, self.now)
+        renew_now(paying.database, paying.gateway, self.acme.plans, "acme", self.now)
+
+    @rule(fault=st.sampled_from(FAULTS))
+    def the_next_charge_meets_trouble(self, fault: str) -> None:
+        self.acme.paying.fault("/v1/payment_intents", fault)
+
+    @rule(reverse=st.booleans())
+    def all_webhooks_come(self, *, reverse: bool) -> None:
+        self.acme.paying.tell_all(reverse=reverse, now=self.now)
+
+    @rule()
+    def reconciliation_runs(self) -> None:
+        self.now += A_SWEEP
+        self.acme.at(self.now)
+        self.acme.paying.reconcile(self.now)
+
+    @rule(cents=st.integers(min_value=1, max_value=100))
+    def a_payment_is_refunded(self, cents: int) -> None:
+        paid = [each for each in self.acme.paying.history if each.status == "Paid"]
+        if paid and paid[0].refunded_micros + cents * 10_000 <= paid[0].amount_micros:
+            self.number += 1
+            paying = self.acme.paying
+            refund_payment(
+                paying.database,
+                paying.gateway,
+                "acme",
+                paid[0].transaction_id,
+                micros=cents * 10_000,
+                refund_key=f"r{self.number}",
+                now=self.now,
+            )
+
+    @rule(locked=st.booleans())
+    def an_administrator_locks_or_unlocks(self, *, locked: bool) -> None:
+        if locked:
+            lock_account(self.acme.paying.database, "acme", "asked for")
+        else:
+            unlock_account(self.acme.paying.database, "acme", self.now)
+
+    @invariant()
+    def the_books_balance(self) -> None:
+        assert_books_balance(self.acme.paying.store)
+
+    @invariant()
+    def no_month_is_charged_twice(self) -> None:
+        paid = [each.lines[0].period_start for each in self.acme.renewals if each.status == "Paid"]
+        assert len(paid) == len(set(paid)), "a month was charged twice"
+
+    @invariant()
+    def no_month_is_skipped(self) -> None:
+        """A month follows the one before it, and is paid; only those that cost nothing or were locked are left out."""
+        before, now = self.seen, self.acme.wallet
+        self.seen = now
+        if now.period is None or before.period is None or now.period.start == before.period.start:
+            return
+        if before.canceled or self.subscribed_anew:
+            self.subscribed_anew = False
+            return
+        if now.period.start != before.period.end:
+            assert before.dunning is not None or _is_free(before), "a month was skipped"
+        if now.period.payment == "paid" and not _is_free(now):
+            cause = f"renewal:acme:{now.period.start.isoformat()}"
+            assert cause in self.acme.paying.store.books.entries([cause]), "a month was not charged"
+
+    @invariant()
+    def what_stripe_took_for_the_subscription_is_in_the_ledger_once_nothing_is_open(self) -> None:
+        history = self.acme.paying.history
+        if any(each.status == "Processing" for each in history):
+            return
+        paid = [each for each in history if each.status == "Paid"]
+        assert sorted(each.amount_micros // 10_000 for each in paid) == sorted(self.acme.charges)
+        cleared = -sum(
+            posting.micros
+            for entry in self.acme.paying.store.entries()
+            for posting in entry.postings
+            if posting.account == "asset:card_clearing"
+        )
+        assert cleared == sum(each.amount_micros - each.refunded_micros for each in paid)
+
+
+def _is_free(wallet: Wallet) -> bool:
+    """Whether a month of it may cost nothing: as it is, or as it is to be."""
+    terms = [present_terms(wallet), coming_terms(wallet)]
+    return not all(PLANS[each.plan_id].monthly_price_micros(each.quantities) for each in terms)
+
+
+@pytest.fixture
+def machine(fresh_database: Callable[[], Database], stripe_simulator: RunningSimulator) -> type[LifeOfASubscription]:
+    class OnThisStore(LifeOfASubscription):
+        pass
+
+    OnThisStore.fresh_database = staticmethod(fresh_database)
+    OnThisStore.stripe = stripe_simulator
+    return OnThisStore
+
+
+def test_whatever_happens_in_months_of_a_subscription_it_is_charged_right(machine: Any) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        ),
+    )

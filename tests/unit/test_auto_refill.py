@@ -1,0 +1,152 @@
+"""Auto-refill decided on values: when it starts, how much it charges, and what makes it stop."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.domain.auto_refill import after_dispute, after_failed, after_paid, configured, with_refill
+from billing.domain.card import Card, CardIsDefault, with_default_card, without_card
+from billing.domain.declines import failure
+from billing.domain.payment import Transaction
+from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
+from tests.builders import NOW, micros, wallet
+
+CARD = DefaultCard("pm_1", "fingerprint-1")
+
+
+def refilling(*, paid: str, threshold: str = "20", amount: str = "100", limit: str | None = None) -> Wallet:
+    return configured(
+        wallet(paid=paid, default_card=CARD),
+        enabled=True,
+        threshold_micros=micros(threshold),
+        amount_micros=micros(amount),
+        monthly_limit_micros=None if limit is None else micros(limit),
+    )
+
+
+def started(before: Wallet, now: datetime = NOW) -> tuple[Wallet, Transaction | None]:
+    posted = with_refill(Posted(before), now)
+    return posted.wallet, posted.refill
+
+
+def a_card(name: str) -> Card:
+    return Card("acme", f"fingerprint-{name}", f"pm_{name}", "visa", "4242", 12, 2030, "verified", NOW)
+
+
+@pytest.mark.parametrize(
+    ("balance", "amount"),
+    [("20", None), ("19.999999", "100"), ("0", "100"), ("-80", "100"), ("-80.000001", "200"), ("-215", "300")],
+)
+def test_it_charges_the_smallest_multiple_that_reaches_the_threshold(balance: str, amount: str | None) -> None:
+    after, refill = started(refilling(paid=balance))
+    assert (refill and refill.amount_micros) == (amount and micros(amount))
+    assert (after.refill and after.refill.pending) == (refill and refill.transaction_id)
+
+
+def test_none_starts_while_another_is_pending() -> None:
+    after, first = started(refilling(paid="0"))
+    assert first is not None
+    assert started(after)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "amounts"), [("100", ["100", None]), ("250", ["200", None]), ("300", ["200", "100", None])]
+)
+def test_the_months_limit_cuts_multiples_and_then_waits_for_the_next_month(
+    limit: str, amounts: list[str | None]
+) -> None:
+    state = refilling(paid="-150", limit=limit)
+    for amount in amounts:
+        state, refill = started(replace(state, paid_micros=micros("-150")))
+        assert (refill and refill.amount_micros) == (amount and micros(amount))
+        if refill is not None:
+            state = after_paid(state, refill)
+    assert state.refill is not None
+    assert state.refill.next_attempt_at == datetime(2026, 12, 1, tzinfo=UTC)
+    assert started(state, datetime(2026, 12, 1, tzinfo=UTC))[1] is not None
+
+
+def test_what_was_declined_does_not_count_towards_the_months_limit() -> None:
+    state, refill = started(refilling(paid="0", limit="100"))
+    assert refill is not None
+    state = after_failed(state, refill, failure("insufficient_funds"), NOW)
+    assert state.refill is not None
+    assert state.refill.charged_micros == 0
+
+
+def test_a_decline_waits_an_hour_then_a_day_and_the_third_suspends() -> None:
+    state, now = refilling(paid="0"), NOW
+    waits = []
+    for _ in range(3):
+        state, refill = started(state, now)
+        assert refill is not None
+        state = after_failed(state, refill, failure("do_not_honor"), now)
+        assert state.refill is not None
+        waits.append(state.refill.next_attempt_at and state.refill.next_attempt_at - now)
+        now = state.refill.next_attempt_at or now
+    assert waits == [timedelta(hours=1), timedelta(hours=24), None]
+    assert state.refill is not None
+    assert state.refill.suspended == "do_not_honor"
+    assert started(state, now + timedelta(days=365))[1] is None
+
+
+def test_a_decline_of_a_card_that_is_no_longer_the_default_does_not_count() -> None:
+    state, refill = started(refilling(paid="0"))
+    assert refill is not None
+    state = after_failed(with_default_card(state, a_card("2"), NOW), refill, failure("lost_card"), NOW)
+    assert state.refill is not None
+    assert (state.refill.failures, state.refill.suspended) == (0, None)
+    assert started(state)[1] is not None
+
+
+def test_the_breaker_follows_the_cards_fingerprint() -> None:
+    state, refill = started(refilling(paid="0"))
+    assert refill is not None
+    suspended = after_failed(state, refill, failure("lost_card"), NOW)
+    same = with_default_card(replace(suspended, default_card=None), a_card("1"), NOW)
+    other = with_default_card(suspended, a_card("2"), NOW)
+    assert (same.refill and same.refill.suspended, other.refill and other.refill.suspended) == ("lost_card", None)
+
+
+def test_a_late_success_of_a_refill_taken_for_failed_closes_the_breaker_and_counts() -> None:
+    state, refill = started(refilling(paid="0", limit="500"))
+    assert refill is not None
+    state = after_failed(state, refill, failure("do_not_honor"), NOW)
+    state = after_paid(state, refill)
+    assert state.refill is not None
+    assert (state.refill.failures, state.refill.next_attempt_at) == (0, None)
+    assert state.refill.charged_micros == micros("100")
+
+
+@pytest.mark.parametrize("changes", [{"lock_reason": "fraud"}, {"canceled": True}, {"default_card": None}])
+def test_accounts_that_cannot_or_may_not_pay_are_not_charged(changes: dict[str, object]) -> None:
+    assert started(replace(refilling(paid="0"), **changes))[1] is None  # type: ignore[arg-type]
+
+
+def test_a_paused_account_is_refilled() -> None:
+    assert started(replace(refilling(paid="-5"), paused=True))[1] is not None
+
+
+def test_the_amount_is_rounded_up_to_what_a_card_can_be_charged() -> None:
+    assert refilling(paid="0", amount="10.001").refill == replace(
+        refilling(paid="0").refill or Refill(), amount_micros=micros("10.01")
+    )
+
+
+def test_a_dispute_suspends_until_another_card_or_a_payment() -> None:
+    suspended = after_dispute(refilling(paid="0"))
+    assert suspended.refill is not None
+    assert suspended.refill.suspended == "dispute_opened"
+    assert with_default_card(suspended, a_card("2"), NOW).refill == refilling(paid="0").refill
+
+
+def test_only_the_last_card_can_be_removed_while_it_is_the_default() -> None:
+    one, two = a_card("1"), a_card("2")
+    with pytest.raises(CardIsDefault):
+        without_card(refilling(paid="50"), one, [one, two])
+    off = without_card(refilling(paid="50"), one, [one, replace(two, verification="failed")])
+    assert off.default_card is None
+    assert off.refill is not None
+    assert not off.refill.enabled
+    assert without_card(refilling(paid="50"), two, [one, two]) == refilling(paid="50")

@@ -1,0 +1,180 @@
+"""What a change means to the world: one notice a cause, whatever else changed."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from billing.domain.declines import failure
+from billing.domain.dunning import Dunning
+from billing.domain.notices import of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
+from billing.domain.payment import CardFace, Transaction
+from billing.domain.rejection import reject
+from billing.domain.wallet import Refill, Wallet
+from billing.domain.webhook_endpoint import WebhookEndpoint
+from tests.builders import NOW, PERIOD_END, micros, plan, wallet
+
+LOCKED = {"lock_reason": "under review"}
+PAUSED = {"paused": True}
+
+
+def types(before: Wallet, after: Wallet) -> list[str]:
+    return [notice.type for notice in of_wallet(before, after, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({}, PAUSED, ["account.paused"]),
+        (PAUSED, {}, ["account.resumed"]),
+        (PAUSED, PAUSED, []),
+        ({}, LOCKED, ["account.locked"]),
+        (LOCKED, {"lock_reason": "another"}, []),
+        (LOCKED, {}, ["account.resumed"]),
+        (LOCKED, LOCKED | PAUSED, []),
+        (LOCKED | PAUSED, PAUSED, ["account.paused"]),
+        (PAUSED, LOCKED | PAUSED, ["account.locked"]),
+        ({}, {"canceled": True}, []),
+    ],
+)
+def test_the_world_hears_what_an_account_may_do_now(
+    before: dict[str, Any], after: dict[str, Any], told: list[str]
+) -> None:
+    assert types(replace(wallet(), **before), replace(wallet(), **after)) == told
+
+
+def test_a_new_account_is_no_news() -> None:
+    assert of_wallet(None, wallet(), NOW) == []
+
+
+def test_a_notice_states_the_balance_and_the_version_that_decided() -> None:
+    (notice,) = of_wallet(wallet(version=6), wallet(paid="-0.035", paused=True, version=7), NOW)
+    assert notice.data["balance"] == {"amount": "-0.035000", "currency": "USD"}
+    assert notice.sequence == 7
+
+
+def test_the_same_change_has_the_same_id_and_another_one_another() -> None:
+    first, again, later = (
+        of_wallet(wallet(), wallet(paused=True, version=version), NOW)[0].notice_id for version in (7, 7, 9)
+    )
+    assert first == again != later
+
+
+def test_an_id_can_be_signed_whatever_the_account_is_called() -> None:
+    (notice,) = of_wallet(wallet("a.b+c@d"), wallet("a.b+c@d", paused=True, version=2), NOW)
+    assert "." not in notice.notice_id
+
+
+def test_a_balance_is_low_once_when_a_lower_threshold_is_crossed() -> None:
+    unaware = wallet(alert_thresholds=(micros("20"), micros("5")))
+    at_20, at_5 = (replace(unaware, alerted_micros=micros(told)) for told in ("20", "5"))
+    assert types(unaware, at_20) == types(at_20, at_5) == types(unaware, at_5) == ["balance.low"]
+    assert types(at_20, replace(at_20, paid_micros=1)) == []
+    assert types(at_5, at_20) == types(at_20, unaware) == []
+
+
+def test_thresholds_that_were_just_set_are_not_told_to_whoever_set_them() -> None:
+    assert types(wallet(), wallet(alert_thresholds=(micros("20"),), alerted_micros=micros("20"))) == []
+
+
+def test_auto_refill_is_suspended_once_with_advice() -> None:
+    failing, suspended = Refill(enabled=True, failures=2), Refill(enabled=True, failures=3, suspended="expired_card")
+    (notice,) = of_wallet(wallet(refill=failing), wallet(refill=suspended), NOW)
+    assert notice.type == "auto_refill.suspended"
+    assert notice.data["code"] == "expired_card"
+    assert types(wallet(refill=suspended), wallet(refill=suspended, paid="3")) == []
+
+
+def test_a_period_is_renewed_when_it_begins_paid_or_when_it_is_paid_later() -> None:
+    old = wallet(on=plan())
+    assert old.period is not None
+    paid = replace(old.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
+    on_trust, unpaid = replace(paid, payment="due"), replace(paid, payment="failed")
+    begun = replace(old, period=on_trust)
+    assert types(old, replace(old, period=paid)) == ["subscription.renewed"]
+    assert types(old, begun) == []
+    assert types(begun, replace(old, period=paid)) == ["subscription.renewed"]
+    assert types(replace(old, period=unpaid), replace(old, period=paid)) == ["subscription.renewed"]
+
+
+def test_a_subscription_that_starts_anew_after_its_end_is_not_renewed() -> None:
+    old = wallet(on=plan(), canceled=True)
+    assert old.period is not None
+    anew = replace(
+        old, canceled=False, period=replace(old.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
+    )
+    assert "subscription.renewed" not in types(old, anew)
+
+
+def test_each_failed_try_of_a_renewal_is_told_and_the_last_one_locks() -> None:
+    first = Dunning(NOW, 1, NOW + timedelta(days=1))
+    last = Dunning(NOW, 4, None, locked=True)
+    healthy = wallet(on=plan())
+    assert types(healthy, replace(healthy, dunning=first)) == ["subscription.past_due"]
+    assert types(replace(healthy, dunning=first), replace(healthy, dunning=first, paid_micros=5)) == []
+    told = of_wallet(replace(healthy, dunning=first), replace(healthy, dunning=last), NOW)
+    assert [notice.type for notice in told] == ["account.locked", "subscription.past_due"]
+    assert told[0].data["locked_by"] == "unpaid_renewal"
+
+
+def test_a_subscription_ends_once() -> None:
+    before = wallet(on=plan(), cancel_at_period_end=True)
+    after = replace(before, canceled=True)
+    assert types(before, after) == ["subscription.canceled"]
+    assert types(after, replace(after, paid_micros=1)) == []
+
+
+def transaction(**fields: object) -> Transaction:
+    values: dict[str, object] = {
+        "transaction_id": "tx_1",
+        "account_id": "acme",
+        "kind": "auto_refill",
+        "status": "Processing",
+        "amount_micros": micros("100"),
+        "currency": "USD",
+        "created_at": NOW,
+        "check_at": None,
+        "card": CardFace("visa", "4242"),
+    }
+    return Transaction(**(values | fields))  # type: ignore[arg-type]
+
+
+def payments(before: Transaction | None, after: Transaction) -> list[str]:
+    return [notice.type for notice in of_transaction(before, after, NOW)]
+
+
+def test_a_payment_is_told_when_it_arrives_or_is_refused() -> None:
+    asked, paid = transaction(), transaction(status="Paid")
+    refused = transaction(status="Failed", failure=failure("insufficient_funds"))
+    assert payments(None, asked) == []
+    assert payments(asked, paid) == ["payment.succeeded"]
+    assert payments(paid, replace(paid, version=9)) == []
+    assert payments(asked, refused) == ["payment.failed"]
+    assert payments(refused, paid) == ["payment.succeeded"]
+
+
+def test_a_dispute_is_told_when_money_is_taken_and_an_inquiry_takes_none() -> None:
+    paid = transaction(status="Paid")
+    inquiry = replace(paid, dispute_id="du_1", dispute_status="inquiry")
+    opened = replace(inquiry, dispute_status="opened")
+    assert payments(paid, inquiry) == []
+    assert payments(inquiry, opened) == ["dispute.opened"]
+    assert payments(paid, replace(inquiry, dispute_status="lost")) == ["dispute.opened"]
+    assert payments(opened, replace(opened, dispute_status="won")) == []
+
+
+def test_a_rejection_is_told_once_and_again_when_its_replay_was_in_vain() -> None:
+    rejected = reject("{}", "unknown_workspace", "no", rejected_at=NOW, arrived_at=NOW)
+    later = replace(rejected, rejected_at=NOW + timedelta(hours=1))
+    (first,) = of_rejected_event(None, (rejected, "open"), NOW)
+    (second,) = of_rejected_event((rejected, "replayed"), (later, "open"), NOW)
+    assert first.notice_id != second.notice_id
+    assert of_rejected_event((rejected, "open"), (rejected, "replayed"), NOW) == []
+
+
+def test_an_endpoint_that_the_system_disabled_is_told_and_one_disabled_by_hand_is_not() -> None:
+    enabled = WebhookEndpoint("we_1", "https://platform.example/", (), "", NOW)
+    assert of_webhook_endpoint(enabled, replace(enabled, enabled=False), NOW) == []
+    (notice,) = of_webhook_endpoint(enabled, replace(enabled, enabled=False, disabled_reason="it is gone"), NOW)
+    assert notice.type == "webhook_endpoint.disabled"

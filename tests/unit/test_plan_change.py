@@ -1,0 +1,207 @@
+"""What a change of a subscription costs, what it changes at once, and what at the next renewal."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.domain.errors import CardRequired
+from billing.domain.payment import Transaction
+from billing.domain.plan import Plan, RecurringFeature
+from billing.domain.plan_change import (
+    Quote,
+    RenewalPending,
+    RenewalUnpaid,
+    change_failed,
+    change_paid,
+    quote,
+    started,
+)
+from billing.domain.subscription import ChangePending, advance, canceled, checked_quantities, present_terms
+from billing.domain.terms import Terms
+from billing.domain.wallet import DefaultCard, PeriodPayment, Wallet
+from tests.builders import NOW, PERIOD_END, calls_feature, micros, plan, wallet
+
+NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("3"))
+SEATS = RecurringFeature("user_seat", "Seats", included=2, unit_price_micros=micros("6"))
+FREE = plan(calls_feature(), recurring=(NUMBERS,))
+STARTER = plan(calls_feature(included_minutes=500), plan_id="starter", base_price="30", recurring=(NUMBERS, SEATS))
+STARTER_2 = replace(STARTER, version=2)
+PRO = plan(calls_feature(included_minutes=2000), plan_id="pro", base_price="90", recurring=(NUMBERS,))
+PLANS = {each.key: each for each in (FREE, STARTER, STARTER_2, PRO)}
+MID = datetime(2026, 11, 16, tzinfo=UTC)
+"""Half of November."""
+CARD = DefaultCard("pm_1", "fp_1")
+
+
+def on(plan: Plan, **quantities: int) -> Wallet:
+    terms = checked_quantities(plan, quantities)
+    return replace(wallet(on=plan), quantities=terms, default_card=CARD, version=7)
+
+
+def asked(before: Wallet, plan: Plan, now: datetime = MID, **quantities: int) -> Quote:
+    wanted = Terms(plan.plan_id, plan.version, checked_quantities(plan, quantities))
+    return quote(advance(before, PLANS, now), PLANS, wanted, now)
+
+
+def due(quoted: Quote) -> int:
+    return quoted.charge.card_micros
+
+
+def test_a_first_subscription_costs_its_month_and_starts_it() -> None:
+    quoted = asked(replace(wallet(), anchor_day=None), STARTER, NOW, phone_number=3)
+    assert due(quoted) == micros("36")
+    assert [(line.description, line.quantity, line.amount_micros) for line in quoted.charge.lines] == [
+        ("Starter", "1", micros("30")),
+        ("Phone numbers", "2", micros("6")),
+    ]
+    assert quoted.after.period is not None
+    assert (quoted.after.period.start, quoted.after.anchor_day) == (NOW, 23)
+    assert quoted.renewal_month.start == datetime(2026, 12, 23, 12, 0, tzinfo=UTC)
+    assert quoted.renewal_charge.card_micros == micros("36")
+
+
+def test_more_of_a_rented_feature_is_charged_for_the_rest_of_the_period() -> None:
+    quoted = asked(on(STARTER), STARTER, phone_number=3)
+    (line,) = quoted.charge.lines
+    assert (line.description, line.quantity, line.amount_micros) == ("Phone numbers", "2", micros("3"))
+    assert (line.period_start, line.period_end) == (MID, PERIOD_END)
+    assert quoted.after.quantities["phone_number"] == 3
+    assert quoted.renewal_charge.card_micros == micros("36")
+
+
+def test_less_of_it_costs_nothing_and_is_less_from_the_next_renewal_on() -> None:
+    quoted = asked(on(STARTER, phone_number=3), STARTER, phone_number=2)
+    assert due(quoted) == 0
+    assert quoted.after.quantities["phone_number"] == 3
+    assert quoted.renewal_charge.card_micros == micros("33")
+    assert advance(quoted.after, PLANS, PERIOD_END).quantities["phone_number"] == 2
+
+
+def test_more_of_one_and_less_of_another_charges_the_one_now_and_lessens_the_other_later() -> None:
+    quoted = asked(on(STARTER, user_seat=4), STARTER, phone_number=2, user_seat=2)
+    assert due(quoted) == micros("1.50")
+    assert dict(quoted.after.quantities) == {"phone_number": 2, "user_seat": 4}
+    assert quoted.after.next_terms == Terms("starter", 1, {"phone_number": 2, "user_seat": 2})
+
+
+def test_an_upgrade_costs_the_difference_for_the_rest_and_takes_effect_at_once() -> None:
+    quoted = asked(on(STARTER), PRO)
+    assert due(quoted) == micros("30")
+    assert [(line.description, line.amount_micros) for line in quoted.charge.lines] == [
+        ("Pro", micros("45")),
+        ("Starter, unused", micros("-15")),
+    ]
+    assert present_terms(quoted.after).plan_id == "pro"
+
+
+def test_what_was_used_counts_against_the_new_plan_s_allowance() -> None:
+    before = replace(wallet(on=STARTER, used_seconds=90), default_card=CARD)
+    after = asked(before, PRO).after
+    assert before.period is not None
+    assert after.period is not None
+    assert after.period.used == before.period.used
+
+
+def test_a_cheaper_plan_takes_effect_at_the_next_renewal_and_costs_nothing_now() -> None:
+    quoted = asked(on(PRO), STARTER)
+    assert (due(quoted), present_terms(quoted.after).plan_id) == (0, "pro")
+    assert quoted.renewal_charge.card_micros == micros("30")
+
+
+def test_from_free_to_a_price_is_an_upgrade_and_back_is_not() -> None:
+    assert due(asked(on(FREE), STARTER)) == micros("15")
+    down = asked(on(STARTER), FREE)
+    assert (due(down), present_terms(down.after).plan_id, down.renewal_charge.card_micros) == (0, "starter", 0)
+
+
+def test_a_plan_of_the_same_price_takes_effect_at_once_for_nothing() -> None:
+    quoted = asked(on(STARTER), STARTER_2)
+    assert (due(quoted), quoted.charge.lines, present_terms(quoted.after).plan_version) == (0, (), 2)
+
+
+def test_asking_for_what_one_has_changes_nothing_but_undoes_what_was_scheduled() -> None:
+    before = on(STARTER)
+    assert asked(before, STARTER).after == before
+    assert asked(asked(before, FREE).after, STARTER).after == before
+    assert asked(canceled(before), STARTER).after == before
+
+
+def test_a_change_in_the_last_second_costs_what_that_second_does() -> None:
+    quoted = asked(on(STARTER), PRO, PERIOD_END - timedelta(seconds=1))
+    assert quoted.charge.price_micros == 23  # 60.00 a month of 2,592,000 seconds
+
+
+def test_a_change_at_the_second_of_the_renewal_waits_for_the_renewal() -> None:
+    with pytest.raises(RenewalPending):
+        asked(on(STARTER), PRO, PERIOD_END)
+
+
+@pytest.mark.parametrize(("payment", "refusal"), [("due", RenewalPending), ("failed", RenewalUnpaid)])
+def test_an_unpaid_period_is_paid_before_it_is_changed(payment: PeriodPayment, refusal: type[Exception]) -> None:
+    unpaid = on(STARTER)
+    assert unpaid.period is not None
+    with pytest.raises(refusal):
+        asked(replace(unpaid, period=replace(unpaid.period, payment=payment)), PRO)
+
+
+def test_a_canceled_account_subscribes_anew_with_a_month_of_its_own() -> None:
+    gone = advance(canceled(on(STARTER)), PLANS, PERIOD_END + timedelta(days=5))
+    quoted = asked(gone, STARTER, PERIOD_END + timedelta(days=5))
+    assert due(quoted) == micros("30")
+    assert quoted.after.period is not None
+    assert (quoted.after.status, quoted.after.period.start, quoted.after.anchor_day) == (
+        "active",
+        datetime(2026, 12, 6, tzinfo=UTC),
+        6,
+    )
+
+
+def begun() -> tuple[Wallet, Transaction]:
+    return started(asked(on(STARTER), PRO), MID)
+
+
+def test_a_change_is_paid_first_and_only_one_at_a_time() -> None:
+    waiting, transaction = begun()
+    assert present_terms(waiting).plan_id == "starter"
+    assert (transaction.kind, transaction.status, transaction.amount_micros) == (
+        "plan_change",
+        "Processing",
+        micros("30"),
+    )
+    with pytest.raises(ChangePending):
+        asked(waiting, PRO)
+
+
+def test_a_period_stands_while_a_change_of_it_is_being_paid() -> None:
+    waiting, _ = begun()
+    assert advance(waiting, PLANS, PERIOD_END + timedelta(hours=1)) == waiting
+
+
+def test_a_paid_change_is_what_the_preview_said_and_its_price_is_revenue() -> None:
+    quoted = asked(on(STARTER), PRO)
+    waiting, transaction = begun()
+    posted = change_paid(waiting, replace(transaction, status="Paid"), MID)
+    (entry,) = posted.entries
+    assert replace(posted.wallet, sequence=0, posted_at=None) == quoted.after
+    assert {posting.account: posting.micros for posting in entry.postings} == {
+        "asset:card_clearing": micros("-30"),
+        "revenue:subscription": micros("30"),
+    }
+    assert entry.amount_micros == 0
+
+
+def test_a_declined_change_changes_nothing() -> None:
+    waiting, transaction = begun()
+    assert change_failed(waiting, transaction) == on(STARTER)
+
+
+def test_money_for_a_change_that_nobody_waits_for_becomes_credit() -> None:
+    _, transaction = begun()
+    posted = change_paid(on(PRO), transaction, MID)
+    assert posted.wallet.paid_micros == micros("30")
+
+
+def test_something_due_needs_a_card() -> None:
+    with pytest.raises(CardRequired):
+        started(asked(replace(on(STARTER), default_card=None), PRO), MID)

@@ -1,0 +1,213 @@
+"""A month is charged once; what cannot be paid is tried again, then locks; whatever pays it makes all well again."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.domain.dunning import Dunning, after_failure
+from billing.domain.payment import Transaction
+from billing.domain.plan import RecurringFeature
+from billing.domain.renewal import Try, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
+from billing.domain.settlement import settle
+from billing.domain.subscription import advance, canceled, checked_quantities, due_at
+from billing.domain.wallet import DefaultCard, Wallet
+from tests.builders import MICROS, PERIOD_END, call, calls_feature, micros, plan, wallet
+
+NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("3"))
+STARTER = plan(
+    calls_feature(included_minutes=5, price_per_minute="0.60"), plan_id="starter", base_price="30", recurring=(NUMBERS,)
+)
+FREE = plan(calls_feature())
+PLANS = {STARTER.key: STARTER, FREE.key: FREE}
+DUE = replace(
+    wallet(paid="9", on=STARTER, used_seconds=200),
+    quantities=checked_quantities(STARTER, {"phone_number": 2}),
+    default_card=DefaultCard("pm_1", "fp_1"),
+)
+RENEWAL = PERIOD_END
+A_DAY = timedelta(days=1)
+
+
+def tried(before: Wallet, now: datetime = RENEWAL) -> Try:
+    found = next_try(advance(before, PLANS, now), PLANS, now, asked_at=now)
+    assert found is not None
+    return found
+
+
+def failed(before: Wallet, now: datetime = RENEWAL) -> Wallet:
+    found = tried(before, now)
+    return renewal_failed(found.wallet, found.transaction, now)
+
+
+def paid(before: Wallet, now: datetime = RENEWAL) -> Wallet:
+    found = tried(before, now)
+    return renewal_paid(found.wallet, found.transaction, now).wallet
+
+
+def test_a_renewal_charges_base_price_and_rentals_in_advance() -> None:
+    transaction = tried(DUE).transaction
+    assert (transaction.kind, transaction.amount_micros, transaction.payment_method_id) == (
+        "renewal",
+        micros("33"),
+        "pm_1",
+    )
+    assert [(line.description, line.amount_micros, line.period_start) for line in transaction.lines] == [
+        ("Starter", micros("30"), RENEWAL),
+        ("Phone numbers", micros("3"), RENEWAL),
+    ]
+
+
+def test_a_paid_renewal_posts_revenue_and_leaves_the_credit_alone() -> None:
+    found = tried(DUE)
+    posted = renewal_paid(found.wallet, found.transaction, RENEWAL)
+    (entry,) = posted.entries
+    assert entry.cause == "renewal:acme:2026-12-01T00:00:00+00:00"
+    assert (entry.amount_micros, posted.wallet.paid_micros) == (0, DUE.paid_micros)
+    assert posted.wallet.period is not None
+    assert (posted.wallet.period.payment, posted.wallet.period.used) == ("paid", {})
+
+
+def test_the_same_try_has_the_same_id_and_the_next_one_another() -> None:
+    first = tried(DUE).transaction.transaction_id
+    assert tried(DUE, RENEWAL + timedelta(minutes=5)).transaction.transaction_id == first
+    assert tried(failed(DUE)).transaction.transaction_id != first
+
+
+def test_a_try_that_failed_counts_once_however_often_it_is_told() -> None:
+    found = tried(DUE)
+    once = renewal_failed(found.wallet, found.transaction, RENEWAL)
+    assert renewal_failed(once, found.transaction, RENEWAL + A_DAY) == once
+
+
+def test_a_month_that_is_not_paid_is_tried_after_one_three_and_seven_days_and_then_locks() -> None:
+    now, unpaid, days = RENEWAL, DUE, []
+    for _ in range(4):
+        unpaid = failed(unpaid, now)
+        assert unpaid.dunning is not None
+        now = unpaid.dunning.next_attempt_at or now
+        days.append((now - RENEWAL).days)
+    assert days == [1, 3, 7, 7]
+    assert (unpaid.status, due_at(unpaid)) == ("locked", None)
+
+
+def test_a_sweep_that_comes_late_does_not_try_twice_in_a_row() -> None:
+    late = after_failure(after_failure(None, RENEWAL), RENEWAL + timedelta(days=4))
+    assert late.next_attempt_at == RENEWAL + timedelta(days=7)
+
+
+def test_while_a_month_is_unpaid_calls_go_on_from_credit_and_count_towards_nothing() -> None:
+    unpaid = failed(DUE)
+    settled = settle(unpaid, [call(seconds="60", ended_at=RENEWAL + A_DAY)], PLANS, RENEWAL + A_DAY)
+    assert settled.wallet.paid_micros == DUE.paid_micros - micros("0.60")
+    assert settled.wallet.period is not None
+    assert settled.wallet.period.used == {}
+
+
+def test_calls_between_the_renewal_s_second_and_its_charge_draw_the_new_month_s_allowance() -> None:
+    settled = settle(
+        DUE, [call(seconds="60", ended_at=RENEWAL + timedelta(seconds=1))], PLANS, RENEWAL + timedelta(seconds=2)
+    )
+    assert settled.wallet.paid_micros == DUE.paid_micros
+    assert settled.wallet.period is not None
+    assert settled.wallet.period.used == {"call_minutes": 60 * MICROS}
+    later = paid(failed(settled.wallet), RENEWAL + A_DAY)
+    assert later.period is not None
+    assert later.period.used == {"call_minutes": 60 * MICROS}, "what was drawn on trust stays drawn"
+
+
+def test_a_call_that_ended_before_the_renewal_draws_the_old_month_though_the_new_one_is_unpaid() -> None:
+    late = call(seconds="60", ended_at=RENEWAL - A_DAY, arrived_at=RENEWAL + A_DAY)
+    settled = settle(failed(DUE), [late], PLANS, RENEWAL + A_DAY)
+    assert settled.wallet.previous_period is not None
+    assert settled.wallet.previous_period.used == {"call_minutes": 260 * MICROS}
+
+
+def test_paying_unlocks_and_the_anchor_stays() -> None:
+    unpaid = DUE
+    for days in (0, 1, 3, 7):
+        unpaid = failed(unpaid, RENEWAL + timedelta(days=days))
+    well = paid(try_at_once(unpaid, RENEWAL + timedelta(days=20)), RENEWAL + timedelta(days=20))
+    assert (well.status, well.dunning, well.anchor_day) == ("active", None, 1)
+    assert well.period is not None
+    assert (well.period.start, well.period.end) == (RENEWAL, datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def test_a_payment_lifts_no_administrator_s_lock() -> None:
+    locked = replace(failed(DUE), lock_reason="fraud")
+    assert paid(locked, RENEWAL + A_DAY).status == "locked"
+
+
+def test_months_that_went_by_while_locked_are_not_charged() -> None:
+    unpaid = replace(failed(DUE), dunning=Dunning(RENEWAL, 4, None, locked=True))
+    found = tried(try_at_once(unpaid, RENEWAL), datetime(2027, 3, 10, tzinfo=UTC))
+    assert found.transaction.lines[0].period_start == datetime(2027, 3, 1, tzinfo=UTC)
+    assert found.wallet.status == "locked", "until it is paid"
+
+
+def test_a_new_card_tries_at_once_and_takes_no_later_try_away() -> None:
+    unpaid = failed(failed(DUE), RENEWAL + A_DAY)
+    now = RENEWAL + timedelta(days=2)
+    again = try_at_once(unpaid, now)
+    assert due_at(again) == now
+    assert due_at(failed(again, now)) == RENEWAL + timedelta(days=3)
+
+
+def test_an_administrator_s_unlock_gives_seven_days_more_and_one_last_try() -> None:
+    locked = replace(failed(DUE), dunning=Dunning(RENEWAL, 4, None, locked=True), lock_reason="unpaid, too")
+    now = RENEWAL + timedelta(days=9)
+    given = unlocked(locked, now)
+    assert (given.status, due_at(given)) == ("active", now + timedelta(days=7))
+    assert failed(given, now + timedelta(days=7)).status == "locked"
+
+
+def test_without_a_card_the_try_fails_with_a_reason_of_its_own() -> None:
+    transaction = tried(replace(DUE, default_card=None)).transaction
+    assert transaction.failure is not None
+    assert (transaction.status, transaction.failure.code) == ("Failed", "no_card")
+
+
+def test_a_subscription_that_was_to_end_ends_when_its_last_month_is_not_paid() -> None:
+    leaving = canceled(advance(DUE, PLANS, RENEWAL))
+    assert failed(leaving).status == "canceled"
+
+
+@pytest.mark.parametrize("state", ["paid already", "canceled meanwhile", "another month"])
+def test_money_that_comes_when_nobody_waits_for_it_any_more_becomes_credit(state: str) -> None:
+    found = tried(DUE)
+    after = {
+        "paid already": paid(DUE),
+        "canceled meanwhile": canceled(failed(DUE)),
+        "another month": replace(
+            failed(DUE), period=tried(try_at_once(failed(DUE), RENEWAL), RENEWAL + 70 * A_DAY).wallet.period
+        ),
+    }[state]
+    posted = renewal_paid(after, found.transaction, RENEWAL)
+    assert posted.wallet.paid_micros == after.paid_micros + micros("33")
+
+
+def test_a_late_decline_of_a_month_that_was_paid_since_changes_nothing() -> None:
+    transaction: Transaction = tried(DUE).transaction
+    assert renewal_failed(paid(DUE), transaction, RENEWAL) == paid(DUE)
+
+
+def test_a_free_month_needs_no_try_and_is_due_for_nothing_but_to_be_told() -> None:
+    free = wallet(on=FREE)
+    assert next_try(advance(free, PLANS, RENEWAL), PLANS, RENEWAL, asked_at=RENEWAL) is None
+    assert due_at(free) == RENEWAL
+
+
+def test_a_canceled_account_s_late_calls_draw_the_last_month_only_if_they_ended_in_it() -> None:
+    ended = advance(canceled(DUE), PLANS, RENEWAL)
+    in_time = call("a", seconds="60", ended_at=RENEWAL - A_DAY, arrived_at=RENEWAL + A_DAY)
+    after = call("b", seconds="60", ended_at=RENEWAL + A_DAY)
+    assert settle(ended, [in_time], PLANS, RENEWAL + A_DAY).wallet.paid_micros == DUE.paid_micros
+    assert settle(ended, [after], PLANS, RENEWAL + A_DAY).wallet.paid_micros == DUE.paid_micros - micros("0.60")
+
+
+def test_a_sweep_as_of_a_later_moment_than_the_clock_s_goes_on_from_that_moment() -> None:
+    clock, unpaid = RENEWAL - timedelta(days=20), DUE
+    for days in (1, 3, 7):
+        found = tried(unpaid, due_at(unpaid) or RENEWAL)
+        unpaid = renewal_failed(found.wallet, found.transaction, clock)
+        assert due_at(unpaid) == RENEWAL + timedelta(days=days)

@@ -1,0 +1,138 @@
+"""E-mails: every type in every language, each fact isolated in its own direction, nothing of a customer's is markup."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pytest
+
+from billing.domain.account import LANGUAGES, Account
+from billing.services.email_texts import MAILED, WORDINGS
+from billing.services.write_email import Email, write_email
+from tests.builders import NOW
+
+BUS = Path(__file__).parents[2] / "events" / "bus"
+ACME = Account("acme", "Acme LLC", "billing@acme.example", "USD", "en", NOW)
+ISOLATE, END = "\u2068", "\u2069"
+
+
+def data_of(event_type: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((BUS / f"{event_type}.json").read_text())["data"]
+    return data
+
+
+def written(event_type: str, account: Account = ACME, **facts: object) -> Email:
+    return write_email(account, event_type, data_of(event_type) | facts)
+
+
+class Words(HTMLParser):
+    """The text between the tags, and the tags that were opened and not closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, _: object) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "title" not in self.open:
+            self.words.append(data)
+
+
+def test_every_language_has_words_for_the_same_types() -> None:
+    assert {language: set(wordings) for language, wordings in WORDINGS.items()} == {
+        language: set(MAILED) for language in LANGUAGES
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("event_type", sorted(MAILED))
+def test_a_mail_leaves_no_fact_open_and_says_the_same_twice(event_type: str, language: str) -> None:
+    mail = written(event_type, replace(ACME, language=language))
+    page = Words(mail.html)
+    assert page.open == []
+    assert "$" not in mail.subject + mail.text + mail.html
+    said = re.sub(f"[{ISOLATE}{END}\\s]", "", mail.text)
+    assert re.sub(r"\s", "", "".join(page.words)) == said
+    assert len(mail.text.splitlines()) >= 1
+    assert "\n" not in mail.subject
+
+
+@pytest.mark.parametrize("event_type", sorted(MAILED))
+def test_the_first_line_and_the_subject_name_only_facts_that_each_event_states(event_type: str) -> None:
+    stated = data_of(event_type).keys() | {"name"}
+    for wordings in WORDINGS.values():
+        subject, lines = wordings[event_type]
+        assert set(Template(subject).get_identifiers()) <= stated
+        assert set(Template(lines[0]).get_identifiers()) <= stated
+
+
+@pytest.mark.parametrize("event_type", sorted(MAILED))
+def test_languages_state_the_same_facts(event_type: str) -> None:
+    facts = {
+        language: {name for line in wordings[event_type].lines for name in Template(line).get_identifiers()}
+        for language, wordings in WORDINGS.items()
+    }
+    assert facts["ar"] == facts["en"]
+
+
+def test_arabic_is_set_from_right_to_left_with_each_fact_isolated() -> None:
+    mail = written("account.paused", replace(ACME, language="ar", name="شركة أكمي"))
+    assert '<html lang="ar" dir="rtl">' in mail.html
+    assert '<body dir="rtl"' in mail.html
+    assert "<bdi>-0.035 USD</bdi>" in mail.html
+    assert f"{ISOLATE}-0.035 USD{END}" in mail.text
+    assert f"{ISOLATE}شركة أكمي{END}" in mail.subject
+
+
+def test_an_arabic_name_keeps_its_direction_inside_english() -> None:
+    mail = written("account.paused", replace(ACME, name="شركة أكمي"))
+    assert '<html lang="en" dir="ltr">' in mail.html
+    assert f"{ISOLATE}شركة أكمي{END}" in mail.text
+
+
+def test_plain_english_holds_no_invisible_characters() -> None:
+    mail = written("account.paused")
+    assert (mail.subject + mail.text).isascii()
+
+
+def test_what_a_customer_calls_himself_is_never_markup() -> None:
+    mail = written(
+        "account.locked", replace(ACME, name="<b>A&B</b> $balance"), lock_reason='<script>alert("x")</script>'
+    )
+    assert "<script>" not in mail.html
+    assert "&lt;b&gt;A&amp;B&lt;/b&gt; $balance" in mail.html
+    assert "<b>A&B</b> $balance" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        ("12.345600", "USD", "12.3456 USD"),
+        ("20.000000", "USD", "20.00 USD"),
+        ("-0.500000", "USD", "-0.50 USD"),
+        ("1200.000000", "JPY", "1200 JPY"),
+        ("1.500000", "KWD", "1.500 KWD"),
+    ],
+)
+def test_an_amount_has_its_currencys_decimals_and_whatever_more_there_is(
+    amount: str, currency: str, shown: str
+) -> None:
+    assert shown in written("account.paused", balance={"amount": amount, "currency": currency}).text
+
+
+def test_a_line_about_what_the_event_does_not_state_is_left_out() -> None:
+    with_reason, without = written("account.locked"), written("account.locked", lock_reason=None)
+    assert "The reason: chargebacks under review" in with_reason.text
+    assert "reason" not in without.text

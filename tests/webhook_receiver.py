@@ -1,0 +1,73 @@
+"""A platform's webhook endpoint on loopback: keeps what it gets, and answers as it is told."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from standardwebhooks.webhooks import Webhook
+
+
+@dataclass(slots=True)
+class Receiver:
+    """`status` answers whatever comes, with `location`; or the answer goes out byte by byte, `drip_seconds` apart."""
+
+    url: str = ""
+    status: int = 200
+    location: str | None = None
+    drip_seconds: float = 0
+    received: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+
+    def events(self, secret: str) -> list[Any]:
+        """The events in the order they came, each verified by the specification's own library."""
+        return [Webhook(secret).verify(body, headers) for _, headers, body in self.received]
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for _, headers, _ in self.received]
+
+
+@contextmanager
+def running_receiver() -> Iterator[Receiver]:
+    """Serve a receiver until the block is left."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            receiver.received.append((self.path, headers, body))
+            if receiver.drip_seconds:
+                self._drip()
+                return
+            self.send_response(receiver.status)
+            if receiver.location:
+                self.send_header("Location", receiver.location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def _drip(self) -> None:
+            try:
+                while True:
+                    self.wfile.write(b"H")
+                    time.sleep(receiver.drip_seconds)
+            except OSError:
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Quiet: the test reports."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    receiver.url = f"http://127.0.0.1:{server.server_port}/hooks/billing"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
