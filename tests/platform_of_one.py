@@ -132,8 +132,8 @@ def assert_usage_is_what_the_lines_say(store: Store, wallet: Wallet, entries: li
                 name = f"{line.feature}|{measure}"
                 value = line.billed_millionths if measure == "billed" else line.amount_micros
                 rolled_up[name] = rolled_up.get(name, 0) + value
-    # A wallet knows two periods; what was used before them, reset, or used while unpaid is in the lines only.
-    if wallet.dunning is None and not {"renewal", "usage_reset"} & {entry.kind for entry in entries}:
+    # A wallet knows two periods; what was used before them, reset, or used in no paid period is in the lines only.
+    if not {"plan_change", "renewal", "usage_reset"} & {entry.kind for entry in entries}:
         periods = [period for period in (wallet.period, wallet.previous_period) if period is not None]
         drawn = {key: sum(period.used_of(key) for period in periods) for key in used}
         assert drawn == used, "the allowance drawn is not what the lines say"

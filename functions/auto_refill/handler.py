@@ -17,9 +17,9 @@ _gateway = gateway(_settings)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Charge new refills. Where Stripe does not answer, a refill stays Processing and reconciliation goes on with it:
+    """Charge new refills. Only what broke comes again.
 
-    the stream is not held up, and nothing here is tried again but what broke.
+    Where Stripe does not answer, a refill stays Processing and reconciliation goes on with it: it holds up no other.
     """
     now = datetime.now(UTC)
     failed: list[str] = []

@@ -48,6 +48,7 @@ class BillingFunction(Construct):
             layers=layers,
             role=self.role,
             log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_seconds),
             environment={

@@ -1,17 +1,15 @@
 """The sample calls of `events/`, posted to the running platform: what each cost and why, and whether it should."""
 
 import json
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from infra.local.client import Api
 from infra.local.deploy import Outputs, session
+from infra.local.money_story import money_comes_in
+from infra.local.subscription_story import a_subscription_renews
+from infra.local.telling import Story, balance, first, until
 from infra.paths import EVENTS
-
-_SETTLES_WITHIN_SECONDS = 30
-_POLL_SECONDS = 0.2
 
 CALLS = {
     "key": "call_minutes",
@@ -58,24 +56,6 @@ PAY_AS_YOU_GO = {
 }
 
 
-@dataclass
-class Story:
-    """Tells what happened, and remembers what differed from what should have."""
-
-    api: Api
-    outputs: Outputs
-    differences: list[str] = field(default_factory=list)
-
-    def tell(self, text: str) -> None:
-        print(text, flush=True)
-
-    def check(self, what: str, actual: object, expected: object) -> None:
-        same = actual == expected
-        self.tell(f"  {'ok ' if same else 'NOT'} {what}: {actual}" + ("" if same else f", expected {expected}"))
-        if not same:
-            self.differences.append(f"{what}: {actual}, expected {expected}")
-
-
 def tell_story(api: Api, outputs: Outputs) -> list[str]:
     """Seed, post the samples, and explain. Returns what differed; empty when all was as it should be."""
     story = Story(api, outputs)
@@ -87,6 +67,8 @@ def tell_story(api: Api, outputs: Outputs) -> list[str]:
         what_cannot_be_charged_is_kept,
         usage_from_the_event_bus,
         a_negative_balance_pauses,
+        money_comes_in,
+        a_subscription_renews,
         the_books,
     ):
         chapter(story)
@@ -109,7 +91,7 @@ def seed(story: Story) -> None:
         for workspace in workspaces:
             api.put(f"/v1/workspaces/{workspace}", {"account_id": account})
         adjust(story, account, credit, "opening wire")
-        story.check(f"{account} on plan {plan}", _balance(api, account), credit + "0000")
+        story.check(f"{account} on plan {plan}", balance(api, account), credit + "0000")
 
 
 def a_call_within_the_quota(story: Story) -> None:
@@ -122,7 +104,7 @@ def a_call_within_the_quota(story: Story) -> None:
     ):
         post_samples(story, sample)
         explain(story, "acme", event_id)
-    story.check("acme's balance: one voicemail detection was not included", _balance(story.api, "acme"), "0.990000")
+    story.check("acme's balance: one voicemail detection was not included", balance(story.api, "acme"), "0.990000")
     story.check("acme's minutes used", _allowance(story.api, "acme")["used"], "6.933333")
 
 
@@ -137,17 +119,17 @@ def a_quota_used_up_in_the_middle_of_a_call(story: Story) -> None:
         ("64", "146", "0.300412"),
     )
     explain(story, "globex", "call-0007")
-    story.check("acme's balance, to the micro-unit", _balance(story.api, "acme"), "0.679588")
-    story.check("globex's balance", _balance(story.api, "globex"), "99.250000")
+    story.check("acme's balance, to the micro-unit", balance(story.api, "acme"), "0.679588")
+    story.check("globex's balance", balance(story.api, "globex"), "99.250000")
 
 
 def a_duplicate_and_a_conflict(story: Story) -> None:
     story.tell("\nThe first call again, twice; and once more with another length")
     post_samples(story, "duplicate")
     post_samples(story, "conflict")
-    rejected = _until(lambda: _rejected(story.api, "call-0001"))
+    rejected = until(lambda: _rejected(story.api, "call-0001"))
     story.check("the other length is reported", rejected["code"], "event_conflict")
-    story.check("acme's balance is what it was", _balance(story.api, "acme"), "0.679588")
+    story.check("acme's balance is what it was", balance(story.api, "acme"), "0.679588")
 
 
 def what_cannot_be_charged_is_kept(story: Story) -> None:
@@ -158,15 +140,15 @@ def what_cannot_be_charged_is_kept(story: Story) -> None:
     post_samples(story, "unknown_workspace")
     story.check(
         "a feature that is not in the plan",
-        _until(lambda: _rejected(story.api, "call-0012"))["code"],
+        until(lambda: _rejected(story.api, "call-0012"))["code"],
         "unknown_feature",
     )
-    kept = _until(lambda: _rejected(story.api, "call-0011"))
+    kept = until(lambda: _rejected(story.api, "call-0011"))
     story.check("a workspace nobody knows", kept["code"], "unknown_workspace")
     story.api.put("/v1/workspaces/no-such-workspace", {"account_id": "acme"})
     story.api.post(f"/v1/rejected-events/{kept['rejection_id']}/replay", None)
     explain(story, "acme", "call-0011")
-    story.check("acme's balance", _balance(story.api, "acme"), "0.556131")
+    story.check("acme's balance", balance(story.api, "acme"), "0.556131")
 
 
 def usage_from_the_event_bus(story: Story) -> None:
@@ -186,7 +168,7 @@ def usage_from_the_event_bus(story: Story) -> None:
         ]
     )
     explain(story, "acme", event["detail"]["id"])
-    story.check("acme's balance", _balance(story.api, "acme"), "0.377972")
+    story.check("acme's balance", balance(story.api, "acme"), "0.377972")
 
 
 def a_negative_balance_pauses(story: Story) -> None:
@@ -194,7 +176,7 @@ def a_negative_balance_pauses(story: Story) -> None:
     story.check("globex before", _permission(story.api, "globex"), "allowed")
     post_samples(story, "negative_balance")
     explain(story, "globex", "call-0010")
-    story.check("globex's balance", _balance(story.api, "globex"), "-8.750000")
+    story.check("globex's balance", balance(story.api, "globex"), "-8.750000")
     story.check("globex now", _permission(story.api, "globex"), "account_paused")
     adjust(story, "globex", "8.75", "wire 4711")
     story.check("a balance of exactly zero resumes nothing", _permission(story.api, "globex"), "account_paused")
@@ -204,12 +186,12 @@ def a_negative_balance_pauses(story: Story) -> None:
 
 def the_books(story: Story) -> None:
     story.tell("\nThe books: each entry's postings sum to zero, and the balance is the sum of the entries")
-    for account in ("acme", "globex"):
+    for account in ("acme", "globex", "initech"):
         entries = story.api.get(f"/v1/accounts/{account}/ledger?limit=100")["items"]
         unbalanced = [entry["entry_id"] for entry in entries if sum(map(_posting_micros, entry["postings"]))]
         story.check(f"{account}'s entries that do not balance", unbalanced, [])
         total = sum(_micros(entry["amount"]["amount"]) for entry in entries)
-        story.check(f"{account}'s entries less its balance", total - _micros(_balance(story.api, account)), 0)
+        story.check(f"{account}'s entries less its balance", total - _micros(balance(story.api, account)), 0)
 
 
 def post_samples(story: Story, sample: str, *, folder: str = "call_ended") -> Any:  # noqa: ANN401  JSON
@@ -228,7 +210,7 @@ def adjust(story: Story, account: str, amount: str, reason: str) -> None:
 
 def explain(story: Story, account: str, event_id: str) -> Any:  # noqa: ANN401  JSON
     """Wait until the event is settled and tell what it cost and why. Returns its usage record."""
-    record = _until(lambda: _usage_record(story.api, account, event_id))
+    record = until(lambda: _usage_record(story.api, account, event_id))
     story.tell(
         f"  {event_id} cost {record['amount']['amount']}; {account}'s balance {record['balance_after']['amount']}"
     )
@@ -248,31 +230,11 @@ def explain(story: Story, account: str, event_id: str) -> Any:  # noqa: ANN401  
 
 def _usage_record(api: Api, account: str, event_id: str) -> Any:  # noqa: ANN401  JSON
     records = api.get(f"/v1/accounts/{account}/usage/records?limit=100")["items"]
-    return _first(record for record in records if record["event_id"] == event_id)
+    return first(record for record in records if record["event_id"] == event_id)
 
 
 def _rejected(api: Api, event_id: str) -> Any:  # noqa: ANN401  JSON
-    return _first(event for event in api.get("/v1/rejected-events")["items"] if event["event_id"] == event_id)
-
-
-def _first(items: Any) -> Any:  # noqa: ANN401  JSON
-    return next(iter(items), None)
-
-
-def _until(found: Callable[[], Any]) -> Any:  # noqa: ANN401  JSON
-    """What `found` finds, asked again until it does. Settling takes a second: the queue gathers a batch first."""
-    deadline = time.monotonic() + _SETTLES_WITHIN_SECONDS
-    while time.monotonic() < deadline:
-        answer = found()
-        if answer is not None:
-            return answer
-        time.sleep(_POLL_SECONDS)
-    raise TimeoutError(f"nothing was settled within {_SETTLES_WITHIN_SECONDS} seconds")
-
-
-def _balance(api: Api, account: str) -> str:
-    balance: str = api.get(f"/v1/accounts/{account}/billing")["balance"]["amount"]
-    return balance
+    return first(event for event in api.get("/v1/rejected-events")["items"] if event["event_id"] == event_id)
 
 
 def _permission(api: Api, account: str) -> str:
@@ -282,7 +244,7 @@ def _permission(api: Api, account: str) -> str:
 
 def _allowance(api: Api, account: str) -> Any:  # noqa: ANN401  JSON
     allowances: Sequence[Any] = api.get(f"/v1/accounts/{account}/billing")["allowances"]
-    return _first(allowance for allowance in allowances if allowance["feature"] == "call_minutes")
+    return first(allowance for allowance in allowances if allowance["feature"] == "call_minutes")
 
 
 def _micros(amount: str) -> int:

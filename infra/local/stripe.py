@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
 
-_STRIPE = "https://api.stripe.com"
+STRIPE = "https://api.stripe.com"
 _TEST_KEY = "sk_test_"
 
 
@@ -44,7 +44,7 @@ def running_stripe() -> Iterator[LocalStripe]:
     if key:
         if not key.startswith(_TEST_KEY):
             raise LiveKeyError
-        yield LocalStripe(_STRIPE, {"STRIPE_API_KEY": key, "STRIPE_WEBHOOK_SECRETS": webhook_secret})
+        yield LocalStripe(STRIPE, {"STRIPE_API_KEY": key, "STRIPE_WEBHOOK_SECRETS": webhook_secret})
         return
     with running_simulator() as simulator:
         environment = {

@@ -197,15 +197,7 @@ def test_only_what_asks_stripe_reads_its_key_and_only_the_webhook_its_secrets(re
     (key,) = (name for name in of_type(resources, "AWS::SecretsManager::Secret") if "StripeApiKey" in name)
     readers = {
         function
-        for function in (
-            "Api",
-            "ApplyPayments",
-            "AutoRefill",
-            "Reconcile",
-            "StripeWebhook",
-            "SettleUsage",
-            "Authorizer",
-        )
+        for function in (*MOVE_MONEY, "StripeWebhook", "Authorizer", "ScheduleRenewals")
         for statement in statements(resources, function)
         if "secretsmanager:GetSecretValue" in actions(statement) and statement["Resource"] == {"Ref": key}
     }
@@ -221,3 +213,8 @@ def test_refills_are_charged_from_the_stream_of_new_transactions(resources: Reso
         "dynamodb": {"NewImage": {"kind": {"S": ["auto_refill"]}}},
     }
     assert refills["DestinationConfig"]["OnFailure"]
+
+
+def test_every_function_logs_json(resources: Resources) -> None:
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        assert function["LoggingConfig"]["LogFormat"] == "JSON", name

@@ -202,3 +202,42 @@ def test_payments_of_other_products_in_the_same_stripe_account_are_ignored(payin
     paying.tell("payment_intent.succeeded", foreign.id)
     assert paying.history == []
     assert paying.wallet.balance_micros == 0
+
+
+def test_a_payment_that_names_another_accounts_transaction_is_credited_to_nobody(
+    paying: Paying, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = paying.top_up("50")
+    other = Paying(paying.database, paying.stripe, "globex")
+    other.open()
+    metadata = {"talktime_account": "globex", "talktime_stage": "test", "talktime_transaction": started.transaction_id}
+    crossed = paying.gateway._stripe.v1.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "metadata": metadata,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
+    )
+    paying.tell("payment_intent.succeeded", crossed.id)
+    assert (paying.wallet.balance_micros, other.wallet.balance_micros) == (0, 0)
+    assert "money arrived that was not credited" in caplog.text
+
+
+def test_events_of_another_stage_are_ignored(paying: Paying) -> None:
+    started = paying.top_up("50")
+    metadata = {"talktime_account": "acme", "talktime_stage": "dev", "talktime_transaction": started.transaction_id}
+    elsewhere = paying.gateway._stripe.v1.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "metadata": metadata,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
+    )
+    paying.tell("payment_intent.succeeded", elsewhere.id)
+    assert paying.transaction() == started

@@ -165,32 +165,30 @@ def _paired(measured: Callable[[], object], bare: Callable[[], object]) -> tuple
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-COLD_IMPORTS = {
-    "bare client": "",
-    "settle_usage": "import billing.services.settle_usage, billing.contracts.usage_queue, billing.runtime.metrics",
-    "authorize_call": "import billing.services.authorize_call, billing.contracts.permission, billing.contracts.http",
-    "authorizer": "import billing.services.authenticate",
-}
-_CLIENT = """
-import time
+COLD_STARTED = ("bare client", "settle_usage", "authorize_call", "authorizer")
+_COLD_START = """
+import sys, time
 started = time.process_time()
-from billing.runtime.aws import dynamodb
-dynamodb()
-{}
+if sys.argv[1] == "bare client":
+    from billing.runtime.aws import dynamodb
+    dynamodb()
+else:
+    sys.path.insert(0, f"functions/{sys.argv[1]}")
+    import handler
 print(time.process_time() - started)
 """
 
 
-def cold_imports() -> None:
-    """CPU from nothing to ready, in processes of their own in turn, with byte code as the layers have it."""
+def cold_starts() -> None:
+    """CPU from nothing to a handler that waits, in processes of their own in turn, with byte code as in the layers."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    cpu: dict[str, list[float]] = {name: [] for name in COLD_IMPORTS}
+    cpu: dict[str, list[float]] = {name: [] for name in COLD_STARTED}
     for turn in range(1 + COLD_STARTS):
-        for name, imports in COLD_IMPORTS.items():
-            program = [sys.executable, "-c", _CLIENT.format(imports)]
+        for name, times in cpu.items():
+            program = [sys.executable, "-c", _COLD_START, name]
             said = subprocess.run(program, env=environment, check=True, capture_output=True, text=True).stdout
             if turn:  # the first one writes the byte code
-                cpu[name].append(float(said) * 1000)
+                times.append(float(said) * 1000)
     bare = statistics.median(cpu["bare client"])
     for name, times in cpu.items():
         ms = statistics.median(times)
@@ -219,7 +217,7 @@ def main(_: Sequence[str]) -> None:
         seed(store)
         settling(store, meter, one_transaction_cpu_ms(store))
         asking(store)
-        cold_imports()
+        cold_starts()
 
 
 if __name__ == "__main__":

@@ -5,12 +5,16 @@ Pure, and decided with each change of the wallet: the transaction that lowers a 
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from billing.domain.charge_limits import largest_charge_micros
-from billing.domain.declines import Failure
-from billing.domain.payment import PROCESSING_CHECK, Transaction, chargeable, transaction_id
 from billing.domain.subscription import month_after
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
+
+if TYPE_CHECKING:
+    from billing.domain.declines import Failure
+    from billing.domain.payment import Transaction
+
+# Every settlement imports this module and few start a refill: what only those need is imported where it is used.
 
 # After the first decline, after the second; the third suspends.
 RETRY_AFTER = (timedelta(hours=1), timedelta(hours=24))
@@ -26,6 +30,8 @@ def configured(
     wallet: Wallet, *, enabled: bool, threshold_micros: int, amount_micros: int, monthly_limit_micros: int | None
 ) -> Wallet:
     """Auto-refill as the customer wants it. What is pending, what was charged and the breaker stay."""
+    from billing.domain.payment import chargeable
+
     refill = wallet.refill or Refill()
     return replace(
         wallet,
@@ -69,6 +75,8 @@ def _may_start(wallet: Wallet, refill: Refill, now: datetime) -> bool:
 
 def _amount(wallet: Wallet, refill: Refill) -> int:
     """The smallest whole multiple that reaches the threshold, at least one, within the month's limit; 0 for none."""
+    from billing.domain.charge_limits import largest_charge_micros
+
     missing = refill.threshold_micros - wallet.balance_micros
     multiples = max(1, -(-missing // refill.amount_micros))
     if refill.monthly_limit_micros is not None:
@@ -78,6 +86,8 @@ def _amount(wallet: Wallet, refill: Refill) -> int:
 
 
 def _started(posted: Posted, refill: Refill, card: DefaultCard, amount: int, now: datetime) -> Posted:
+    from billing.domain.payment import PROCESSING_CHECK, Transaction, transaction_id
+
     wallet = posted.wallet
     number = refill.started + 1
     transaction = Transaction(
@@ -108,7 +118,7 @@ def with_closed_breaker(refill: Refill) -> Refill:
     return replace(refill, failures=0, next_attempt_at=None, suspended=None, breaker_card=None)
 
 
-def after_paid(wallet: Wallet, transaction: Transaction) -> Wallet:
+def after_paid(wallet: Wallet, transaction: "Transaction") -> Wallet:
     """Any payment that arrived closes the breaker; the pending refill's also ends it."""
     refill = wallet.refill
     if refill is None:
@@ -121,7 +131,7 @@ def after_paid(wallet: Wallet, transaction: Transaction) -> Wallet:
     return replace(wallet, refill=replace(with_closed_breaker(refill), last_failure=None))
 
 
-def after_failed(wallet: Wallet, transaction: Transaction, why: Failure, now: datetime) -> Wallet:
+def after_failed(wallet: Wallet, transaction: "Transaction", why: "Failure", now: datetime) -> Wallet:
     """Count the decline of a pending refill: wait 1 h, then 24 h, then give up; at once where asking again is no use.
 
     A card that is no longer the default does not count: the next one is tried at once.
@@ -169,7 +179,7 @@ def _in_month(refill: Refill, now: datetime) -> Refill:
     return refill if refill.month == month else replace(refill, month=month, charged_micros=0)
 
 
-def _counted(refill: Refill, transaction: Transaction) -> int:
+def _counted(refill: Refill, transaction: "Transaction") -> int:
     return transaction.amount_micros if refill.month == _month(transaction.created_at) else 0
 
 

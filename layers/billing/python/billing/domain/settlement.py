@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from billing.domain.auto_refill import with_refill
 from billing.domain.errors import UnratableLine
@@ -15,12 +16,14 @@ from billing.domain.ledger import (
     UsageRecord,
     balanced,
 )
-from billing.domain.payment import Transaction
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.rating import rate
 from billing.domain.subscription import advance
 from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Period, Posted, Wallet, expire_grants, post, spend
+
+if TYPE_CHECKING:
+    from billing.domain.payment import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Settlement:
     wallet: Wallet
     entries: tuple[LedgerEntry, ...]
     rejections: tuple[Rejection, ...]
-    refill: Transaction | None = None
+    refill: "Transaction | None" = None
 
 
 def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey, Plan], now: datetime) -> Settlement:

@@ -19,4 +19,4 @@ def unlock_account(database: Database, account_id: str, now: datetime) -> Wallet
 
     One that is locked for an unpaid renewal has GRACE from now: then it is tried once more. Raises AccountNotFound.
     """
-    return change_wallet(database, account_id, lambda wallet: Posted(unlocked(wallet, now))).wallet
+    return change_wallet(database, account_id, lambda wallet: Posted(unlocked(wallet, now)), now=now).wallet

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from billing.domain.daily_usage import DayOfWorkspace, day_of
 from billing.domain.lease import LeaseKey, lease_key
@@ -15,11 +16,13 @@ from billing.domain.wallet import Wallet
 from billing.services.return_leases import LeaseReturns
 from billing.store.accounts import Workspaces
 from billing.store.books import Books
-from billing.store.database import MAX_TRANSACTION_ITEMS, Database, StoreBusy
+from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item, StoreBusy
 from billing.store.plans import Plans
 from billing.store.rejected_events import RejectedEvents
-from billing.store.transactions import new_transaction_put
 from billing.store.wallets import Wallets
+
+if TYPE_CHECKING:
+    from billing.domain.payment import Transaction
 
 _ATTEMPTS = 12
 
@@ -147,7 +150,7 @@ class UsageSettlement:
             plans = self._plans.versions(wallet.plan_keys)
             settlement = settle(wallet, [received.queued.event for received in pending], plans, now)
             refill = settlement.refill
-            others = () if refill is None else (new_transaction_put(self._database, refill),)
+            others = () if refill is None else (self._refill_put(refill),)
             written = self._books.commit(wallet, settlement.wallet, settlement.entries, others)
             if isinstance(written, Wallet):
                 self._keep_rejections(pending, settlement.rejections, outcome, now)
@@ -160,6 +163,12 @@ class UsageSettlement:
             self._pause(attempt)
             wallet = written.wallet or self._wallets.get(wallet.account_id) or wallet
         raise StoreBusy(f"lost {_ATTEMPTS} races for the wallet")
+
+    def _refill_put(self, refill: "Transaction") -> Item:
+        # Imported here: few settlements start a refill, and each import is a part of every cold start.
+        from billing.store.transactions import new_transaction_put
+
+        return new_transaction_put(self._database, refill)
 
     def _drop_existing(
         self, events: Sequence[Received], existing: Mapping[str, LedgerEntry], outcome: Outcome, now: datetime
