@@ -1,9 +1,10 @@
 # make run    the product on this machine, with sample data, until Ctrl-C     make test   everything that is checked
 # make demo   the same, and exits; fails if a sample costs what it should not  make check  style, types, import contracts
 # make bench  requests, capacity and CPU of the hot path                      make synth  the templates (STAGE=production)
+# make renewals  what a million renewals would take and cost
 # make clean  removes everything that can be built again but .venv
 
-.PHONY: run demo test check bench synth clean
+.PHONY: run demo test check bench renewals synth clean
 .DEFAULT_GOAL := run
 .SUFFIXES:
 
@@ -32,6 +33,9 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(PYTHON) -m tests.load.bench
+
+renewals: $(INSTALLED)
+	@$(PYTHON) -m tests.load.renewals
 
 synth: $(INSTALLED)
 	@$(PYTHON) -m infra.local.synthesis $(STAGE)

@@ -104,7 +104,13 @@ class Paying:
         return list(answer.raise_for_status().json()["data"])
 
     def top_up(
-        self, amount: str, *, card: str | None = None, transaction_id: str = "tx_1", now: datetime = NOW
+        self,
+        amount: str,
+        *,
+        card: str | None = None,
+        transaction_id: str = "tx_1",
+        return_url: str = RETURN_URL,
+        now: datetime = NOW,
     ) -> Transaction:
         return top_up(
             self.database,
@@ -113,7 +119,7 @@ class Paying:
             micros=micros(amount),
             payment_method_id=card,
             transaction_id=transaction_id,
-            return_url=RETURN_URL,
+            return_url=return_url,
             now=now,
         )
 

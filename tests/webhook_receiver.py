@@ -1,14 +1,18 @@
 """A platform's webhook endpoint on loopback: keeps what it gets, and answers as it is told."""
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from standardwebhooks.webhooks import Webhook
+
+_DRIPPED_BYTES = 100
 
 
 @dataclass(slots=True)
@@ -31,8 +35,8 @@ class Receiver:
 
 
 @contextmanager
-def running_receiver() -> Iterator[Receiver]:
-    """Serve a receiver until the block is left."""
+def running_receiver(certificate: Path | None = None) -> Iterator[Receiver]:
+    """Serve a receiver until the block is left: over TLS with a certificate and its key, in one file."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,7 +55,7 @@ def running_receiver() -> Iterator[Receiver]:
 
         def _drip(self) -> None:
             try:
-                while True:
+                for _ in range(_DRIPPED_BYTES):
                     self.wfile.write(b"H")
                     time.sleep(receiver.drip_seconds)
             except OSError:
@@ -62,7 +66,12 @@ def running_receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hooks/billing"
+    scheme = "http"
+    if certificate is not None:
+        tls, scheme = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "https"
+        tls.load_cert_chain(certificate)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    receiver.url = f"{scheme}://127.0.0.1:{server.server_port}/hooks/billing"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from billing.contracts.http import Caller, Request, RequestRefused, Response, authorized, json_response, problem
 from billing.contracts.leases import lease_id_of, lease_view, ttl_seconds_of
-from billing.contracts.permission import permission_view
+from billing.contracts.permission import id_in_path, permission_view
 from billing.domain.errors import BillingError
 from billing.runtime import settings, wiring
 from billing.services.authorize_call import CallAuthorization
@@ -40,15 +40,16 @@ class CallApi:
             return problem(unavailable, headers={"retry-after": "1"})
 
     def _permission(self, request: Request, caller: Caller, now: datetime) -> Response:
-        path = request["pathParameters"]
-        if "workspace_id" in path:
-            permission = self._authorization.of_workspace(path["workspace_id"], caller.account_id, now)
+        if "workspace_id" in request["pathParameters"]:
+            workspace_id = id_in_path(request, "workspace_id")
+            permission = self._authorization.of_workspace(workspace_id, caller.account_id, now)
         else:
-            permission = self._authorization.of_account(path["account_id"], caller.account_id, now)
+            account_id = id_in_path(request, "account_id")
+            permission = self._authorization.of_account(account_id, caller.account_id, now)
         return json_response(200, permission_view(permission))
 
     def _lease(self, request: Request, caller: Caller, now: datetime) -> Response:
-        workspace_id, lease_id = request["pathParameters"]["workspace_id"], lease_id_of(request)
+        workspace_id, lease_id = id_in_path(request, "workspace_id"), lease_id_of(request)
         if request["requestContext"]["http"]["method"] == "DELETE":
             self._leases.give_back(workspace_id, lease_id, bound_to=caller.account_id, now=now)
             return {"statusCode": 204}

@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, int]:
         "LateStripeEvents": done.late_events,
         "TransactionsChecked": done.transactions,
         "CardsFinished": done.cards,
-        "RefillsDue": done.refills_due,
+        "WalletsDue": done.wallets_due,
         "PaymentsStuck": done.stuck,
         "PaymentsNotCredited": len(done.uncredited),
     }

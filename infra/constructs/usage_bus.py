@@ -13,7 +13,7 @@ _USAGE = ["call.ended", "usage.recorded"]
 
 
 class UsageBus(Construct):
-    """Delivers each usage event, in its EventBridge envelope, to the queue where the HTTP API's events wait, too."""
+    """Delivers each usage event, with the moment at which the bus took it in, to the queue of the HTTP API's events."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: Stage, alarms: sns.ITopic, queue: sqs.Queue
@@ -26,5 +26,12 @@ class UsageBus(Construct):
             "Usage",
             event_bus=self.bus,
             event_pattern=events.EventPattern(detail_type=_USAGE),
-            targets=[targets.SqsQueue(queue, dead_letter_queue=undelivered.queue)],
+            targets=[targets.SqsQueue(queue, message=_message(), dead_letter_queue=undelivered.queue)],
         )
+
+
+def _message() -> events.RuleTargetInput:
+    """The shape that `contracts/usage_queue.py` reads. The envelope's own `time` is whatever the sender says it is."""
+    return events.RuleTargetInput.from_object(
+        {"arrived_at": "<aws.events.event.ingestion-time>", "event": events.EventField.from_path("$.detail")}
+    )

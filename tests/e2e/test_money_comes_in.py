@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from infra.local.client import Api
@@ -68,6 +69,17 @@ class Customer:
 
     def transactions(self) -> list[Any]:
         return list(self.api.get(f"{self.path}/transactions")["items"])
+
+    def payments(self) -> list[Any]:
+        """What Stripe has of this customer's payments, the newest first."""
+        answer = httpx.get(
+            f"{self.stripe.url}/v1/payment_intents",
+            headers={"authorization": f"Bearer {self.stripe.api_key}"},
+            timeout=WITHIN_SECONDS,
+            trust_env=False,
+        )
+        found = answer.raise_for_status().json()["data"]
+        return [each for each in found if each["metadata"].get("talktime_account") == self.account_id]
 
     def call(self, minutes: int) -> None:
         event = cloud_event(f"call-{uuid4().hex}", seconds=str(minutes * 60), workspace_id=self.workspace_id)
@@ -143,6 +155,16 @@ def test_a_refund_takes_the_credit_back(customer: Customer) -> None:
     refunded = customer.api.post(refund, {"amount": "20.00"})
     assert refunded["refunded"]["amount"] == "20.000000"
     assert customer.balance() == "30.000000"
+
+
+def test_a_dispute_takes_the_credit_back_and_one_won_gives_it_again(customer: Customer) -> None:
+    body = {"amount": "50.00", "payment_method": customer.add_card()["payment_method_id"]}
+    customer.api.post(f"{customer.path}/top-ups", body)
+    dispute = customer.stripe.control("disputes", {"payment_intent": customer.payments()[0]["id"]})
+    until(lambda: customer.balance() == "0.000000")
+    customer.stripe.control(f"disputes/{dispute['id']}/close", {"status": "won"})
+    until(lambda: customer.balance() == "50.000000")
+    assert customer.transactions()[0]["dispute"] == "won"
 
 
 def test_a_declined_top_up_is_a_402_with_the_reason(customer: Customer) -> None:

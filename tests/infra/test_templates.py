@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.aws_sns import Topic
 
+from billing.contracts.usage_queue import decode
+from billing.domain.queued_event import QueuedEvent
 from billing.store.tables import ALL_TABLES
 from infra.app import build
 from infra.naming import pascal
 from infra.stages import PRODUCTION
+from tests.builders import NOW, cloud_event
 
 Resources = dict[str, Any]
 
@@ -111,6 +115,26 @@ def test_every_queue_that_is_worked_off_has_a_dead_letter_queue(resources: Resou
 def test_every_rule_has_a_dead_letter_queue(resources: Resources) -> None:
     for rule in of_type(resources, "AWS::Events::Rule").values():
         assert all("DeadLetterConfig" in target for target in rule["Targets"])
+
+
+def test_a_call_on_the_bus_tells_the_queue_when_it_arrived_so_that_a_redrive_does_not_make_it_late(
+    resources: Resources,
+) -> None:
+    (usage,) = (
+        rule
+        for rule in of_type(resources, "AWS::Events::Rule").values()
+        if "call.ended" in rule.get("EventPattern", {}).get("detail-type", ())
+    )
+    (target,) = usage["Targets"]
+    template, paths = target["InputTransformer"]["InputTemplate"], target["InputTransformer"]["InputPathsMap"]
+    assert paths == {"detail": "$.detail"}
+    message = template.replace("<aws.events.event.ingestion-time>", "2026-11-23T12:00:00Z").replace(
+        "<detail>", json.dumps(cloud_event("on-the-bus", seconds="60"))
+    )
+    much_later = NOW + timedelta(days=4)
+    received = decode(message, sent_at=much_later, now=much_later)
+    assert isinstance(received, QueuedEvent)
+    assert (received.event.event_id, received.event.arrived_at) == ("on-the-bus", NOW)
 
 
 def test_every_dead_letter_queue_keeps_messages_for_14_days_and_raises_an_alarm(resources: Resources) -> None:

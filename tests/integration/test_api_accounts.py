@@ -3,7 +3,8 @@
 import pytest
 
 from billing.domain.api_key import parse_key
-from billing.store.accounts import Workspaces
+from billing.services.authenticate import authenticate
+from billing.store.accounts import WORKSPACE_KEPT_SECONDS, Workspaces
 from billing.store.api_keys import ApiKeys
 from billing.store.database import Database
 from tests.api_client import ACME, Client, Line, client_over, with_acme
@@ -125,12 +126,26 @@ def test_a_workspace_of_no_account_is_refused(client: Client, database: Database
     assert Workspaces(database).account_of("42") is None
 
 
+def test_a_workspace_that_moved_is_the_new_accounts_within_the_seconds_that_are_promised(
+    client: Client, database: Database
+) -> None:
+    with_acme(client).post("/v1/accounts", {**ACME, "account_id": "globex"})
+    clock = [0.0]
+    settling = Workspaces(database, lambda: clock[0])
+    assert settling.accounts_of({"42"}) == {"42": "acme"}
+    client.put("/v1/workspaces/42", {"account_id": "globex"})
+    clock[0] = float(WORKSPACE_KEPT_SECONDS)
+    assert settling.accounts_of({"42"}) == {"42": "globex"}
+
+
 def test_a_lock_is_put_on_and_taken_off_as_often_as_one_likes(client: Client) -> None:
     with_acme(client)
     locked = {"account_id": "acme", "status": "locked", "lock_reason": "unpaid"}
     unlocked = {"account_id": "acme", "status": "active", "lock_reason": None}
     for _ in range(2):
         assert client.put("/v1/accounts/acme/lock", {"reason": "unpaid"}).json == locked
+    other = client.put("/v1/accounts/acme/lock", {"reason": "chargebacks"})
+    assert other.json["lock_reason"] == "chargebacks"
     assert client.get("/v1/accounts/acme/billing").json["status"] == "locked"
     for _ in range(2):
         assert client.delete("/v1/accounts/acme/lock").json == unlocked
@@ -154,6 +169,19 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(client: Client, database: Databa
     (listed,) = client.get("/v1/api-keys").json["items"]
     assert listed == {name: value for name, value in made.json.items() if name != "key"}
     assert secret not in client.get("/v1/api-keys").text
+
+
+def test_a_key_opens_with_its_own_secret_only(client: Client, database: Database) -> None:
+    key = client.post("/v1/api-keys", {"name": "ingest", "scopes": ["usage:write"]}).json["key"]
+    other = client.post("/v1/api-keys", {"name": "other", "scopes": ["admin"]}).json["key"]
+    keys = ApiKeys(database)
+    opened = authenticate(f"Bearer {key}", keys)
+    assert opened is not None
+    assert opened.scopes == {"usage:write"}
+    id_of_the_other, secret_of_the_first = other.split("_")[1], key.split("_")[2]
+    for forged in (f"tk_{id_of_the_other}_{secret_of_the_first}", f"tk_{id_of_the_other}_{'0' * 64}", key[:-1], ""):
+        assert authenticate(f"Bearer {forged}", keys) is None
+    assert authenticate(f"Basic {key}", keys) is None
 
 
 def test_a_revoked_key_is_gone(client: Client) -> None:

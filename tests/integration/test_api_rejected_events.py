@@ -123,6 +123,7 @@ def test_a_corrected_event_is_charged_in_place_of_the_broken_one(
     kept = keep(database, broken())
     answer = with_acme(client).post(f"/v1/rejected-events/{kept.rejection_id}/replay", {"event": well()})
     assert answer.status == 202
+    assert [queued.event.arrived_at for queued in line.sent] == [ARRIVED]
     outcome = UsageSettlement(database).settle_batch([Received("m", queued) for queued in line.sent], NOW)
     assert [usage.event_id for usage in outcome.settled] == ["event-1"]
     assert [entry.kind for entry in Store(database).entries()] == ["usage"]

@@ -6,8 +6,10 @@ from http import HTTPStatus
 from importlib import import_module
 from io import StringIO
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from billing.store.database import Database, StoreBusy
 from tests.api_client import ACME, FREE, Client, Line, client_over, with_acme
@@ -194,6 +196,27 @@ def test_a_busy_store_asks_to_be_asked_again(client: Client, database: Database)
     database.client.get_item = busy  # type: ignore[method-assign,assignment]
     answer = client.get("/v1/plans/free")
     assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "store_unavailable", "2")
+
+
+def test_money_whose_answer_was_lost_is_sent_again_with_its_key_and_looked_for_without_one(
+    client: Client, database: Database
+) -> None:
+    with_acme(client)
+    write = database.client.transact_write_items
+
+    def written_but_not_answered(**arguments: Any) -> None:
+        write(**arguments)
+        raise ConnectTimeoutError(endpoint_url="http://dynamodb")
+
+    database.client.transact_write_items = written_but_not_answered  # type: ignore[method-assign,assignment]
+    body = {"amount": "5", "reason": "wire 4711", "by": "ops"}
+    without_key = client.post("/v1/accounts/acme/adjustments", body)
+    with_key = client.post("/v1/accounts/acme/adjustments", body, idempotency_key="wire-4711")
+    assert (without_key.status, with_key.status) == (503, 503)
+    assert "look before you send the request again" in without_key.json["detail"]
+    assert with_key.json["detail"] == "send the request again"
+    again = client.post("/v1/accounts/acme/adjustments", body, idempotency_key="wire-4711")
+    assert (again.status, again.json["balance_after"]["amount"]) == (201, "10.000000")
 
 
 def test_the_log_hears_who_changed_what(client: Client) -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from billing.services.adjust_balance import give_credit
+from billing.services.lock_account import lock_account, unlock_account
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance
@@ -142,6 +144,19 @@ def test_an_outage_is_no_decline_and_charges_once(calling: Paying, fault: str) -
     assert sum(intent["status"] == "succeeded" for intent in calling.read("payment_intents")) == 1
 
 
+def test_a_refill_of_which_no_answer_came_is_not_charged_again_once_stripe_has_forgotten_its_key(
+    calling: Paying,
+) -> None:
+    spend(calling, "long", 60)
+    calling.fault("/v1/payment_intents", "timeout_after")
+    calling.charge_pending()
+    a_day_later = NOW + 25 * HOUR
+    calling.stripe.control("clock", {"now": int(a_day_later.timestamp())})
+    calling.charge_pending(now=a_day_later)
+    assert [each.status for each in calling.history] == ["Paid"]
+    assert sum(intent["status"] == "succeeded" for intent in calling.read("payment_intents")) == 1
+
+
 def test_the_months_limit_holds_and_the_next_month_goes_on(calling: Paying) -> None:
     calling.auto_refill(limit="250")
     spend(calling, "very-long", 2000)
@@ -163,3 +178,31 @@ def test_a_locked_account_is_not_charged(calling: Paying) -> None:
     lock_account(calling.database, "caller", "fraud")
     spend(calling, "long", 60)
     assert calling.history == []
+
+
+def test_credit_that_expires_pauses_the_account_and_starts_a_refill_although_no_call_comes(calling: Paying) -> None:
+    give_credit(
+        calling.database, "caller", micros=micros("50"), expires_at=NOW + HOUR, reason="welcome", grant_id="g1", now=NOW
+    )
+    calling.store.adjust("-30", "wire", account_id="caller")
+    assert (calling.wallet.balance_micros, calling.wallet.status, calling.history) == (micros("45"), "active", [])
+    calling.reconcile(NOW + HOUR - timedelta(seconds=1))
+    assert calling.wallet.balance_micros == micros("45")
+    for _ in range(2):
+        assert calling.reconcile(NOW + HOUR).stuck == 0
+        assert (calling.wallet.balance_micros, calling.wallet.status) == (micros("-5"), "paused")
+        assert len(calling.history) == 1
+    calling.charge_pending(now=NOW + HOUR)
+    assert (calling.wallet.balance_micros, calling.wallet.status) == (micros("95"), "active")
+    assert_books_balance(calling.store, "caller")
+
+
+def test_a_locked_account_whose_refill_waits_is_not_looked_at_until_it_is_unlocked(calling: Paying) -> None:
+    calling.behave("insufficient_funds", calling.cards[0])
+    spend(calling, "long", 60)
+    calling.charge_pending()
+    lock_account(calling.database, "caller", "review")
+    later = NOW + 2 * HOUR
+    assert calling.reconcile(later).wallets_due == 0
+    unlock_account(calling.database, "caller", now=later)
+    assert len(calling.history) == 2

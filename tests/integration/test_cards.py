@@ -1,9 +1,13 @@
 """Cards: entered on Stripe's page, proved by a hold that is voided, one of them the default."""
 
+from dataclasses import replace
+
 import pytest
 
+from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Verification
 from billing.domain.errors import Conflict
 from billing.services.cards import CardNotFound, make_default, remove_card
+from billing.store.payment_methods import PaymentMethods
 from tests.builders import NOW
 from tests.paying_account import Paying
 
@@ -106,6 +110,28 @@ def test_a_removed_card_can_be_added_again(paying: Paying) -> None:
     assert paying.wallet.default_card is not None
 
 
+def test_a_card_is_added_again_although_stripe_still_has_the_one_that_was_removed(paying: Paying) -> None:
+    paying.add_card()
+    (removed,) = paying.cards
+    paying.fault("/v1/payment_methods/*/detach", "timeout_before")
+    remove_card(paying.database, paying.gateway, "acme", removed.payment_method_id)
+    paying.add_card(key="page-2")
+    (card,) = paying.cards
+    assert card.is_usable
+    assert card.payment_method_id != removed.payment_method_id
+    assert paying.gateway.method(removed.payment_method_id).customer_id is None
+
+
+def test_a_hold_that_is_found_once_its_card_is_verified_is_released(paying: Paying) -> None:
+    paying.add_card()
+    (card,) = paying.cards
+    late = paying.gateway.place_hold(card, str(paying.read("customers")[0]["id"]), "USD", NOW.replace(hour=23))
+    assert late.report.outcome == "held"
+    paying.tell("payment_intent.amount_capturable_updated", late.intent_id)
+    assert {intent["status"] for intent in paying.read("payment_intents")} == {"canceled"}
+    assert paying.cards == [card]
+
+
 @pytest.mark.parametrize(("currency", "minor_units"), [("JPY", 150), ("OMR", 1000), ("AED", 400), ("HUF", 40000)])
 def test_the_hold_is_about_a_dollar_and_what_stripe_accepts_in_the_currency(
     paying: Paying, currency: str, minor_units: int
@@ -115,3 +141,31 @@ def test_the_hold_is_about_a_dollar_and_what_stripe_accepts_in_the_currency(
     other.add_card()
     assert other.cards[0].is_usable
     assert other.read("payment_intents")[0]["amount"] == minor_units
+
+
+def test_a_card_whose_network_renews_it_is_shown_so_and_its_new_end_will_be_announced(paying: Paying) -> None:
+    paying.add_card()
+    (card,) = paying.cards
+    PaymentMethods(paying.database).mark_expiry_told(card, 7)
+    paying.stripe.control(f"payment_methods/{card.payment_method_id}", {"exp_month": 3, "exp_year": 2031})
+    paying.tell_all()
+    (renewed,) = paying.cards
+    assert (renewed.exp_month, renewed.exp_year, renewed.expiry_told_days) == (3, 2031, None)
+
+
+@pytest.mark.parametrize(("verification", "most"), [("verified", MAX_CARDS), ("failed", MAX_CARDS_NOT_KEPT)])
+def test_no_page_opens_for_one_card_too_many_until_one_is_removed(
+    paying: Paying, verification: Verification, most: int
+) -> None:
+    paying.add_card()
+    (first,) = paying.cards
+    methods = PaymentMethods(paying.database)
+    there = most - (verification == "verified")
+    for n in range(there):
+        card = replace(first, fingerprint=f"fp_{n}", payment_method_id=f"pm_{n}", verification=verification)
+        methods.add(card)
+    with pytest.raises(Conflict) as refusal:
+        paying.enter_card(key="page-2")
+    assert refusal.value.code == "too_many_cards"
+    methods.forget(card)
+    paying.enter_card(key="page-3")

@@ -15,6 +15,7 @@ from billing.services.webhook_endpoints import EndpointChange, change_endpoint, 
 from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
+from billing.store.tables import WebhookSecretItem
 from tests.telling_house import NOW, PAYLOAD, SECRET, House, Killed
 from tests.webhook_receiver import Receiver, running_receiver
 
@@ -134,6 +135,15 @@ def test_a_delivery_on_its_way_to_an_endpoint_that_was_removed_is_given_up(house
     house.add_endpoint(receiver.url)
     house.tell()
     house.endpoints.remove("we_1")
+    house.work_off()
+    assert house.delivery().status == "failed"
+    assert receiver.received == []
+
+
+def test_nothing_is_sent_unsigned_where_an_endpoint_is_removed_at_this_moment(house: House, receiver: Receiver) -> None:
+    house.add_endpoint(receiver.url)
+    house.tell()
+    house.database.delete(WebhookSecretItem, {"endpoint_id": "we_1"})
     house.work_off()
     assert house.delivery().status == "failed"
     assert receiver.received == []

@@ -8,6 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from billing.domain.lease import PAGE_SLOTS, Lease, LeasePage, lease_key
 from billing.domain.permission import Permission
@@ -244,6 +245,20 @@ def test_settling_goes_on_where_leases_cannot_be_read(database: Database) -> Non
     assert (len(outcome.settled), outcome.failed) == (1, set())
 
 
+def test_slots_of_an_account_that_cannot_be_written_now_hold_up_those_of_no_other(database: Database) -> None:
+    store = open_store(database, slots=5)
+    store.open_account(with_slots(5), account_id="globex", paid="5", workspaces=("77",))
+    events = [call("e1"), call("e2", workspace_id="77")]
+    for account_id, other in (("acme", "globex"), ("globex", "acme")):
+        busy = OfAccountBusy(database, account_id)
+        for event, workspace_id in zip(events, ("42", "77"), strict=True):
+            hold(store, str(event.call_id), workspace_id=workspace_id)
+        store.settle(*events)
+        busy.over = True
+        assert CallAuthorization(database).of_account(other, None, NOW).concurrency_in_use == 0
+        assert CallAuthorization(database).of_account(account_id, None, NOW).concurrency_in_use == 1
+
+
 def test_thousands_of_live_leases_are_counted_exactly_and_none_is_given_out_beyond_the_limit(
     database: Database,
 ) -> None:
@@ -277,6 +292,20 @@ def run_calls(store: Store, *, pages: int, calls_a_page: int) -> None:
 def stored_pages(store: Store) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = store.database.client.scan(TableName=store.database.table(LeasePageItem))["Items"]
     return items
+
+
+class OfAccountBusy:
+    """Lets no lease of an account be changed, until it is over; a new one is taken."""
+
+    def __init__(self, database: Database, account_id: str) -> None:
+        self.over = False
+        self._account_id = account_id
+        database.client.meta.events.register("provide-client-params.dynamodb.PutItem", self._refuse)
+
+    def _refuse(self, params: Any, **_: Any) -> None:
+        item = params["Item"]
+        if not self.over and item["account_id"]["S"] == self._account_id and not item["leases"]["B"]:
+            raise ConnectTimeoutError(endpoint_url="https://dynamodb")
 
 
 class Killed(BaseException):

@@ -112,6 +112,15 @@ def test_an_unknown_workspace_and_another_account_s_are_the_same_404(
     assert refused["detail"] == f'there is no workspace "{workspace_id}"'
 
 
+@pytest.mark.parametrize("workspace_id", ["x" * 65, "x" * 3000, "-42", "a b"])
+@pytest.mark.parametrize(("method", "lease_id"), [("GET", None), ("PUT", "c-1"), ("DELETE", "c-1")])
+def test_what_cannot_be_the_id_of_a_workspace_is_refused_before_the_store_is_asked(
+    respond: Respond, method: str, lease_id: str | None, workspace_id: str
+) -> None:
+    refused = respond(method, lease_id, body=BODY, workspace_id=workspace_id)
+    assert (refused["status"], refused["code"], refused["field"]) == (422, "invalid_value", "workspace_id")
+
+
 def test_leases_need_a_key_that_may_authorize_calls(respond: Respond) -> None:
     assert respond("PUT", "c-1", body=BODY, scopes="usage:write billing:read")["status"] == 403
 

@@ -189,4 +189,4 @@ def test_a_second_run_finds_nothing_left_to_do(paying: Paying) -> None:
     paying.top_up("50", card=paying.cards[0].payment_method_id)
     paying.reconcile(LATER)
     again = paying.reconcile(LATER)
-    assert (again.late_events, again.transactions, again.cards, again.refills_due, again.stuck) == (0, 0, 0, 0, 0)
+    assert (again.late_events, again.transactions, again.cards, again.wallets_due, again.stuck) == (0, 0, 0, 0, 0)

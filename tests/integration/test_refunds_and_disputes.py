@@ -2,7 +2,10 @@
 
 import pytest
 
-from billing.domain.errors import Conflict, InvalidValue
+from billing.domain.dispute import DisputeReport
+from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
+from billing.domain.payment import DisputeStatus
+from billing.services.dispute import apply_dispute
 from tests.builders import NOW, micros
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance
@@ -39,6 +42,29 @@ def test_a_refund_asked_for_twice_under_one_key_is_one(topped_up: Paying) -> Non
     assert len(topped_up.read("refunds")) == 2  # and the hold's release, which Stripe calls a refund
     topped_up.tell_all()
     assert topped_up.wallet.balance_micros == micros("30")
+
+
+@pytest.mark.parametrize(("first", "second"), [("20", "21"), ("20", None), (None, "50")])
+def test_the_key_of_a_refund_does_not_pass_for_another_amount(
+    topped_up: Paying, first: str | None, second: str | None
+) -> None:
+    topped_up.refund("tx_1", first)
+    with pytest.raises(IdempotencyKeyReused):
+        topped_up.refund("tx_1", second)
+    assert topped_up.wallet.balance_micros == micros("50") - micros(first or "50")
+
+
+def test_a_refund_that_the_bank_returns_is_credit_again_once_and_can_be_made_again(topped_up: Paying) -> None:
+    refunded = topped_up.refund("tx_1")
+    topped_up.stripe.control(f"refunds/{refunded.refunds[0].refund_id}/fail")
+    for _ in range(2):
+        topped_up.tell_all()
+    assert topped_up.wallet.balance_micros == micros("50")
+    assert topped_up.transaction().refunds[0].returned
+    assert [entry.amount_micros for entry in topped_up.store.entries()] == [micros("50"), micros("-50"), micros("50")]
+    topped_up.refund("tx_1", "20", key="again")
+    assert topped_up.transaction().refunded_micros == micros("20")
+    assert_books_balance(topped_up.store)
 
 
 def test_a_refund_of_spent_credit_leaves_a_debt_and_pauses(topped_up: Paying) -> None:
@@ -96,6 +122,21 @@ def test_a_dispute_lost_keeps_the_credit_away(topped_up: Paying) -> None:
     topped_up.stripe.control(f"disputes/{opened}/close", {"status": "lost"})
     topped_up.tell_all()
     assert (topped_up.transaction().dispute_status, topped_up.wallet.balance_micros) == ("lost", 0)
+
+
+def test_each_of_two_disputes_of_one_payment_takes_its_part_and_gives_it_back_once(topped_up: Paying) -> None:
+    def told(*reports: tuple[str, DisputeStatus]) -> str:
+        for dispute_id, status in reports * 2:
+            apply_dispute(topped_up.database, "tx_1", DisputeReport(dispute_id, status, micros("20")), NOW)
+        return str(topped_up.wallet.balance_micros // 1_000_000)
+
+    assert told(("du_1", "opened"), ("du_2", "opened")) == "10"
+    assert told(("du_1", "lost"), ("du_2", "opened")) == "10"
+    version = topped_up.transaction().version
+    assert told(("du_1", "lost"), ("du_2", "won")) == "30"
+    assert topped_up.transaction().version == version + 1
+    assert topped_up.transaction().dispute_status == "won"
+    assert_books_balance(topped_up.store)
 
 
 def test_an_inquiry_moves_no_money(topped_up: Paying) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from billing.domain.renewal_order import RenewalOrder
+from billing.services.adjust_balance import give_credit
 from billing.services.cards import make_default, remove_card
 from billing.services.renew_subscription import renew_now
+from billing.services.set_auto_refill import set_auto_refill
 from billing.store.accounts import Workspaces
 from tests.builders import NOW, call, micros
 from tests.paying_account import Paying
@@ -228,6 +230,22 @@ def test_a_new_default_card_is_tried_by_the_next_sweep_if_nobody_did_before(acme
     assert_renewed_once(acme)
 
 
+def test_credit_that_expired_is_written_off_by_the_renewal_where_no_call_did_it(acme: Subscriber) -> None:
+    give_credit(
+        acme.paying.database,
+        "acme",
+        micros=micros("5"),
+        expires_at=NOW + A_DAY,
+        reason="welcome",
+        grant_id="g1",
+        now=NOW,
+    )
+    assert acme.sweep(RENEWAL) == ["paid"]
+    assert [entry.kind for entry in acme.paying.store.entries()][-2:] == ["grant_expiry", "renewal"]
+    assert acme.wallet.grants == ()
+    assert_renewed_once(acme)
+
+
 def test_an_order_of_another_day_is_void(acme: Subscriber) -> None:
     stale = RenewalOrder("acme", NOW, RENEWAL)
     assert acme.renew(stale) == "void"
@@ -239,3 +257,42 @@ def test_a_subscription_that_was_canceled_and_taken_back_goes_on(acme: Subscribe
     acme.put(STARTER, NOW + 2 * A_DAY)
     assert acme.sweep(RENEWAL) == ["paid"]
     assert_renewed_once(acme)
+
+
+def test_credit_that_expires_below_the_threshold_starts_a_refill_also_where_the_month_is_free(paying: Paying) -> None:
+    free = Subscriber(paying).subscribed(FREE)
+    give_credit(
+        paying.database, "acme", micros=micros("25"), expires_at=NOW + A_DAY, reason="welcome", grant_id="g1", now=NOW
+    )
+    set_auto_refill(
+        paying.database,
+        "acme",
+        enabled=True,
+        threshold_micros=micros("20"),
+        amount_micros=micros("100"),
+        monthly_limit_micros=None,
+        now=NOW,
+    )
+    assert (free.sweep(RENEWAL), free.wallet.balance_micros) == (["moved"], 0)
+    assert [(each.kind, each.status) for each in paying.history] == [("auto_refill", "Processing")]
+
+
+def test_a_refund_takes_the_credit_back_that_an_unneeded_renewal_became(acme: Subscriber) -> None:
+    acme.paying.behave("insufficient_funds")
+    acme.sweep(RENEWAL)
+    acme.paying.behave("succeed")
+    acme.paying.fault("/v1/payment_intents", "timeout_after")
+    assert acme.sweep(RENEWAL + A_DAY) == ["unknown"]
+    assert acme.cancel(RENEWAL + A_DAY).status == "canceled"
+    acme.paying.tell_all(now=RENEWAL + A_DAY)
+    assert acme.wallet.balance_micros == micros("30")
+    late = next(each for each in acme.renewals if each.status == "Paid")
+    assert [line.period_start for line in late.lines] == [None], "the receipt shows no month"
+    acme.paying.refund(late.transaction_id, "10", key="part")
+    assert acme.wallet.balance_micros == micros("20")
+    rest = acme.paying.refund(late.transaction_id, key="rest").refunds[-1]
+    assert acme.wallet.balance_micros == 0
+    acme.paying.stripe.control(f"refunds/{rest.refund_id}/fail")
+    acme.paying.tell_all(now=RENEWAL + A_DAY)
+    assert acme.wallet.balance_micros == micros("20"), "the bank did not take it"
+    assert_books_balance(acme.paying.store)

@@ -1,13 +1,15 @@
 """Settling on the real store: charged once, kept when it cannot be charged, and told apart from a conflict."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from billing.domain.queued_event import QueuedEvent
+from billing.domain.wallet import Grant, Wallet
 from billing.services.settle_usage import Received, UsageSettlement
 from billing.store.books import UsageFilter
-from billing.store.database import Database
+from billing.store.database import Database, StoreBusy
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
 from tests.platform_of_one import Store, assert_books_balance
 
@@ -58,6 +60,12 @@ def test_the_same_id_with_other_content_is_reported_and_never_charged(store: Sto
     assert_books_balance(store)
 
 
+def test_the_same_id_from_another_workspace_is_other_content_also_within_one_account(store: Store) -> None:
+    store.settle(call("a"))
+    outcome = store.settle(call("a", workspace_id="43"))
+    assert (outcome.settled, outcome.duplicates, store.rejected_codes()) == ([], 0, ["event_conflict"])
+
+
 def test_the_same_id_with_other_content_in_one_batch_charges_one_of_them_and_reports_the_other(store: Store) -> None:
     outcome = store.settle(call("a", seconds="60"), call("a", seconds="61"), call("b"))
     assert len(outcome.settled) == 2
@@ -81,6 +89,16 @@ def test_an_event_of_an_unknown_workspace_or_feature_is_kept_with_its_reason_and
     assert store.rejected_codes() == ["unknown_unit", "unknown_workspace"]
 
 
+def test_an_event_that_can_be_neither_charged_nor_kept_now_goes_back_to_the_queue(store: Store) -> None:
+    def busy(**_: object) -> None:
+        raise StoreBusy("ThrottlingException")
+
+    store.database.client.update_item = busy  # type: ignore[method-assign,assignment]
+    outcome = store.settle(call("a", workspace_id="404"), call("b", unit="furlong"), call("c"))
+    assert (outcome.failed, outcome.rejected) == ({"message-of-a", "message-of-b"}, 0)
+    assert [usage.event_id for usage in outcome.settled] == ["c"]
+
+
 def test_an_event_that_comes_by_a_key_of_another_account_is_not_charged(store: Store) -> None:
     foreign = Received("message", QueuedEvent(call("a"), "{}", account_id="globex"))
     UsageSettlement(store.database).settle_batch([foreign], NOW)
@@ -94,6 +112,15 @@ def test_more_events_than_a_transaction_holds_are_settled_in_several_as_full_as_
     outcome = store.settle(*days)
     assert (len(outcome.settled), outcome.failed, len(transactions)) == (250, set(), 3)
     assert_books_balance(store)
+
+
+def test_the_entries_of_credit_that_has_expired_have_room_in_a_full_transaction(store: Store) -> None:
+    before = store.wallet()
+    granted = replace(before, grants=tuple(Grant(f"g{n}", micros("1"), NOW) for n in range(3)))
+    assert isinstance(store.books.commit(before, granted, ()), Wallet)
+    transactions = counted_transactions(store)
+    outcome = store.settle(*(call(f"e{n}", seconds="1") for n in range(97)))
+    assert (len(outcome.settled), outcome.failed, len(transactions)) == (97, set(), 2)
 
 
 def test_a_redelivered_event_is_looked_up_before_it_can_cancel_a_transaction(store: Store) -> None:
@@ -115,6 +142,13 @@ def test_usage_is_listed_by_the_time_it_occurred_and_by_workspace(store: Store) 
     assert [entry.cause for entry in listed.items] == ["call:new"]
     until_yesterday = UsageFilter(occurred_to=NOW - timedelta(days=1))
     assert [e.cause for e in store.books.page("acme", 10, None, usage=until_yesterday).items] == ["call:old"]
+    assert {e.kind for e in store.books.page("acme", 10, None, usage=UsageFilter()).items} == {"usage"}
+
+
+def test_usage_of_a_sender_whose_clock_is_ahead_is_listed_by_the_time_it_occurred(store: Store) -> None:
+    store.settle(call("ahead", ended_at=NOW + timedelta(minutes=4), arrived_at=NOW))
+    listed = store.books.page("acme", 10, None, usage=UsageFilter(occurred_from=NOW + timedelta(minutes=3)))
+    assert [entry.cause for entry in listed.items] == ["call:ahead"]
 
 
 def test_a_list_pages_through_every_entry_once_newest_first(store: Store) -> None:

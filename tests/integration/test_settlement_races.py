@@ -95,7 +95,8 @@ def test_a_transaction_that_met_another_one_is_tried_again(store: Store) -> None
 def test_an_account_that_stays_busy_gives_its_messages_back_to_the_queue_within_bounded_attempts(store: Store) -> None:
     store.database.client.meta.events.register("before-call.dynamodb.TransactWriteItems", transaction_conflicts(1000))
     started = time.monotonic()
-    outcome = store.settle(call("a"))
-    assert outcome.failed == {"message-of-a"}
+    batch = [received(call("a")), received(call("a"), "message-of-its-copy")]
+    outcome = UsageSettlement(store.database).settle_batch(batch, NOW)
+    assert (outcome.failed, outcome.duplicates) == ({"message-of-a", "message-of-its-copy"}, 0)
     assert time.monotonic() - started < 30
     assert store.wallet().sequence == 1

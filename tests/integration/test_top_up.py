@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.errors import Conflict, InvalidValue
+from billing.domain.errors import IdempotencyKeyReused, InvalidValue
 from billing.services.cards import CardNotFound
 from tests.builders import NOW, micros
+from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance
 
@@ -68,6 +69,26 @@ def test_where_the_bank_demands_the_customer_he_gets_a_page_and_pays_once(paying
     assert sorted(intent["status"] for intent in charges) == ["canceled", "succeeded"]
 
 
+@pytest.mark.parametrize(("write", "moment"), [(2, "after"), (3, "before"), (3, "after")])
+def test_where_the_bank_demands_the_customer_and_the_charge_died_he_finds_a_page_within_minutes(
+    paying: Paying, write: int, moment: str
+) -> None:
+    paying.add_card()
+    paying.behave("authentication_required")
+    KillSwitch(paying.database, write, moment=moment)
+    with pytest.raises(Killed):
+        paying.top_up("50", card=paying.cards[0].payment_method_id, return_url="https://way.example/back")
+    paying.tell_all()
+    for minutes in (6, 12):
+        assert paying.reconcile(NOW + timedelta(minutes=minutes)).stuck == 0
+    owed = paying.transaction()
+    assert owed.status == "Checkout"
+    assert owed.url is not None
+    paying.pay_page(owed, "pm_card_mastercard")
+    paying.tell_all()
+    assert paying.wallet.balance_micros == micros("50")
+
+
 def test_a_decline_on_the_page_leaves_it_open_for_another_card(paying: Paying) -> None:
     started = paying.top_up("50")
     with pytest.raises(Exception, match="declined"):
@@ -93,9 +114,14 @@ def test_the_same_request_twice_is_one_charge(paying: Paying) -> None:
     first = paying.top_up("50", card=card)
     assert paying.top_up("50", card=card) == first
     assert paying.wallet.balance_micros == micros("50")
-    with pytest.raises(Conflict) as refusal:
+    with pytest.raises(IdempotencyKeyReused):
         paying.top_up("60", card=card)
-    assert refusal.value.code == "idempotency_key_reused"
+
+
+def test_the_key_of_a_hosted_top_up_does_not_pass_for_another_way_back(paying: Paying) -> None:
+    paying.top_up("50")
+    with pytest.raises(IdempotencyKeyReused):
+        paying.top_up("50", return_url="https://elsewhere.example/")
 
 
 @pytest.mark.parametrize(("amount", "says"), [("0.49", "at least 0.5 USD"), ("10000.01", "at most 10000 USD")])
@@ -224,6 +250,40 @@ def test_a_payment_that_names_another_accounts_transaction_is_credited_to_nobody
     paying.tell("payment_intent.succeeded", crossed.id)
     assert (paying.wallet.balance_micros, other.wallet.balance_micros) == (0, 0)
     assert "money arrived that was not credited" in caplog.text
+
+
+def test_a_top_up_that_was_paid_twice_is_credited_once_and_reported(
+    paying: Paying, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = paying.top_up("50")
+    paying.pay_page(started)
+    paying.tell_all()
+    assert "money arrived that was not credited" not in caplog.text
+    metadata = {"talktime_account": "acme", "talktime_stage": "test", "talktime_transaction": started.transaction_id}
+    second = paying.gateway._stripe.v1.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "metadata": metadata,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
+    )
+    paying.tell("payment_intent.succeeded", second.id)
+    assert paying.wallet.balance_micros == micros("50")
+    assert "money arrived that was not credited" in caplog.text
+
+
+def test_a_charge_that_stripe_has_not_heard_of_is_given_up_after_an_hour_and_not_before(paying: Paying) -> None:
+    paying.add_card()
+    paying.fault("/v1/payment_intents", "timeout_before")
+    paying.top_up("50", card=paying.cards[0].payment_method_id)
+    found = []
+    for minutes in (6, 59, 64):
+        paying.reconcile(NOW + timedelta(minutes=minutes))
+        found.append(paying.transaction().status)
+    assert found == ["Processing", "Processing", "Failed"]
 
 
 def test_events_of_another_stage_are_ignored(paying: Paying) -> None:

@@ -3,9 +3,17 @@
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from billing.runtime.webhook_sender import WebhookSender
 from tests.webhook_receiver import Receiver, running_receiver
@@ -17,6 +25,30 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
+@pytest.fixture
+def secure_receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver over TLS, whose certificate this process trusts."""
+    certificate = tmp_path / "receiver.pem"
+    certificate.write_bytes(_certificate_and_key())
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with running_receiver(certificate) as running:
+        yield running
+
+
+def _certificate_and_key() -> bytes:
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, SHA256())
+    )
+    return certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 def test_a_body_and_its_headers_arrive_as_they_are(receiver: Receiver) -> None:
     answer = WebhookSender(local=True).post(f"{receiver.url}?tenant=1", {"webhook-id": "evt_1"}, '{"a":"é"}')
     assert (answer.status, answer.error) == (200, None)
@@ -24,6 +56,11 @@ def test_a_body_and_its_headers_arrive_as_they_are(receiver: Receiver) -> None:
     assert path == "/hooks/billing?tenant=1"
     assert headers["webhook-id"] == "evt_1"
     assert body == '{"a":"é"}'
+
+
+def test_over_tls_a_body_arrives_where_the_certificate_is_trusted(secure_receiver: Receiver) -> None:
+    answer = WebhookSender(local=True).post(secure_receiver.url, {}, "{}")
+    assert (answer.status, answer.error, len(secure_receiver.received)) == (200, None, 1)
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 429, 500, 503])
@@ -45,6 +82,14 @@ def test_a_server_that_answers_a_byte_at_a_time_is_cut_off(receiver: Receiver) -
     receiver.drip_seconds = 0.05
     started = time.monotonic()
     answer = WebhookSender(local=True, time_limit_seconds=0.4).post(receiver.url, {}, "{}")
+    assert not answer.accepted
+    assert time.monotonic() - started < 3
+
+
+def test_a_server_that_answers_a_byte_at_a_time_over_tls_is_cut_off(secure_receiver: Receiver) -> None:
+    secure_receiver.drip_seconds = 0.05
+    started = time.monotonic()
+    answer = WebhookSender(local=True, time_limit_seconds=0.4).post(secure_receiver.url, {}, "{}")
     assert not answer.accepted
     assert time.monotonic() - started < 3
 

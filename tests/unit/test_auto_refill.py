@@ -119,6 +119,49 @@ def test_a_late_success_of_a_refill_taken_for_failed_closes_the_breaker_and_coun
     assert state.refill.charged_micros == micros("100")
 
 
+def test_a_late_success_does_not_count_towards_the_limit_of_a_later_month() -> None:
+    state, november = started(refilling(paid="0", limit="500"))
+    assert november is not None
+    state, december = started(
+        replace(after_failed(state, november, failure("do_not_honor"), NOW), paid_micros=micros("-150")),
+        NOW + timedelta(days=10),
+    )
+    assert december is not None
+    state = after_paid(state, november)
+    assert state.refill is not None
+    assert (state.refill.pending, state.refill.charged_micros) == (december.transaction_id, micros("200"))
+
+
+def test_however_deep_the_debt_one_refill_stays_below_the_most_that_is_charged_at_once() -> None:
+    _, refill = started(refilling(paid="-25000", amount="300"))
+    assert refill is not None
+    assert refill.amount_micros == micros("9900")
+
+
+def test_another_limit_is_tried_at_once_and_another_amount_does_not_shorten_the_wait_after_a_decline() -> None:
+    def set_up_again(before: Wallet) -> Wallet:
+        return configured(
+            before,
+            enabled=True,
+            threshold_micros=micros("20"),
+            amount_micros=micros("100"),
+            monthly_limit_micros=micros("900"),
+        )
+
+    limited = after_paid(*_both(started(refilling(paid="0", limit="100"))))
+    limited, _ = started(limited)
+    assert started(limited)[1] is None
+    assert started(set_up_again(limited))[1] is not None
+    declined = after_failed(*_both(started(refilling(paid="0"))), failure("do_not_honor"), NOW)
+    assert started(set_up_again(declined))[1] is None
+
+
+def _both(state: tuple[Wallet, Transaction | None]) -> tuple[Wallet, Transaction]:
+    before, refill = state
+    assert refill is not None
+    return before, refill
+
+
 @pytest.mark.parametrize("changes", [{"lock_reason": "fraud"}, {"canceled": True}, {"default_card": None}])
 def test_accounts_that_cannot_or_may_not_pay_are_not_charged(changes: dict[str, object]) -> None:
     assert started(replace(refilling(paid="0"), **changes))[1] is None  # type: ignore[arg-type]

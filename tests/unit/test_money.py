@@ -50,6 +50,8 @@ def test_an_amount_is_negative_only_where_that_has_a_meaning() -> None:
         (1_234_000, "OMR", 1240),
         (1_230_000, "OMR", 1230),
         (1, "KWD", 10),
+        (2_000_000, "UGX", 200),
+        (2_000_001, "ISK", 300),
         (0, "USD", 0),
     ],
 )
@@ -62,6 +64,11 @@ def test_what_the_card_paid_is_what_the_balance_gets(currency: str) -> None:
     charged = from_minor_units(card_minor_units(Money(12_345_678, currency)), currency)
     assert charged.micros >= 12_345_678
     assert card_minor_units(charged) == card_minor_units(Money(12_345_678, currency))
+
+
+@pytest.mark.parametrize("code", ["USD", "JPY", "OMR", "ISK", "UGX"])
+def test_an_account_may_have_any_kind_of_currency_that_stripe_charges(code: str) -> None:
+    assert parse_currency(code) == code
 
 
 @pytest.mark.parametrize("code", ["usd", "US", "XXX", "BTC", "", 840, None])

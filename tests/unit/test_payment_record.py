@@ -101,7 +101,7 @@ def test_every_decline_has_a_code_and_a_sentence(code: str | None, decline_code:
 
 
 @pytest.mark.parametrize(
-    "currency", ["USD", "JPY", "OMR", "AED", "HUF", "KRW", "UGX", "VND", "TND", "IDR", "CZK", "CLP"]
+    "currency", ["USD", "JPY", "OMR", "AED", "HUF", "ISK", "KRW", "UGX", "VND", "TND", "IDR", "CZK", "CLP"]
 )
 def test_holds_and_bounds_are_amounts_that_stripe_takes(currency: str) -> None:
     check_amount(hold_minor_units(currency), currency.lower())

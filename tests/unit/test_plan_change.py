@@ -17,10 +17,11 @@ from billing.domain.plan_change import (
     quote,
     started,
 )
+from billing.domain.settlement import settle
 from billing.domain.subscription import ChangePending, advance, canceled, checked_quantities, present_terms
 from billing.domain.terms import Terms
 from billing.domain.wallet import DefaultCard, PeriodPayment, Wallet
-from tests.builders import NOW, PERIOD_END, calls_feature, micros, plan, wallet
+from tests.builders import MICROS, NOW, PERIOD_END, call, calls_feature, micros, plan, wallet
 
 NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("3"))
 SEATS = RecurringFeature("user_seat", "Seats", included=2, unit_price_micros=micros("6"))
@@ -155,6 +156,17 @@ def test_a_canceled_account_subscribes_anew_with_a_month_of_its_own() -> None:
         datetime(2026, 12, 6, tzinfo=UTC),
         6,
     )
+
+
+def test_calls_of_a_subscription_that_follows_one_canceled_unpaid_draw_the_new_one_s_allowance() -> None:
+    unpaid = on(STARTER)
+    assert unpaid.period is not None
+    gone = canceled(replace(unpaid, period=replace(unpaid.period, payment="failed")))
+    anew = asked(gone, STARTER).after
+    settled = settle(anew, [call(seconds="60", ended_at=MID + timedelta(hours=1))], PLANS, MID + timedelta(hours=1))
+    assert settled.wallet.balance_micros == anew.balance_micros
+    assert settled.wallet.period is not None
+    assert settled.wallet.period.used_of("call_minutes") == 60 * MICROS
 
 
 def begun() -> tuple[Wallet, Transaction]:

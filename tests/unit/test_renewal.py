@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.domain.dunning import Dunning, after_failure
-from billing.domain.payment import Transaction
+from billing.domain.payment import Refund, Transaction, TransactionLine, take_back
 from billing.domain.plan import RecurringFeature
 from billing.domain.renewal import Try, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
 from billing.domain.settlement import settle
@@ -153,6 +153,16 @@ def test_a_new_card_tries_at_once_and_takes_no_later_try_away() -> None:
     assert due_at(failed(again, now)) == RENEWAL + timedelta(days=3)
 
 
+def test_a_card_that_became_the_default_while_the_old_one_was_charged_is_tried_at_once() -> None:
+    found = tried(DUE)
+    better = replace(found.wallet, default_card=DefaultCard("pm_2", "fp_2"))
+    declined = renewal_failed(better, found.transaction, RENEWAL)
+    assert due_at(declined) == RENEWAL
+    again = tried(declined)
+    assert again.transaction.payment_method_id == "pm_2"
+    assert due_at(renewal_failed(again.wallet, again.transaction, RENEWAL)) == RENEWAL + A_DAY
+
+
 def test_an_administrator_s_unlock_gives_seven_days_more_and_one_last_try() -> None:
     locked = replace(failed(DUE), dunning=Dunning(RENEWAL, 4, None, locked=True), lock_reason="unpaid, too")
     now = RENEWAL + timedelta(days=9)
@@ -184,6 +194,26 @@ def test_money_that_comes_when_nobody_waits_for_it_any_more_becomes_credit(state
     }[state]
     posted = renewal_paid(after, found.transaction, RENEWAL)
     assert posted.wallet.paid_micros == after.paid_micros + micros("33")
+
+
+@pytest.mark.parametrize("parts", [["0.50"], ["0.20", "0.30"], ["0.10", "0.35", "0.05"]])
+def test_what_a_card_paid_beyond_the_price_is_taken_back_first_however_the_refund_is_divided(parts: list[str]) -> None:
+    lines = (TransactionLine("Seats", "1", micros("0.18"), RENEWAL, RENEWAL + A_DAY), TransactionLine("", "1", 320_000))
+    charge = replace(tried(DUE).transaction, status="Paid", amount_micros=micros("0.50"), lines=lines)
+    after = DUE
+    for part in parts:
+        after = taken_back(after, charge, micros(part))
+        refund = Refund(part, micros(part), RENEWAL)
+        charge = replace(charge, refunds=(*charge.refunds, refund))
+    assert after.paid_micros == DUE.paid_micros - micros("0.32")
+    last = charge.refunds[-1]
+    others = replace(charge, refunds=charge.refunds[:-1])
+    returned = taken_back(after, others, -last.amount_micros)
+    assert returned.paid_micros == DUE.paid_micros - min(micros("0.32"), others.refunded_micros)
+
+
+def taken_back(before: Wallet, charge: Transaction, part: int) -> Wallet:
+    return take_back(before, charge, part, cause="refund:1", kind="refund", description="Refund", now=RENEWAL).wallet
 
 
 def test_a_late_decline_of_a_month_that_was_paid_since_changes_nothing() -> None:

@@ -132,6 +132,12 @@ def test_a_call_that_arrives_later_than_that_settles_in_the_current_period() -> 
     assert outcome.wallet.period.used_of("call_minutes") == micros("60")
 
 
+def test_a_call_that_ends_at_the_very_moment_of_the_renewal_draws_the_new_allowance() -> None:
+    outcome = settled(renewed(used_seconds=60), call(seconds="60", ended_at=PERIOD_START), on=WITH_QUOTA)
+    assert outcome.wallet.period is not None
+    assert outcome.wallet.period.used_of("call_minutes") == micros("60")
+
+
 def test_a_period_that_costs_nothing_rolls_over_at_its_end_and_the_quota_is_whole_again() -> None:
     later = PERIOD_END + timedelta(hours=1)
     outcome = settled(

@@ -127,6 +127,12 @@ def test_a_payload_too_large_to_keep_is_cut_off_between_characters() -> None:
     assert other.rejection_id != huge.rejection_id
 
 
+def test_the_same_text_from_another_sender_is_a_rejection_of_its_own_that_changes_nothing_of_the_first() -> None:
+    of_the_platform, of_acme, of_globex = rejected(), rejected(account_id="acme"), rejected(account_id="globex")
+    assert len({each.rejection_id for each in (of_the_platform, of_acme, of_globex)}) == 3
+    assert rejected(account_id="acme").rejection_id == of_acme.rejection_id
+
+
 def test_a_batch_is_read_element_by_element_with_the_text_of_each() -> None:
     values = read_events(' [ {"a": 1.10} ,\n[2], "x", NaN ] ', limit=4)
     assert [value.text for value in values] == ['{"a": 1.10}', "[2]", '"x"', "NaN"]

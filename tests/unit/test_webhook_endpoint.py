@@ -36,6 +36,7 @@ BODY = '{"type":"account.paused"}'
         "fe80::1",
         "fe80::1%eth0",
         "fc00::1",
+        "fec0::1",
         "fd00:ec2::254",
         "ff02::1",
         "2001:db8::1",

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from billing.domain.account import LANGUAGES, Account
+from billing.domain.auto_refill import advice, after_dispute
+from billing.domain.declines import SENTENCES, failure
+from billing.domain.wallet import Refill
 from billing.services.email_texts import MAILED, WORDINGS
 from billing.services.write_email import Email, write_email
-from tests.builders import NOW
+from tests.builders import NOW, wallet
 
 BUS = Path(__file__).parents[2] / "events" / "bus"
 ACME = Account("acme", "Acme LLC", "billing@acme.example", "USD", "en", NOW)
@@ -94,6 +97,39 @@ def test_arabic_is_set_from_right_to_left_with_each_fact_isolated() -> None:
     assert "<bdi>-0.035 USD</bdi>" in mail.html
     assert f"{ISOLATE}-0.035 USD{END}" in mail.text
     assert f"{ISOLATE}شركة أكمي{END}" in mail.subject
+
+
+ARABIC = replace(ACME, language="ar", name="شركة أكمي")
+
+
+@pytest.mark.parametrize("code", [*SENTENCES, "stolen_card", "a_code_of_next_year"])
+def test_why_a_payment_failed_is_said_in_the_mails_language(code: str) -> None:
+    why = failure(code)
+    english, arabic = (written("payment.failed", account, code=code, reason=why.message) for account in (ACME, ARABIC))
+    assert why.message in english.text
+    assert why.message not in arabic.text + arabic.html
+    assert len(arabic.text.split("\n\n")) == len(english.text.split("\n\n"))
+
+
+def test_each_reason_that_english_tells_apart_is_told_apart_in_arabic() -> None:
+    told = {code: written("payment.failed", ARABIC, code=code, reason=SENTENCES[code]).text for code in SENTENCES}
+    assert len(set(told.values())) == len(set(SENTENCES.values()))
+
+
+def test_why_auto_refill_is_suspended_is_said_in_the_mails_language() -> None:
+    disputed = after_dispute(replace(wallet(), refill=Refill(enabled=True))).refill
+    told: set[str] = set()
+    for refill in (disputed, Refill(suspended="authentication_required"), Refill(suspended="lost_card")):
+        assert refill is not None
+        why = advice(refill)
+        english, arabic = (
+            written("auto_refill.suspended", account, code=refill.suspended, reason=why).text
+            for account in (ACME, ARABIC)
+        )
+        assert str(why) in english
+        assert str(why) not in arabic
+        told.add(arabic)
+    assert len(told) == 3
 
 
 def test_an_arabic_name_keeps_its_direction_inside_english() -> None:

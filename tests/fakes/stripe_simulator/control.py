@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.fakes.stripe_simulator import checkout, disputes, payments
+from tests.fakes.stripe_simulator import checkout, disputes, payments, refunds
 from tests.fakes.stripe_simulator.cards import BEHAVIORS
 from tests.fakes.stripe_simulator.errors import Json, StripeError, invalid
 from tests.fakes.stripe_simulator.faults import DEFAULT_SECONDS, FAULT_KINDS, MAX_SECONDS, Fault
@@ -56,6 +56,11 @@ async def change_method(simulator: Simulator, target: str, body: Json) -> Json:
 async def authenticate_intent(simulator: Simulator, target: str, body: Json) -> Json:
     fields = _fields(body, {}, {"succeed": (bool,)})
     return payments.authenticate(simulator.state, target, succeed=fields.get("succeed", True))
+
+
+async def fail_refund(simulator: Simulator, target: str, body: Json) -> Json:
+    _fields(body, {}, {})
+    return refunds.fail_refund(simulator.state, target)
 
 
 async def create_dispute(simulator: Simulator, _target: str, body: Json) -> Json:
@@ -159,6 +164,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/checkout/sessions/{target}/expire"): expire_session,
     ("POST", "/payment_methods/{target}"): change_method,
     ("POST", "/payment_intents/{target}/authenticate"): authenticate_intent,
+    ("POST", "/refunds/{target}/fail"): fail_refund,
     ("POST", "/disputes"): create_dispute,
     ("POST", "/disputes/{target}/close"): close_dispute,
     ("POST", "/faults"): arm_fault,

@@ -75,5 +75,22 @@ def add_refund(state: State, charge: Json, amount: int, params: Json) -> Json:
     return refund
 
 
+def fail_refund(state: State, refund_id: str) -> Json:
+    """The bank does not take a refund: the merchant has the money again, and the charge counts it no more."""
+    refund = state.find("refund", refund_id)
+    if refund["status"] != "succeeded" or refund["balance_transaction"] is None:
+        raise invalid(f"Refund {refund_id} gave nothing back.", "refund")
+    before = {"status": refund["status"]}
+    refund["status"], refund["failure_reason"] = "failed", "declined"
+    movement = add_movement(state, "refund_failure", refund, refund["amount"])
+    refund["failure_balance_transaction"] = movement["id"]
+    charge = state.find("charge", refund["charge"])
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    state.emit("refund.updated", refund, previous=before)
+    state.emit("refund.failed", refund)
+    return refund
+
+
 def list_refunds(state: State, call: Call) -> Json:
     return list_page(state, state.all("refund"), call.params, call.path)

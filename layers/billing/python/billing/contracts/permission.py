@@ -1,9 +1,19 @@
-"""The answer to "may a call start?" on the wire."""
+"""May a call start? The question and its answer on the wire."""
 
+from billing.contracts.http import Request, RequestRefused
+from billing.domain.account import ACCOUNT_ID, ACCOUNT_ID_SAYS
 from billing.domain.decimals import format_millionths
 from billing.domain.money import Money
 from billing.domain.permission import Permission
 from billing.domain.plan import CALL_MINUTES
+
+
+def id_in_path(request: Request, name: str) -> str:
+    """The `account_id` or `workspace_id` of the path. Raises RequestRefused (422 `invalid_value`)."""
+    value: str = request["pathParameters"][name]
+    if not ACCOUNT_ID.fullmatch(value):
+        raise RequestRefused("invalid_value", f"{name} {ACCOUNT_ID_SAYS}", field=name)
+    return value
 
 
 def permission_view(permission: Permission) -> dict[str, object]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}", re.ASCII)
+ACCOUNT_ID_SAYS = "must be 1 to 64 letters, digits and _.@+- and begin with a letter or a digit"
 LANGUAGES = ("en", "ar")
 
 

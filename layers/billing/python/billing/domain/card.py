@@ -14,6 +14,8 @@ from billing.domain.wallet import DefaultCard, Wallet
 Verification = Literal["pending", "verified", "failed", "removing"]
 
 MAX_CARDS = 20
+MAX_CARDS_NOT_KEPT = 50
+"""Of an account. Whoever tries stolen cards on the page is stopped by the second; removing one makes room."""
 
 
 class CardIsDefault(Conflict):

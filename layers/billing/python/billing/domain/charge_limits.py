@@ -17,13 +17,13 @@ _ABOUT_A_DOLLAR = {
     "AED": 4, "AFN": 80, "ALL": 100, "AMD": 400, "AOA": 1000, "ARS": 1500, "BDT": 130, "BIF": 3000, "CDF": 3000,
     "CLP": 1000, "COP": 4500, "CRC": 600, "CVE": 110, "CZK": 30, "DJF": 200, "DKK": 8, "DOP": 70, "DZD": 150,
     "EGP": 60, "ETB": 150, "GMD": 80, "GNF": 9000, "GYD": 220, "HKD": 8, "HTG": 150, "HUF": 400, "IDR": 17000,
-    "INR": 90, "JMD": 170, "JPY": 150, "KES": 140, "KGS": 90, "KHR": 4200, "KMF": 500, "KRW": 1500, "KZT": 550,
-    "LAK": 22000, "LBP": 90000, "LKR": 320, "LRD": 200, "MDL": 20, "MGA": 4700, "MKD": 60, "MMK": 2200, "MNT": 3600,
-    "MUR": 50, "MWK": 1800, "MXN": 20, "MYR": 5, "MZN": 70, "NGN": 1600, "NIO": 40, "NOK": 11, "NPR": 150,
-    "PHP": 60, "PKR": 300, "PLN": 4, "PYG": 8000, "RON": 5, "RSD": 110, "RWF": 1500, "SEK": 11, "SLE": 25,
-    "SOS": 600, "STD": 25000, "SZL": 20, "THB": 35, "TJS": 12, "TND": 4, "TRY": 45, "TWD": 35, "TZS": 2700,
-    "UAH": 45, "UGX": 3700, "UYU": 45, "UZS": 13000, "VND": 27000, "VUV": 130, "XAF": 600, "XOF": 600, "XPF": 120,
-    "YER": 550, "ZAR": 20, "ZMW": 28,
+    "INR": 90, "ISK": 150, "JMD": 170, "JPY": 150, "KES": 140, "KGS": 90, "KHR": 4200, "KMF": 500, "KRW": 1500,
+    "KZT": 550, "LAK": 22000, "LBP": 90000, "LKR": 320, "LRD": 200, "MDL": 20, "MGA": 4700, "MKD": 60, "MMK": 2200,
+    "MNT": 3600, "MUR": 50, "MWK": 1800, "MXN": 20, "MYR": 5, "MZN": 70, "NGN": 1600, "NIO": 40, "NOK": 11,
+    "NPR": 150, "PHP": 60, "PKR": 300, "PLN": 4, "PYG": 8000, "RON": 5, "RSD": 110, "RWF": 1500, "SEK": 11,
+    "SLE": 25, "SOS": 600, "STD": 25000, "SZL": 20, "THB": 35, "TJS": 12, "TND": 4, "TRY": 45, "TWD": 35,
+    "TZS": 2700, "UAH": 45, "UGX": 3700, "UYU": 45, "UZS": 13000, "VND": 27000, "VUV": 130, "XAF": 600, "XOF": 600,
+    "XPF": 120, "YER": 550, "ZAR": 20, "ZMW": 28,
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ _DEAD = frozenset(
     }
 )
 
-_SENTENCES = {
+SENTENCES = {
     "authentication_required": "Your bank wants you to confirm this payment yourself.",
     "card_declined": "Your bank declined the card without a reason. Ask your bank, or use another card.",
     "card_not_supported": "The card does not support this kind of payment. Use another card.",
@@ -49,7 +49,7 @@ _SENTENCES = {
 # A bank tells of these in confidence: the person at the screen may not be the card's owner.
 # https://docs.stripe.com/declines/codes
 _CONFIDENTIAL = frozenset({"fraudulent", "lost_card", "merchant_blacklist", "pickup_card", "stolen_card"})
-_GENERIC = _SENTENCES["card_declined"]
+_GENERIC = SENTENCES["card_declined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Failure:
 
 def failure(code: str) -> Failure:
     """The failure of a code, in words that everybody may read."""
-    return Failure(code, _GENERIC if code in _CONFIDENTIAL else _SENTENCES.get(code, _GENERIC))
+    return Failure(code, _GENERIC if code in _CONFIDENTIAL else SENTENCES.get(code, _GENERIC))
 
 
 def decline(code: str | None, decline_code: str | None) -> Failure:

@@ -1,5 +1,6 @@
 """Disputes: the cardholder's bank takes a payment back, and gives it again where the dispute is won."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -7,6 +8,9 @@ from typing import Literal
 from billing.domain.auto_refill import after_dispute
 from billing.domain.payment import DisputeStatus, Transaction, take_back
 from billing.domain.wallet import Posted, Wallet
+
+Stage = Literal["opened", "won"]
+"""What moves money: a dispute that is lost leaves it where it went when it was opened."""
 
 # An inquiry moves no money and may become a dispute.
 _STATUS_OF_STRIPE: dict[str, DisputeStatus] = {
@@ -34,34 +38,43 @@ def dispute_status(stripe_status: str) -> DisputeStatus:
     return _STATUS_OF_STRIPE[stripe_status]
 
 
+def causes_of(dispute_id: str) -> Mapping[Stage, str]:
+    """The causes of the entries that a dispute can have."""
+    return {"opened": f"dispute:{dispute_id}:opened", "won": f"dispute:{dispute_id}:won"}
+
+
 def with_dispute(
-    wallet: Wallet, transaction: Transaction, report: DisputeReport, now: datetime
+    wallet: Wallet, transaction: Transaction, report: DisputeReport, booked: Collection[str], now: datetime
 ) -> tuple[Posted, Transaction]:
     """What follows from a dispute for the wallet and the transaction; nothing where it is known already.
 
-    A dispute of which the end is heard first is posted from its beginning: the books do not depend on the order.
+    `booked` are those of its causes that the ledger has: a payment can be disputed more than once, and the transaction
+    shows one of its disputes only. One of which the end is heard first is posted from its beginning: the books do not
+    depend on the order.
     """
-    before = transaction.dispute_status if transaction.dispute_id == report.dispute_id else None
+    is_shown = transaction.dispute_id == report.dispute_id
+    before = transaction.dispute_status if is_shown else None
     if before == report.status or before in {"won", "lost"} or (before == "opened" and report.status == "inquiry"):
         return Posted(wallet), transaction
+    causes = causes_of(report.dispute_id)
     posted = Posted(wallet)
-    if report.status != "inquiry" and before in {None, "inquiry"}:
+    if report.status != "inquiry" and causes["opened"] not in booked:
         posted = _posted(wallet, transaction, report, stage="opened", now=now)
         posted = replace(posted, wallet=after_dispute(posted.wallet))
-    if report.status == "won":
+    if report.status == "won" and causes["won"] not in booked:
         won = _posted(posted.wallet, transaction, report, stage="won", now=now)
         posted = Posted(won.wallet, (*posted.entries, *won.entries))
+    if not posted.entries and not is_shown and transaction.dispute_id is not None:
+        return posted, transaction
     return posted, replace(transaction, dispute_id=report.dispute_id, dispute_status=report.status)
 
 
-def _posted(
-    wallet: Wallet, transaction: Transaction, report: DisputeReport, *, stage: Literal["opened", "won"], now: datetime
-) -> Posted:
+def _posted(wallet: Wallet, transaction: Transaction, report: DisputeReport, *, stage: Stage, now: datetime) -> Posted:
     return take_back(
         wallet,
         transaction,
         report.amount_micros if stage == "opened" else -report.amount_micros,
-        cause=f"dispute:{report.dispute_id}:{stage}",
+        cause=causes_of(report.dispute_id)[stage],
         kind="dispute",
         description="Payment disputed" if stage == "opened" else "Dispute won",
         now=now,

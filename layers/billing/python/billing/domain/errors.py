@@ -36,6 +36,17 @@ class Conflict(BillingError):
         self.code = code
 
 
+class IdempotencyKeyReused(Conflict):
+    """The same Idempotency-Key came with another body."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this idempotency key was used before with another body",
+            code="idempotency_key_reused",
+            field="Idempotency-Key",
+        )
+
+
 class CardRequired(BillingError):
     """Something is due now and the account has no default card."""
 

@@ -19,17 +19,18 @@ _THREE_DECIMAL = frozenset(
         "BHD", "JOD", "KWD", "OMR", "TND",
     }
 )
-_WHOLE_UNITS = frozenset({"UGX"})
+# ISO 4217 gives them no decimals, Stripe two that are 0.
+_WHOLE_UNITS = frozenset({"ISK", "UGX"})
 _TWO_DECIMAL = frozenset(
     {
         "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD", "BND",
         "BOB", "BRL", "BSD", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP", "CRC", "CVE", "CZK", "DKK",
         "DOP", "DZD", "EGP", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL",
-        "HTG", "HUF", "IDR", "ILS", "INR", "JMD", "KES", "KGS", "KHR", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD",
-        "LSL", "MAD", "MDL", "MKD", "MMK", "MNT", "MOP", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN",
+        "HTG", "HUF", "IDR", "ILS", "INR", "ISK", "JMD", "KES", "KGS", "KHR", "KYD", "KZT", "LAK", "LBP", "LKR",
+        "LRD", "LSL", "MAD", "MDL", "MKD", "MMK", "MNT", "MOP", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN",
         "NIO", "NOK", "NPR", "NZD", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "SAR", "SBD",
         "SCR", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "STD", "SZL", "THB", "TJS", "TOP", "TRY", "TTD", "TWD",
-        "TZS", "UAH", "USD", "UYU", "UZS", "WST", "XCD", "YER", "ZAR", "ZMW",
+        "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "WST", "XCD", "YER", "ZAR", "ZMW",
     }
 )
 # fmt: on
@@ -77,7 +78,7 @@ def card_minor_units(amount: Money) -> int:
     """Convert to what Stripe charges, rounding up to a whole minor unit.
 
     Three-decimal currencies are rounded up to a multiple of ten minor units, since Stripe wants their last digit 0
-    (https://docs.stripe.com/currencies#three-decimal), and UGX to whole units, since it has no smaller ones
+    (https://docs.stripe.com/currencies#three-decimal), and ISK and UGX to whole units, since they have no smaller ones
     (https://docs.stripe.com/currencies#special-cases).
     """
     decimals = minor_unit_decimals(amount.currency)

@@ -107,6 +107,13 @@ class Transaction:
         return sum(refund.amount_micros for refund in self.refunds if not refund.returned)
 
     @property
+    def credit_micros(self) -> int:
+        """What of the amount is the account's credit: all of it, or what a subscription's charge has for no time."""
+        if self.kind in CREDIT_KINDS:
+            return self.amount_micros
+        return self.amount_micros - sum(line.amount_micros for line in self.lines if line.period_start is not None)
+
+    @property
     def idempotency_key(self) -> str:
         """Stripe's key for the charge: the transaction's id, or a further one once Stripe has spoiled that."""
         return self.transaction_id if self.attempt == 0 else f"{self.transaction_id}:{self.attempt}"
@@ -157,7 +164,8 @@ def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Tr
         return transaction
     match report.outcome:
         case "needs_customer" if transaction.kind == "top_up":
-            return replace(seen, status="Checkout", check_at=now + CHECKOUT_CHECK)
+            # Soon: whoever is told of it first may not be the one who opens the page.
+            return replace(seen, status="Checkout", check_at=now + PROCESSING_CHECK)
         case "declined" | "needs_customer":
             return failed(seen, report.failure or failure("card_declined"))
         case "canceled":
@@ -212,14 +220,22 @@ def take_back(
     """Undo `micros` of a payment, or do it again where negative.
 
     What gave credit takes credit, whatever the balance is by then; what paid for a subscription takes its revenue.
+    What did both takes the credit first. The transaction's refunds are those beside this one.
     """
-    gave_credit = transaction.kind in CREDIT_KINDS
+    credit = micros if transaction.kind in CREDIT_KINDS else _credit_in(transaction, micros)
     return post(
         wallet,
-        replace(wallet, paid_micros=wallet.paid_micros - micros) if gave_credit else wallet,
+        replace(wallet, paid_micros=wallet.paid_micros - credit),
         cause=cause,
         kind=kind,
         now=now,
         description=description,
-        postings=balanced((PAID_CREDIT if gave_credit else SUBSCRIPTION_REVENUE, -micros), (CARD_CLEARING, micros)),
+        postings=balanced((PAID_CREDIT, -credit), (SUBSCRIPTION_REVENUE, credit - micros), (CARD_CLEARING, micros)),
     )
+
+
+def _credit_in(transaction: Transaction, micros: int) -> int:
+    """The credit in `micros` of a subscription's charge, with the sign of `micros`."""
+    gone, credit = transaction.refunded_micros, transaction.credit_micros
+    part = min(gone + abs(micros), credit) - min(gone, credit)
+    return part if micros >= 0 else -part

@@ -16,8 +16,9 @@ RejectionStatus = Literal["open", "replayed"]
 class RejectedEvent:
     """`payload` is the event as JSON text; `field` the path of what is wrong, such as "data.usage[0].quantity".
 
-    `rejection_id` follows from the payload alone: the same bad event twice is one rejection. `arrived_at` is the first
-    arrival, which a replay keeps. `account_id` is the account of the sender's key, where it is bound to one.
+    `rejection_id` follows from the payload and `account_id`, the account of the sender's key where it is bound to one:
+    the same bad event twice is one rejection, and no sender touches another's. `arrived_at` is the first arrival, which
+    a replay keeps.
     """
 
     rejection_id: str
@@ -44,8 +45,9 @@ def reject(
 ) -> RejectedEvent:
     """A payload beyond 200 KB is kept cut off, enough to see who sent it; its id still tells it from any other."""
     raw = payload.encode()
+    sender = b"" if account_id is None else f"{account_id}\0".encode()
     return RejectedEvent(
-        rejection_id=hashlib.sha256(raw).hexdigest()[:32],
+        rejection_id=hashlib.sha256(sender + raw).hexdigest()[:32],
         event_id=event_id,
         code=code,
         detail=detail,

@@ -12,7 +12,7 @@ from datetime import datetime
 from billing.domain.declines import failure
 from billing.domain.dunning import GRACE, Dunning, after_failure
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
-from billing.domain.payment import PROCESSING_CHECK, Transaction, failed, transaction_id
+from billing.domain.payment import PROCESSING_CHECK, Transaction, TransactionLine, failed, transaction_id
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Month, charge_for, items_of, lines_of, price_in
 from billing.domain.subscription import canceled, due_at, in_next_month
@@ -107,6 +107,12 @@ def keep_as_credit(wallet: Wallet, transaction: Transaction, now: datetime) -> P
     )
 
 
+def without_purpose(transaction: Transaction) -> Transaction:
+    """The transaction of a payment that was kept as credit: its lines are no time's price any more."""
+    line = TransactionLine("A payment that was not needed any more: your credit", "1", transaction.amount_micros)
+    return replace(transaction, lines=(line,))
+
+
 def post_subscription(
     wallet: Wallet, after: Wallet, transaction: Transaction, *, cause: str, description: str, now: datetime
 ) -> Posted:
@@ -137,6 +143,9 @@ def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> W
     # A sweep may be run as of a later moment than the clock's: no try fails before it was due.
     failed_at = max(now, due_at(wallet) or now)
     wallet = replace(wallet, period=replace(period, payment="failed"), dunning=after_failure(wallet.dunning, failed_at))
+    card = wallet.default_card
+    if card is not None and card.payment_method_id != transaction.payment_method_id:
+        wallet = try_at_once(wallet, failed_at)  # it became the default while the other one was being charged
     return canceled(wallet) if wallet.cancel_at_period_end else wallet
 
 

@@ -88,7 +88,9 @@ def with_terms(
     """
     period = wallet.period
     if starts_at is not None:
-        wallet = replace(wallet, previous_period=period, anchor_day=starts_at.day, canceled=False, dunning=None)
+        # One that was canceled unpaid ended before its month did: later calls belong to the new subscription.
+        ended = None if period is None else replace(period, end=min(period.end, starts_at))
+        wallet = replace(wallet, previous_period=ended, anchor_day=starts_at.day, canceled=False, dunning=None)
         period = Period(terms.plan_id, terms.plan_version, starts_at, month_after(starts_at, starts_at.day))
     elif period is None:
         raise NoSubscription

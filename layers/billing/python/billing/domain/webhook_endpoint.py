@@ -95,7 +95,7 @@ def is_public(address: str) -> bool:
     """
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip.scope_id is not None:
+        if ip.scope_id is not None or ip.is_site_local:
             return False
         nat64 = ipaddress.IPv4Address(int(ip) & (2**32 - 1)) if ip in _NAT64 else None
         wrapped = ip.ipv4_mapped or ip.sixtofour or nat64

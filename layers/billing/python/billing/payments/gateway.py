@@ -4,6 +4,7 @@ Every object we make says in its metadata whose it is. Every request that makes 
 and few retries; what is not answered raises PaymentsUnavailable, and asking again is safe.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ _TIMEOUT_SECONDS = 12.0
 _RETRIES = 1
 _SERVER_ERROR = 500
 _KEY_SLOT_SECONDS = 600
+_KEY_DIGITS = 16
 _LOOKED_THROUGH = 300
 _LOOK_BACK = timedelta(hours=1)
 
@@ -170,7 +172,9 @@ class Gateway:
             "success_url": return_url,
             "cancel_url": return_url,
         }
-        return self._page(params, f"page:{transaction.idempotency_key}")
+        # Who asks for another way back, as reconciliation may, would else be refused for as long as the key is known.
+        back = hashlib.sha256(return_url.encode()).hexdigest()[:_KEY_DIGITS]
+        return self._page(params, f"page:{transaction.idempotency_key}:{back}")
 
     def open_card_page(self, account: Account, customer_id: str, return_url: str, key: str) -> HostedPage:
         """Stripe's page on which the customer adds a card."""
@@ -209,15 +213,17 @@ class Gateway:
             if self.method(payment_method_id).customer_id is not None:
                 raise StripeRefused(refusal.detail, code=refusal.code, param=refusal.param) from refusal
 
-    def refund(self, payment_intent_id: str, minor_units: int, refund_key: str) -> StripeRefund:
+    def refund(self, payment_intent_id: str, minor_units: int, refund_key: str, asked: str = "") -> StripeRefund:
         """Give back a part of a payment, once for `refund_key` as long as Stripe remembers it.
+
+        `asked` is what the request said, to be read again with the refund.
 
         Raises StripeRefused where so much is not left.
         """
         params: Any = {
             "payment_intent": payment_intent_id,
             "amount": minor_units,
-            "metadata": {"talktime_refund": refund_key, "talktime_stage": self._stage},
+            "metadata": {"talktime_refund": refund_key, "talktime_asked": asked, "talktime_stage": self._stage},
         }
         with _answered():
             return read_refund(self._stripe.v1.refunds.create(params, self._once(f"refund:{refund_key}")).to_dict())

@@ -84,10 +84,11 @@ class SavedMethod:
 
 @dataclass(frozen=True, slots=True)
 class StripeRefund:
-    """A refund at Stripe; `key` is ours where we asked for it. `pending` ones count: the money is on its way."""
+    """A refund at Stripe; `key` and `asked` are ours where we asked for it. `pending` ones count: money on its way."""
 
     refund: Refund
     key: str | None
+    asked: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ def read_method(method: Any) -> SavedMethod:
 
 def read_refund(refund: Any) -> StripeRefund:
     currency = str(refund["currency"]).upper()
+    metadata = refund["metadata"] or {}
     return StripeRefund(
         Refund(
             refund_id=refund["id"],
@@ -183,7 +185,8 @@ def read_refund(refund: Any) -> StripeRefund:
             created_at=datetime.fromtimestamp(refund["created"], UTC),
             returned=refund["status"] in {"failed", "canceled"},
         ),
-        (refund["metadata"] or {}).get("talktime_refund"),
+        metadata.get("talktime_refund"),
+        metadata.get("talktime_asked"),
     )
 
 

@@ -5,12 +5,14 @@ Without the SDK: importing that takes a hundred milliseconds of a cold start, an
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 TOLERANCE = timedelta(minutes=5)
 _SCHEME = "v1"
 _MAX_PARTS = 20
+_MOMENT = re.compile("[0-9]{1,12}")
 
 
 class SignatureInvalid(Exception):
@@ -25,7 +27,7 @@ def check_signature(body: str, header: str, secrets: Sequence[str], now: datetim
     parts = [part.partition("=") for part in header.split(",")[:_MAX_PARTS]]
     moments = [value for name, _, value in parts if name.strip() == "t"]
     signatures = [value for name, _, value in parts if name.strip() == _SCHEME]
-    if len(moments) != 1 or not moments[0].isascii() or not moments[0].isdecimal():
+    if len(moments) != 1 or not _MOMENT.fullmatch(moments[0]):
         raise SignatureInvalid("the header does not say when it was signed")
     if abs(now.timestamp() - int(moments[0])) > TOLERANCE.total_seconds():
         raise SignatureInvalid("it was signed too long ago, or the clocks disagree")

@@ -53,14 +53,19 @@ class WebhookSender:
         port = parts.port or (_HTTPS_PORT if secure else _HTTP_PORT)
         scheme = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = scheme(host, port, timeout=self._limit_seconds)
-        raw = self._connect(host, port)
+        sock = self._connect(host, port)
+        sock.settimeout(self._limit_seconds)
+        if secure:
+            # The handshake comes under the deadline, too, which must cut this socket: `wrap_socket` detaches the other.
+            sock = self._tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
         # A socket's own limit is for each of its reads: who answers a byte at a time would never end.
-        deadline = threading.Timer(self._limit_seconds, _cut, [raw])
+        deadline = threading.Timer(self._limit_seconds, _cut, [sock])
         deadline.daemon = True
         deadline.start()
-        raw.settimeout(self._limit_seconds)
         try:
-            connection.sock = self._tls.wrap_socket(raw, server_hostname=host) if secure else raw
+            if isinstance(sock, ssl.SSLSocket):
+                sock.do_handshake()
+            connection.sock = sock
             target = parts.path or "/"
             connection.request(
                 "POST", f"{target}?{parts.query}" if parts.query else target, body.encode(), dict(headers)
@@ -69,7 +74,7 @@ class WebhookSender:
         finally:
             deadline.cancel()
             connection.close()
-            raw.close()
+            sock.close()
 
     def _connect(self, host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -86,6 +91,7 @@ class WebhookSender:
 
 def _cut(connection: socket.socket) -> None:
     try:
-        connection.shutdown(socket.SHUT_RDWR)
+        # The plain socket's: an SSL socket's own would take the encryption from under whoever reads at this moment.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError:
         return  # closed by itself in the meantime

@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from billing.domain.card import MAX_CARDS, Card, with_default_card
+from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Card, with_default_card
 from billing.domain.declines import Failure, failure
 from billing.domain.errors import Conflict
 from billing.domain.wallet import Posted, Wallet
@@ -36,9 +36,12 @@ def open_card_page(
     Raises AccountNotFound, Conflict (`too_many_cards`), PaymentsUnavailable.
     """
     account = find_account(Accounts(database), account_id)
-    kept = [card for card in PaymentMethods(database).of_account(account_id) if card.verification != "failed"]
-    if len(kept) >= MAX_CARDS:
+    cards = PaymentMethods(database).of_account(account_id)
+    not_kept = sum(card.verification == "failed" for card in cards)
+    if len(cards) - not_kept >= MAX_CARDS:
         raise Conflict(f"an account has at most {MAX_CARDS} cards", code="too_many_cards")
+    if not_kept >= MAX_CARDS_NOT_KEPT:
+        raise Conflict("too many cards were declined: remove some of them first", code="too_many_cards")
     customer = stripe_customer(database, gateway, account_id, now)
     page = gateway.open_card_page(account, customer, return_url, key)
     return page.url or return_url

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 
-from billing.domain.errors import Conflict, InvalidValue
+from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
 from billing.domain.ledger import LedgerEntry
 from billing.domain.wallet import MAX_GRANTS, Posted, Wallet, adjust, expire_grants, grant_credit
 from billing.services.change_wallet import change_wallet
@@ -92,11 +92,7 @@ def post_once(
 
 def _expect_same(written: LedgerEntry, entry: LedgerEntry) -> None:
     if written.fingerprint != entry.fingerprint:
-        raise Conflict(
-            "this idempotency key was used before with another body",
-            code="idempotency_key_reused",
-            field="Idempotency-Key",
-        )
+        raise IdempotencyKeyReused
 
 
 def digest(*facts: object) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 from billing.domain.auto_refill import after_failed, after_paid
 from billing.domain.payment import PaymentReport, Transaction, post_payment, record
 from billing.domain.plan_change import change_failed, change_paid
-from billing.domain.renewal import renewal_failed, renewal_paid
+from billing.domain.renewal import renewal_failed, renewal_paid, without_purpose
 from billing.domain.wallet import Posted, Wallet
 from billing.services.change_wallet import Change, change_wallet
 from billing.store.database import Database
@@ -51,7 +51,10 @@ def apply_payment(database: Database, report: PaymentReport, now: datetime) -> A
         applied = Applied(_effect(before, after, report), after)
         if after == before:
             return Posted(wallet)
-        return Change(_consequence(wallet, before, after, now), (transaction_update(database, before, after),))
+        posted = _consequence(wallet, before, after, now)
+        if after.kind in _PAID and any(entry.kind == "payment" for entry in posted.entries):
+            after = without_purpose(after)
+        return Change(posted, (transaction_update(database, before, after),))
 
     change_wallet(database, known.account_id, decide, now=now)
     return _reported(applied.effect, transactions.get(report.transaction_id), report)

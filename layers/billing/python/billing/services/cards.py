@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.domain.card import Card, with_default_card, without_card
+from billing.domain.card_expiry import expires_at
 from billing.domain.errors import Conflict, NotFound
 from billing.domain.wallet import Posted, Wallet
 from billing.payments.errors import PaymentsUnavailable
@@ -120,4 +121,6 @@ def refresh_card(database: Database, gateway: Gateway, account_id: str, payment_
         return
     seen = gateway.method(payment_method_id)
     renewed = replace(card, last4=seen.last4, exp_month=seen.exp_month, exp_year=seen.exp_year)
+    if expires_at(renewed) != expires_at(card):
+        renewed = replace(renewed, expiry_told_days=None)
     database.write_all([card_put(database, card, renewed)])

@@ -82,12 +82,12 @@ class DeliveryOffice:
 
     def _send_webhook(self, delivery: Delivery, now: datetime) -> Delivery:
         endpoint = self._endpoints.get(delivery.destination)
-        if endpoint is None:
+        secrets = self._endpoints.secrets(delivery.destination, now)
+        if endpoint is None or not secrets:
             return delivery.ended(Answer(error="the endpoint was removed", final=True), now)
         if not endpoint.enabled:
             return delivery.held("the endpoint is disabled")
         timestamp = int(now.timestamp())
-        secrets = self._endpoints.secrets(endpoint.endpoint_id, now)
         answer = self._post(
             endpoint.url,
             {

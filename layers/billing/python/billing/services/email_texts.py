@@ -46,7 +46,7 @@ _ENGLISH: Mapping[str, Wording] = {
     "payment.failed": Wording(
         "A payment of $amount for $name failed",
         (
-            "The payment of $amount for $name did not go through. Nothing was charged.",
+            "The payment of $amount for $name did not go through.",
             "$reason",
             "Card: $card",
             "Transaction: $transaction_id",
@@ -120,7 +120,7 @@ _ARABIC: Mapping[str, Wording] = {
     "payment.failed": Wording(
         "تعذّر دفع $amount لحساب $name",
         (
-            "لم تتم عملية دفع $amount لحساب $name. لم يُخصم أي مبلغ.",
+            "لم تتم عملية دفع $amount لحساب $name.",
             "$reason",
             "البطاقة: $card",
             "رقم المعاملة: $transaction_id",
@@ -163,6 +163,54 @@ _ARABIC: Mapping[str, Wording] = {
         ),
     ),
 }
+
+_ASK_THE_BANK = "رفض مصرفك البطاقة دون ذكر السبب. استفسر من مصرفك أو استخدم بطاقة أخرى."
+_OVER_ITS_LIMIT = "بلغت البطاقة حدها. حاول لاحقًا أو استخدم بطاقة أخرى."
+_BANK_TROUBLE = "واجه المصرف مشكلة في هذه الدفعة. حاول لاحقًا."
+
+_ARABIC_REASONS: Mapping[str, Mapping[str, str]] = {
+    "payment.failed": {
+        "authentication_required": "يطلب مصرفك أن تؤكد هذه الدفعة بنفسك.",
+        "card_declined": _ASK_THE_BANK,
+        "card_not_supported": "لا تدعم البطاقة هذا النوع من الدفع. استخدم بطاقة أخرى.",
+        "card_unusable": "لم يعد بالإمكان الخصم من البطاقة. أضفها من جديد أو استخدم بطاقة أخرى.",
+        "card_velocity_exceeded": _OVER_ITS_LIMIT,
+        "canceled": "أُلغيت عملية الدفع. لم يُخصم أي مبلغ.",
+        "currency_mismatch": "تمت الدفعة بعملة غير عملة الحساب ولم تُضف إلى الرصيد: تواصل معنا.",
+        "currency_not_supported": "لا تدعم البطاقة هذه العملة. استخدم بطاقة أخرى.",
+        "do_not_honor": _ASK_THE_BANK,
+        "expired_card": "انتهت صلاحية البطاقة. استخدم بطاقة أخرى.",
+        "incorrect_cvc": "رمز أمان البطاقة غير صحيح. أضف البطاقة من جديد.",
+        "insufficient_funds": "رصيد البطاقة غير كافٍ. استخدم بطاقة أخرى، أو حاول من جديد عند توفر الرصيد.",
+        "invalid_account": "البطاقة أو الحساب المرتبط بها غير صالح. استخدم بطاقة أخرى.",
+        "invalid_amount": "المبلغ أكبر مما تسمح به البطاقة. استخدم مبلغًا أصغر أو بطاقة أخرى.",
+        "issuer_not_available": "تعذّر الوصول إلى مصرفك. حاول لاحقًا.",
+        "no_card": "لا توجد بطاقة للخصم منها. أضف بطاقة.",
+        "not_completed": "لم تتم عملية الدفع ولم يُخصم أي مبلغ. يُرجى المحاولة من جديد.",
+        "processing_error": _BANK_TROUBLE,
+        "reenter_transaction": _BANK_TROUBLE,
+        "restricted_card": "لا يمكن استخدام البطاقة لهذه الدفعة. استخدم بطاقة أخرى.",
+        "transaction_not_allowed": "لا يمكن استخدام البطاقة لهذه الدفعة. استفسر من مصرفك أو استخدم بطاقة أخرى.",
+        "try_again_later": "لم يتمكن مصرفك من الرد. حاول لاحقًا.",
+        "withdrawal_count_limit_exceeded": _OVER_ITS_LIMIT,
+    },
+    "auto_refill.suspended": {
+        "authentication_required": "يطلب مصرفك تأكيد الدفعات. ادفع يدويًا أو غيّر البطاقة الافتراضية.",
+        "dispute_opened": "تم الاعتراض على دفعة. اجعل بطاقة أخرى افتراضية أو ادفع يدويًا لاستئناف التعبئة.",
+    },
+}
+_OTHER_ARABIC_REASON: Mapping[str, str] = {
+    "payment.failed": _ASK_THE_BANK,
+    "auto_refill.suspended": "رُفضت البطاقة. ادفع يدويًا أو غيّر البطاقة الافتراضية لاستئناف التعبئة.",
+}
+
+
+def reason_in(language: str, event_type: str, code: str | None, reason: str | None) -> str | None:
+    """Why, in the mail's language: by its code where the event says it in another one. None where it says nothing."""
+    if language != "ar" or reason is None or event_type not in _ARABIC_REASONS:
+        return reason
+    return _ARABIC_REASONS[event_type].get(code or "", _OTHER_ARABIC_REASON[event_type])
+
 
 WORDINGS: Mapping[str, Mapping[str, Wording]] = {"en": _ENGLISH, "ar": _ARABIC}
 MAILED = frozenset(_ENGLISH)

@@ -13,14 +13,14 @@ from typing import TypeVar
 
 from billing.domain.declines import failure
 from billing.domain.payment import ABANDONED_AFTER, CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
-from billing.domain.wallet import Posted
+from billing.domain.wallet import expire_grants
 from billing.payments.errors import PaymentsUnavailable
 from billing.payments.gateway import Gateway
 from billing.services.add_card import verify_card
 from billing.services.apply_payment import Applied
 from billing.services.cards import finish_removal
 from billing.services.change_wallet import change_wallet
-from billing.services.charge_card import charge_at_stripe, charge_card, give_up
+from billing.services.charge_card import charge_at_stripe, charge_card, give_up, open_page
 from billing.services.stripe_customer import stripe_customer
 from billing.services.stripe_events import bring_up_to_date, finish_page, handle_event
 from billing.store.database import Database
@@ -49,7 +49,7 @@ class Reconciled:
     late_events: int = 0
     transactions: int = 0
     cards: int = 0
-    refills_due: int = 0
+    wallets_due: int = 0
     stuck: int = 0
     uncredited: list[Applied] = field(default_factory=list)
 
@@ -71,8 +71,8 @@ class Reconciliation:
         due = self._transactions.to_check(now, MAX_OPEN)
         done.transactions = self._each(done, due, lambda each: self._check(each, done, now))
         done.cards = self._each(done, self._cards.open(MAX_OPEN), lambda key: self._finish_card(*key, now))
-        waiting = Wallets(self._database).due_for_refill(now, MAX_OPEN)
-        done.refills_due = self._each(done, waiting, lambda account_id: self._refill(account_id, now))
+        waited = Wallets(self._database).waited(now, MAX_OPEN)
+        done.wallets_due = self._each(done, waited, lambda account_id: self._look_again(account_id, now))
         return done
 
     def _each(self, done: Reconciled, things: Iterable[T], finish: Callable[[T], None]) -> int:
@@ -114,7 +114,13 @@ class Reconciliation:
             self._check_charge(transaction, done, now)
 
     def _check_page(self, transaction: Transaction, done: Reconciled, now: datetime) -> None:
-        """An expired page stays Checkout, and nothing can follow on it; nor on one that was never made."""
+        """An expired page stays Checkout, and nothing can follow on it; nor on one that was never made.
+
+        But where the bank demanded the customer of a saved card, a page is still owed to him.
+        """
+        if transaction.session_id is None and transaction.payment_intent_id is not None:
+            open_page(self._database, self._gateway, transaction, return_url=self._return_url, now=now)
+            return
         status = "expired"
         if transaction.session_id is not None:
             self._note(done, finish_page(self._database, self._gateway, transaction.session_id, now))
@@ -153,9 +159,12 @@ class Reconciliation:
         elif card.verification == "removing":
             finish_removal(self._database, self._gateway, card)
 
-    def _refill(self, account_id: str, now: datetime) -> None:
-        """The moment that auto-refill waited for has come: the wallet decides."""
-        change_wallet(self._database, account_id, Posted, now=now)
+    def _look_again(self, account_id: str, now: datetime) -> None:
+        """The moment that auto-refill or the end of a grant waited for has come: the wallet decides.
+
+        Credit that expires may pause the account, which then has no call that would bring this up.
+        """
+        change_wallet(self._database, account_id, lambda wallet: expire_grants(wallet, now), now=now)
 
     def _note(self, done: Reconciled, applied: Applied | None) -> None:
         if applied is not None and applied.needs_operator:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from billing.domain.errors import Conflict, InvalidValue, NotFound
+from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue, NotFound
 from billing.domain.money import Money, card_minor_units
 from billing.domain.payment import MAX_REFUNDS, Refund, Transaction, chargeable, take_back
 from billing.domain.wallet import Posted, Wallet
@@ -44,11 +44,13 @@ def refund_payment(
 ) -> Transaction:
     """Give `micros` of a paid transaction back to its card, or all that is left; once for the refund key.
 
-    Raises TransactionNotFound, InvalidValue for more than is left, Conflict (`not_refundable`), PaymentsUnavailable.
+    Raises TransactionNotFound, InvalidValue for more than is left, Conflict (`not_refundable`), IdempotencyKeyReused
+    for the key of a refund of another amount, PaymentsUnavailable.
     """
     transaction = find_transaction(database, account_id, transaction_id)
     if transaction.status != "Paid" or transaction.payment_intent_id is None:
         raise Conflict(f"the transaction is {transaction.status}, not Paid", code="not_refundable")
+    asked = "all" if micros is None else str(micros)
     made = next((each for each in gateway.refunds(transaction.payment_intent_id) if each.key == refund_key), None)
     if made is None:
         amount = _amount(transaction, micros)
@@ -57,9 +59,12 @@ def refund_payment(
                 transaction.payment_intent_id,
                 card_minor_units(Money(amount, transaction.currency)),
                 refund_key,
+                asked,
             )
         except StripeRefused as refusal:
             raise Conflict(refusal.detail, code="not_refundable") from refusal
+    elif made.asked != asked:
+        raise IdempotencyKeyReused
     return apply_refund(database, transaction_id, made.refund, now)
 
 
@@ -93,7 +98,7 @@ def apply_refund(database: Database, transaction_id: str, refund: Refund, now: d
         after = replace(before, refunds=(*others, refund))
         posted = take_back(
             wallet,
-            before,
+            replace(before, refunds=others),
             -refund.amount_micros if refund.returned else refund.amount_micros,
             cause=f"refund:{refund.refund_id}" + (":returned" if refund.returned else ""),
             kind="refund",

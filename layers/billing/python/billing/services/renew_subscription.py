@@ -1,6 +1,7 @@
 """Renew a subscription: record the try, charge the card, and let the one way of payments say what came of it."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -8,7 +9,7 @@ from billing.domain.payment import Transaction
 from billing.domain.renewal import next_try, renewal_failed
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription import due_at
-from billing.domain.wallet import Posted, Wallet
+from billing.domain.wallet import Posted, Wallet, expire_grants
 from billing.payments.gateway import Gateway
 from billing.services.change_wallet import Change, change_wallet
 from billing.services.charge_card import charge_card
@@ -28,6 +29,7 @@ def renew_subscription(
 ) -> Renewed:
     """Do what an order asks for, once, however often it comes and wherever an earlier attempt died.
 
+    Credit that has expired is written off on the way: accounts without calls have it done here.
     The subscription is looked after as of the order's own time, where that is later than `now`: then money moves at
     `now` all the same. Raises StoreBusy.
     """
@@ -54,19 +56,20 @@ def _renew(database: Database, gateway: Gateway, plans: Plans, order: RenewalOrd
         when = due_at(wallet)
         if when is None or when > moment or order.due_at not in {None, when}:
             return Posted(wallet)
-        present, _ = as_of(plans, wallet, moment)
+        expired = expire_grants(wallet, now)
+        present, _ = as_of(plans, expired.wallet, moment)
         found = next_try(present, plans.versions(present.plan_keys), moment, asked_at=now)
         if found is None:
-            moved = present != wallet
-            return Posted(present)
+            moved = present != expired.wallet
+            return replace(expired, wallet=present)
         tried = transactions.get(found.transaction.transaction_id)
         if tried is not None:
-            return Posted(found.wallet)
+            return replace(expired, wallet=found.wallet)
         tried = found.transaction
         asked = found.wallet if tried.status == "Processing" else renewal_failed(found.wallet, tried, moment)
-        return Change(Posted(asked), (new_transaction_put(database, tried),))
+        return Change(replace(expired, wallet=asked), (new_transaction_put(database, tried),))
 
-    change_wallet(database, order.account_id, decide)
+    change_wallet(database, order.account_id, decide, now=now)
     if tried is None:
         return "moved" if moved else "void"
     if tried.status == "Processing":

@@ -23,12 +23,17 @@ class LeaseReturns:
         """Free the lease's slot, also where it is free already. Raises StoreBusy after bounded attempts."""
         self._without(account_id, {key}, self._pages(account_id), now, attempts=_ATTEMPTS)
 
-    def give_back_ended(self, ended: Mapping[str, Collection[LeaseKey]], now: datetime) -> None:
+    def give_back_ended(self, ended: Mapping[str, Collection[LeaseKey]], now: datetime) -> list[str]:
         """Free the slots of calls that ended, by account: one read for a hundred accounts, a write for each page that
-        holds any. Stops with StoreBusy at the first account that cannot be written now: leases expire by themselves.
+        holds any. Returns the accounts that could not be written now: their leases expire by themselves.
         """
+        busy: list[str] = []
         for account_id, pages in self._leases.of_accounts(ended).items():
-            self._without(account_id, ended[account_id], pages, now, attempts=_ATTEMPTS_AFTER_SETTLING)
+            try:
+                self._without(account_id, ended[account_id], pages, now, attempts=_ATTEMPTS_AFTER_SETTLING)
+            except StoreBusy:
+                busy.append(account_id)
+        return busy
 
     def _without(
         self, account_id: str, keys: Collection[LeaseKey], pages: list[LeasePage], now: datetime, *, attempts: int

@@ -112,7 +112,8 @@ class UsageSettlement:
                     continue
                 if received.queued.account_id in {None, account_id} and self._limits_calls(wallets.get(account_id)):
                     ended.setdefault(account_id, set()).add(lease_key(event.workspace_id, event.call_id))
-            self._leases.give_back_ended(ended, now)
+            if busy := self._leases.give_back_ended(ended, now):
+                log.warning("leases are left to expire", extra={"accounts": busy})
         except Exception:
             log.exception("leases are left to expire", extra={"accounts": sorted(ended)})
 

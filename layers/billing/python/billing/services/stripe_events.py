@@ -74,7 +74,7 @@ def bring_up_to_date(database: Database, gateway: Gateway, payment_intent_id: st
     transaction = applied.transaction
     if transaction is None or transaction.payment_intent_id != payment_intent_id or transaction.status != "Paid":
         return applied
-    if intent.refunded:
+    if intent.refunded or transaction.refunds:  # once the bank returns a refund, the charge counts it no more
         for made in gateway.refunds(payment_intent_id):
             apply_refund(database, transaction.transaction_id, made.refund, now)
     if intent.disputed:

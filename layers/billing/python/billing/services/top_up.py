@@ -8,7 +8,7 @@ from datetime import datetime
 from billing.domain.card import Card
 from billing.domain.charge_limits import largest_charge_micros, least_charge_micros
 from billing.domain.decimals import format_millionths
-from billing.domain.errors import Conflict, InvalidValue
+from billing.domain.errors import IdempotencyKeyReused, InvalidValue
 from billing.domain.payment import (
     CHECKOUT_CHECK,
     PROCESSING_CHECK,
@@ -48,7 +48,7 @@ def top_up(
     if wallet is None:
         raise AccountNotFound(account_id)
     transactions = Transactions(database)
-    fingerprint = hashlib.sha256(json.dumps([micros, payment_method_id]).encode()).hexdigest()[:32]
+    fingerprint = hashlib.sha256(json.dumps([micros, payment_method_id, return_url]).encode()).hexdigest()[:32]
     transaction = transactions.get(transaction_id)
     if transaction is None:
         check_amount(database, wallet, micros)
@@ -56,11 +56,7 @@ def top_up(
         seed = _seed(wallet, micros, card, transaction_id, now)
         transaction = transactions.create(replace(seed, fingerprint=fingerprint))
     if transaction.fingerprint != fingerprint:
-        raise Conflict(
-            "this idempotency key was used before with another body",
-            code="idempotency_key_reused",
-            field="Idempotency-Key",
-        )
+        raise IdempotencyKeyReused
     return charge_card(database, gateway, transaction_id, return_url=return_url, now=now)
 
 

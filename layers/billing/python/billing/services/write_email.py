@@ -12,7 +12,7 @@ from typing import Any
 
 from billing.domain.account import Account
 from billing.domain.money import minor_unit_decimals
-from billing.services.email_texts import RIGHT_TO_LEFT, WORDINGS
+from billing.services.email_texts import RIGHT_TO_LEFT, WORDINGS, reason_in
 
 _MAX_FACT_CHARACTERS = 300
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
@@ -41,7 +41,10 @@ def write_email(account: Account, event_type: str, data: Mapping[str, Any]) -> E
     """The mail about an event of one of the types in `MAILED`; `data` is the event's."""
     language = account.language
     wording = WORDINGS[language][event_type]
-    facts = {"name": account.name} | {name: text for name, value in data.items() if (text := _shown(name, value))}
+    reason = reason_in(language, event_type, data.get("code"), data.get("reason"))
+    facts = {"name": account.name} | {
+        name: text for name, value in {**data, "reason": reason}.items() if (text := _shown(name, value))
+    }
     lines = [line for line in map(Template, wording.lines) if facts.keys() >= set(line.get_identifiers())]
 
     def isolated(value: str) -> str:

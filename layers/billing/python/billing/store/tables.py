@@ -82,15 +82,18 @@ class PeriodMap(MapAttribute[str, Any]):
     payment = UnicodeAttribute(null=True)
 
 
-class WalletsDueForRefill(GlobalSecondaryIndex[Any]):
-    """Wallets whose auto-refill waits for a moment, the earliest first. Sparse; keys only: calls do not write it."""
+class WalletsWaiting(GlobalSecondaryIndex[Any]):
+    """Wallets in which something waits for a moment: auto-refill for its next try, promotional credit for its end.
+
+    The earliest first. Sparse; keys only: calls do not write it.
+    """
 
     class Meta:
-        index_name = "refill_due"
+        index_name = "waiting"
         projection = KeysOnlyProjection()
 
-    refill_due = UnicodeAttribute(hash_key=True)
-    refill_due_at = InstantAttribute(range_key=True)
+    waiting = UnicodeAttribute(hash_key=True)
+    waits_until = InstantAttribute(range_key=True)
 
 
 class WalletsDueForRenewal(GlobalSecondaryIndex[Any]):
@@ -133,12 +136,12 @@ class WalletItem(Model):
     renews_at = InstantAttribute(null=True)
     default_card = JsonAttribute(null=True)
     refill = JsonAttribute(null=True)
-    refill_due = UnicodeAttribute(null=True)
-    refill_due_at = InstantAttribute(null=True)
+    waiting = UnicodeAttribute(null=True)
+    waits_until = InstantAttribute(null=True)
     alert_thresholds = JsonAttribute(null=True)
     alerted_micros = IntegerAttribute(null=True)
 
-    due_for_refill = WalletsDueForRefill()
+    by_moment = WalletsWaiting()
     due_for_renewal = WalletsDueForRenewal()
 
 

@@ -9,11 +9,11 @@ from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
 from billing.store.database import Database, Item
 from billing.store.subscriptions import read_subscription, subscription_attributes
-from billing.store.tables import GrantMap, PeriodMap, WalletItem, WalletsDueForRefill, raw_item
+from billing.store.tables import GrantMap, PeriodMap, WalletItem, WalletsWaiting, raw_item
 from billing.store.versioned import versioned_update
 
-_DUE = "due"
-_DUE_KEY = ("refill_due", "refill_due_at", "account_id")
+_WAITING = "waiting"
+_WAITING_KEY = ("waiting", "waits_until", "account_id")
 _NEW_REFILL = Refill()
 _REFILL_FIELDS = tuple(field.name for field in fields(Refill))
 _REFILL_MOMENTS = frozenset({"next_attempt_at", "last_attempt_at"})
@@ -31,17 +31,17 @@ class Wallets:
         keys = [{"account_id": account_id} for account_id in account_ids]
         return {item.account_id: _wallet(item) for item in self._database.get_many(WalletItem, keys)}
 
-    def due_for_refill(self, now: datetime, limit: int) -> list[str]:
-        """The accounts whose auto-refill waited for a moment that has come, the longest waiting first."""
+    def waited(self, now: datetime, limit: int) -> list[str]:
+        """The accounts in which something waited for a moment that has come, the longest waiting first."""
         page = self._database.page(
             "query",
             WalletItem,
-            _DUE_KEY,
+            _WAITING_KEY,
             limit=limit,
             start=None,
-            IndexName=WalletsDueForRefill.Meta.index_name,
-            KeyConditionExpression="refill_due = :due AND refill_due_at <= :now",
-            ExpressionAttributeValues={":due": {"S": _DUE}, ":now": {"S": format_instant(now)}},
+            IndexName=WalletsWaiting.Meta.index_name,
+            KeyConditionExpression="waiting = :waiting AND waits_until <= :now",
+            ExpressionAttributeValues={":waiting": {"S": _WAITING}, ":now": {"S": format_instant(now)}},
         )
         return [item["account_id"]["S"] for item in page.items]
 
@@ -60,6 +60,7 @@ def wallet_update(database: Database, before: Wallet, after: Wallet) -> Item:
 
 
 def _item(wallet: Wallet, version: int) -> Item:
+    waits_until = _waits_until(wallet)
     return raw_item(
         WalletItem,
         account_id=wallet.account_id,
@@ -82,7 +83,9 @@ def _item(wallet: Wallet, version: int) -> Item:
         alert_thresholds=list(wallet.alert_thresholds) or None,
         alerted_micros=wallet.alerted_micros,
         default_card=None if wallet.default_card is None else list(astuple(wallet.default_card)),
-        **_refill_attributes(wallet.refill),
+        refill=None if wallet.refill is None else _refill_said(wallet.refill),
+        waiting=None if waits_until is None else _WAITING,
+        waits_until=waits_until,
         **subscription_attributes(wallet),
     )
 
@@ -111,17 +114,22 @@ def _wallet(item: WalletItem) -> Wallet:
     )
 
 
-def _refill_attributes(refill: Refill | None) -> dict[str, Any]:
+def _waits_until(wallet: Wallet) -> datetime | None:
+    moments = [grant.expires_at for grant in wallet.grants]
+    refill = wallet.refill
+    # While calls may not be paid from credit, no refill starts: such an account must not wait in front of all others.
+    if refill is not None and refill.enabled and refill.next_attempt_at and wallet.status in {"active", "paused"}:
+        moments.append(refill.next_attempt_at)
+    return min(moments, default=None)
+
+
+def _refill_said(refill: Refill) -> dict[str, Any]:
     """Auto-refill as JSON without what is as at first: a wallet is written with each call."""
-    if refill is None:
-        return {}
-    said = {
+    return {
         name: format_instant(value) if isinstance(value, datetime) else value
         for name in _REFILL_FIELDS
         if (value := getattr(refill, name)) != getattr(_NEW_REFILL, name)
     }
-    due = refill.next_attempt_at if refill.enabled else None
-    return {"refill": said, "refill_due": None if due is None else _DUE, "refill_due_at": due}
 
 
 def _refill(stored: Any) -> Refill | None:

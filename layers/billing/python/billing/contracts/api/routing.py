@@ -193,13 +193,13 @@ class Api:
             response = problem(refusal, headers=allowed)
         except StoreBusy as busy:
             facts |= {"reason": str(busy)}
-            response = problem(RequestRefused("store_unavailable", "send the request again"), headers=_RETRY_AFTER)
+            response = problem(RequestRefused("store_unavailable", _what_to_do(request)), headers=_RETRY_AFTER)
         except StripeRefused as refusal:
             facts |= {"reason": refusal.detail}
             response = problem(RequestRefused("payments_refused", "Stripe does not do this; the reason was logged"))
         except PaymentsUnavailable as unavailable:
             facts |= {"reason": str(unavailable)}
-            refused = RequestRefused("payments_unavailable", "Stripe did not answer: send the request again")
+            refused = RequestRefused("payments_unavailable", f"Stripe did not answer: {_what_to_do(request)}")
             response = problem(refused, headers=_RETRY_AFTER)
         tell({**facts, "status": response["statusCode"]})
         return response
@@ -238,6 +238,13 @@ class MethodNotAllowed(RequestRefused):
     def __init__(self, allowed: str) -> None:
         super().__init__("method_not_allowed", f"this address takes {allowed}")
         self.allowed = allowed
+
+
+def _what_to_do(request: Request) -> str:
+    """An answer that was lost may have been a success, and a POST without a key is done once more if sent once more."""
+    if request["requestContext"]["http"]["method"] == "POST" and _IDEMPOTENCY_HEADER.lower() not in headers(request):
+        return "it may have been done all the same, so look before you send the request again"
+    return "send the request again"
 
 
 def _admit(found: Route, request: Request, parameters: Mapping[str, str]) -> Caller:

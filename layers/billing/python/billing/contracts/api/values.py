@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, TypeAdap
 from pydantic_core import PydanticCustomError
 
 from billing.contracts.times import parse_time
-from billing.domain.account import ACCOUNT_ID
+from billing.domain.account import ACCOUNT_ID, ACCOUNT_ID_SAYS
 from billing.domain.decimals import MILLION, format_millionths, parse_millionths
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money, minor_unit_decimals, parse_currency
@@ -108,8 +108,6 @@ _PLAN_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
 _CURSOR = rf"[A-Za-z0-9_-]{{1,{MAX_CURSOR_CHARACTERS}}}"
 
-_id_says = "must be 1 to 64 letters, digits and _.@+- and begin with a letter or a digit"
-
 Amount = Annotated[int, reading(_money), _schema(_DECIMAL, examples=["20.00"])]
 """Micro-units, from a decimal string of major units."""
 SignedAmount = Annotated[
@@ -129,8 +127,8 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2027-01-31T00:00:00Z"]}),
 ]
 Currency = Annotated[str, reading(parse_currency), _schema("[A-Z]{3}", examples=["USD"])]
-AccountId = Annotated[str, _text(ACCOUNT_ID, _id_says), _schema(ACCOUNT_ID, examples=["acme"])]
-WorkspaceId = Annotated[str, _text(ACCOUNT_ID, _id_says), _schema(ACCOUNT_ID, examples=["42"])]
+AccountId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["acme"])]
+WorkspaceId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["42"])]
 PlanId = Annotated[
     str,
     _text(_PLAN_ID, "must be 1 to 64 letters, digits and _.- and begin with a letter or a digit"),
