@@ -217,3 +217,16 @@ def test_money_for_a_change_that_nobody_waits_for_becomes_credit() -> None:
 def test_something_due_needs_a_card() -> None:
     with pytest.raises(CardRequired):
         started(asked(replace(on(STARTER), default_card=None), PRO), MID)
+
+
+def test_a_plan_that_counts_a_feature_in_another_unit_holds_from_the_next_renewal() -> None:
+    by_the_minute = replace(
+        calls_feature(included_minutes=2000), metered_unit="minute", metered_per_priced_millionths=MICROS
+    )
+    dearer = plan(by_the_minute, plan_id="by-the-minute", base_price="90", recurring=(NUMBERS,))
+    before = on(STARTER)
+    wanted = Terms(dearer.plan_id, dearer.version, checked_quantities(dearer, {}))
+    quoted = quote(before, PLANS | {dearer.key: dearer}, wanted, MID)
+    assert due(quoted) == 0
+    assert quoted.after.period == before.period
+    assert quoted.after.next_terms == wanted

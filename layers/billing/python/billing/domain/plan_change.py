@@ -93,9 +93,16 @@ def _divided(present: Terms, plans: Mapping[PlanKey, Plan], wanted: Terms) -> tu
         most = {key: max(present.quantities.get(key, 0), wanted.quantities.get(key, 0)) for key in sorted(keys)}
         at_once = Terms(wanted.plan_id, wanted.plan_version, most)
         return at_once, wanted if most != dict(wanted.quantities) else None
-    if _price(plans, wanted) >= _price(plans, present):
+    old, new = plans[present.plan_key], plans[wanted.plan_key]
+    if _price(plans, wanted) >= _price(plans, present) and _counts_alike(old, new):
         return wanted, None
     return present, wanted
+
+
+def _counts_alike(old: Plan, new: Plan) -> bool:
+    """Whether what was counted under `old` can go on under `new`: 600 seconds must not become 600 minutes."""
+    shared = old.usage_features.keys() & new.usage_features.keys()
+    return all(old.usage_features[key].metered_unit == new.usage_features[key].metered_unit for key in shared)
 
 
 def _price(plans: Mapping[PlanKey, Plan], terms: Terms) -> int:

@@ -10,23 +10,27 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 NAMESPACE = "Talktime"
-_MAX_VALUES_A_METRIC = 100
+_MAX_VALUES_A_LINE = 100
 
 
 def emit(
     service: str, now: datetime, *, counts: Mapping[str, int], milliseconds: Mapping[str, Sequence[float]] | None = None
 ) -> None:
     """Write counts, and distributions of times, of which the specification takes a hundred values a line."""
-    timed = {name: list(values)[:_MAX_VALUES_A_METRIC] for name, values in (milliseconds or {}).items() if values}
-    definitions = [{"Name": name, "Unit": "Count"} for name in counts]
-    definitions += [{"Name": name, "Unit": "Milliseconds"} for name in timed]
+    _write(service, now, "Count", counts)
+    for name, values in (milliseconds or {}).items():
+        for start in range(0, len(values), _MAX_VALUES_A_LINE):
+            _write(service, now, "Milliseconds", {name: list(values[start : start + _MAX_VALUES_A_LINE])})
+
+
+def _write(service: str, now: datetime, unit: str, metrics: Mapping[str, object]) -> None:
+    definitions = [{"Name": name, "Unit": unit} for name in metrics]
     line = {
         "_aws": {
             "Timestamp": int(now.timestamp() * 1000),
             "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": definitions}],
         },
         "service": service,
-        **counts,
-        **timed,
+        **metrics,
     }
     sys.stdout.write(json.dumps(line) + "\n")
