@@ -119,6 +119,9 @@ def test_auto_refill_needs_a_card_a_threshold_and_an_amount(client: Client, payi
     with_card(paying)
     low = client.put(refill, wanted | {"monthly_limit": "99.00"})
     assert (low.status, low.fields) == (422, ["monthly_limit"])
+    for amount in ("9.99", "10000.01"):
+        bound = client.put(refill, wanted | {"amount": amount, "monthly_limit": "20000.00"})
+        assert (bound.status, bound.fields) == (422, ["amount"])
     assert client.put(refill, wanted).json["status"] == "pending"
     off = client.put(refill, {"enabled": False}).json
     assert (off["enabled"], off["amount"]["amount"]) == (False, "100.000000")

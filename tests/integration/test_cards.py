@@ -6,6 +6,7 @@ import pytest
 
 from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Verification
 from billing.domain.errors import Conflict
+from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import CardNotFound, make_default, remove_card
 from billing.store.payment_methods import PaymentMethods
 from tests.builders import NOW
@@ -99,6 +100,22 @@ def test_a_removed_card_that_stripe_could_not_be_told_of_is_forgotten_there_late
     paying.reconcile(NOW.replace(hour=13))
     assert paying.gateway.method(card.payment_method_id).customer_id is None
     assert paying.stored_cards == []
+
+
+def test_a_card_is_neither_removed_nor_made_default_while_it_is_being_verified(paying: Paying) -> None:
+    session = paying.enter_card()
+    paying.fault("/v1/payment_intents", "timeout_before")
+    with pytest.raises(PaymentsUnavailable):
+        paying.tell("checkout.session.completed", session)
+    (card,) = paying.cards
+    assert card.verification == "pending"
+    for refused in (
+        lambda: remove_card(paying.database, paying.gateway, "acme", card.payment_method_id),
+        lambda: make_default(paying.database, "acme", card.payment_method_id, NOW),
+    ):
+        with pytest.raises(Conflict) as refusal:
+            refused()
+        assert refusal.value.code == "card_not_verified"
 
 
 def test_a_removed_card_can_be_added_again(paying: Paying) -> None:
