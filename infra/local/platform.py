@@ -60,7 +60,9 @@ def write_outputs(outputs: Outputs) -> None:
 
 def run_command(main: Callable[[], int]) -> int:
     """The exit code of `main`: its own; 2 where the port is busy, 1 where it cannot start, 0 once stopped by hand."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Also where a script started it in the background, which leaves it deaf to Ctrl-C otherwise.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, _interrupt)
     try:
         return main()
     except PortBusyError as error:
