@@ -239,6 +239,8 @@ class CardFaceView(View):
 
 
 class TransactionLineView(View):
+    """A part of a charge. What is no part of a month (a rounding that becomes credit) has no period."""
+
     description: str
     quantity: str
     amount: MoneyView

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from billing.contracts.api.payments import TransactionLineView
 from billing.contracts.api.plans import MAX_FEATURES
 from billing.contracts.api.values import MAX_UNITS, Body, FeatureKey, MoneyView, PlanId, Reason, Units, View
 from billing.domain.instants import format_instant
-from billing.domain.payment import TransactionLine
 from billing.domain.plan_change import Quote, present_month
 from billing.domain.subscription import SubscriptionStatus, status_of
 from billing.domain.terms import Terms
@@ -77,26 +77,6 @@ class UsageResetBody(Body):
     by: Reason
 
 
-class DueLineView(View):
-    """A part of what is due. What is no part of a month (a rounding that becomes credit) has no period."""
-
-    description: str
-    quantity: str
-    amount: MoneyView
-    period_start: str | None
-    period_end: str | None
-
-    @classmethod
-    def of(cls, line: TransactionLine, currency: str) -> "DueLineView":
-        return cls(
-            description=line.description,
-            quantity=line.quantity,
-            amount=MoneyView.of(line.amount_micros, currency),
-            period_start=None if line.period_start is None else format_instant(line.period_start),
-            period_end=None if line.period_end is None else format_instant(line.period_end),
-        )
-
-
 class RenewalView(View):
     """The next renewal as things stand: what the default card will be charged, and when."""
 
@@ -108,7 +88,7 @@ class SubscriptionChangeView(View):
     """What a change of the subscription costs now, and the next renewal. The lines add up to `due_now`."""
 
     due_now: MoneyView
-    lines: list[DueLineView]
+    lines: list[TransactionLineView]
     next_renewal: RenewalView | None
 
     @classmethod
@@ -116,7 +96,7 @@ class SubscriptionChangeView(View):
         currency = quote.before.currency
         return cls(
             due_now=MoneyView.of(quote.charge.card_micros, currency),
-            lines=[DueLineView.of(line, currency) for line in quote.charge.lines],
+            lines=[TransactionLineView.of(line, currency) for line in quote.charge.lines],
             next_renewal=RenewalView(
                 at=format_instant(quote.renewal_month.start),
                 amount=MoneyView.of(quote.renewal_charge.card_micros, currency),
