@@ -81,18 +81,20 @@ def test_another_secret_does_not_verify(
 
 
 def test_what_the_receiver_refuses_is_sent_again(
-    simulator: RunningSimulator, receiver: Receiver, customer: stripe.Customer
+    simulator: RunningSimulator, receiver: Receiver, stripe_client: StripeClient
 ) -> None:
     receiver.answers = [500, 302]
+    customer = stripe_client.v1.customers.create({"name": "Acme"})
     report = simulator.control("webhooks/flush")
     assert [delivery["status"] for delivery in report["deliveries"]] == [500, 302, 200]
     assert ({event.data.object["id"] for event in receiver.events(SECRET)}, report["failed"]) == ({customer.id}, [])
 
 
 def test_what_is_never_taken_is_given_up_and_reported(
-    simulator: RunningSimulator, receiver: Receiver, customer: stripe.Customer, stripe_client: StripeClient
+    simulator: RunningSimulator, receiver: Receiver, stripe_client: StripeClient
 ) -> None:
     receiver.answers = [503] * 5
+    customer = stripe_client.v1.customers.create({"name": "Acme"})
     report = simulator.control("webhooks/flush")
     event = stripe_client.v1.events.list().data[0]
     assert event.data.object["id"] == customer.id
