@@ -182,7 +182,7 @@ def renewals(database: Database, wallets: Sequence[Wallet], calls: Calls, meter:
     plans.version(STARTER.plan_id, 1)
     order = [RenewalOrder(wallet.account_id, RENEWAL, RENEWAL + timedelta(minutes=5)) for wallet in wallets]
     calls.counts.clear()
-    meter.write_units = 0.0
+    meter.reset()
     wall: list[float] = []
     cpu = time.process_time()
     for each in order:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import botocore.session
 from botocore.config import Config
 
+from billing.store.wire import send_transactions_as_held
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -26,7 +28,9 @@ _CONNECTIONS = 16
 
 
 def dynamodb() -> "DynamoDBClient":
-    return cast("DynamoDBClient", _client("dynamodb", _DYNAMODB_READ_TIMEOUT_SECONDS))
+    client = cast("DynamoDBClient", _client("dynamodb", _DYNAMODB_READ_TIMEOUT_SECONDS))
+    send_transactions_as_held(client)
+    return client
 
 
 def sqs() -> "SQSClient":

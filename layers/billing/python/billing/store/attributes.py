@@ -57,10 +57,14 @@ class JsonAttribute(Attribute[Any]):
     attr_type = STRING
 
     def serialize(self, value: Any) -> str:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return _COMPACT.encode(value)
 
     def deserialize(self, value: Any) -> Any:
         return json.loads(value, parse_float=_no_floats)
+
+
+# Made once: json.dumps makes one for each text that is not written its usual way.
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 def _no_floats(text: str) -> float:
