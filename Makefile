@@ -1,10 +1,10 @@
 # make run    the product on this machine, with sample data, until Ctrl-C     make test   everything that is checked
 # make demo   the same, and exits; fails if a sample costs what it should not  make check  style, types, import contracts
 # make bench  requests, capacity and CPU of the hot path                      make synth  the templates (STAGE=production)
-# make renewals  what a million renewals would take and cost
+# make renewals  what a million renewals would take and cost      make explore  the properties, by other examples
 # make clean  removes everything that can be built again but .venv
 
-.PHONY: run demo test check bench renewals synth clean
+.PHONY: run demo test check explore bench renewals synth clean
 .DEFAULT_GOAL := run
 .SUFFIXES:
 
@@ -23,6 +23,9 @@ demo: $(INSTALLED)
 test: check
 	@echo "Testing ..."
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --quiet
+
+explore: $(INSTALLED)
+	@$(PYTHON) -m pytest --quiet --hypothesis-profile explore --hypothesis-show-statistics tests/property
 
 check: $(INSTALLED)
 	@echo "Checking style, types and import contracts ..."

@@ -64,12 +64,15 @@ def _third_party_layer(name: str, target: Target) -> Path:
 
 
 def billing_layer(target: Target) -> Path:
-    """The folder of our own layer for `target`: the package as it lies in `layers/`, compiled."""
+    """The folder of our own layer for `target`: the package as it lies in `layers/`, compiled.
+
+    What is a link there (the schemas of `events/`) is a file in the layer.
+    """
 
     def copy(python: Path) -> None:
         shutil.copytree(_BILLING, python / "billing", ignore=shutil.ignore_patterns("__pycache__"))
 
-    return _layer("billing", target, lambda: _BILLING.rglob("*.py"), copy)
+    return _layer("billing", target, lambda: [*_BILLING.rglob("*.py"), *_BILLING.rglob("*.json")], copy)
 
 
 def _layer(name: str, target: Target, sources: Callable[[], Iterable[Path]], fill: Callable[[Path], None]) -> Path:

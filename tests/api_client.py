@@ -4,18 +4,19 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from billing.contracts.api import examples
 from billing.contracts.api.routing import Api
 from billing.domain.queued_event import QueuedEvent
 from billing.payments.gateway import Gateway
 from billing.payments.settings import StripeSettings
 from billing.store.database import Database
 from tests.builders import NOW
+from tests.described import api_handler, description
 
 
 @dataclass
@@ -74,8 +75,12 @@ class Client:
         return self.answer(self.event(method, path, body, text=text, **headers))
 
     def answer(self, event: Mapping[str, Any]) -> Answer:
+        """Whatever is asked, good or bad: the answer is what the API's description says, or the test fails here."""
         response = self.api.respond(event, self.now, self.told.append)
-        return Answer(response["statusCode"], response["headers"], response["body"])
+        answer = Answer(response["statusCode"], response["headers"], response["body"])
+        method = event["requestContext"]["http"]["method"]
+        description().check(method, event["rawPath"], answer.status, answer.headers, answer.text)
+        return answer
 
     def event(
         self, method: str, path: str, body: object = None, *, text: str | None = None, **headers: str
@@ -119,47 +124,11 @@ def client_over(
     database: Database, queue: Line, monkeypatch: pytest.MonkeyPatch, gateway: Gateway | None = None
 ) -> Client:
     """The deployed handler's own routes over a store, and over a Stripe that is out of reach unless one is given."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "unused")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("RETURN_URL", "https://portal.example/billing")
     stripe = gateway or Gateway(StripeSettings("sk_test_unused", "http://127.0.0.1:9"), "test")
-    return Client(import_module("functions.api.handler").api_over(database, queue, lambda: stripe))
+    return Client(api_handler(monkeypatch).api_over(database, queue, lambda: stripe))
 
 
-STARTER: Mapping[str, Any] = {
-    "name": "Starter",
-    "currency": "USD",
-    "kind": "fixed",
-    "base_price": "49.00",
-    "minimum_top_up": "10.00",
-    "usage_features": [
-        {
-            "key": "call_minutes",
-            "name": "Conversation minutes",
-            "metered_unit": "second",
-            "priced_unit": "minute",
-            "metered_per_priced": "60",
-            "included": "500",
-            "unit_price": "0.12",
-            "increment": "1",
-            "minimum": "0",
-            "volume_discounts": [{"from": "10000", "percent": "10"}],
-            "unit_cost": "0.05",
-        },
-        {
-            "key": "voicemail_detection",
-            "name": "Voicemail detection",
-            "metered_unit": "detection",
-            "included": "0",
-            "unit_price": "0.01",
-        },
-    ],
-    "recurring_features": [
-        {"key": "phone_number", "name": "Phone numbers", "included": "1", "unit_price": "2.00"},
-        {"key": "call_concurrency", "name": "Concurrent calls", "included": "5", "unit_price": "8.00", "maximum": "50"},
-    ],
-}
+STARTER: Mapping[str, Any] = examples.PLAN
 """The contract's own sample."""
 
 FREE: Mapping[str, Any] = {**STARTER, "name": "Free", "base_price": "0"}

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from billing.contracts.json_text import compact
+from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant
 from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.queued_event import QueuedEvent
@@ -91,6 +92,12 @@ def wallet(
         period = Period(on.plan_id, on.version, PERIOD_START, PERIOD_END, {"call_minutes": used_seconds * MICROS})
     values: dict[str, object] = {"paid_micros": micros(paid), "period": period, "anchor_day": 1} | fields
     return Wallet(account_id, "USD", **values)  # type: ignore[arg-type]
+
+
+def dunning(failed_at: datetime, attempts: int, next_attempt_at: datetime | None, *, locked: bool = False) -> Dunning:
+    """A renewal of 30.00 that a card with insufficient funds did not pay."""
+    last = FailedTry(f"tx_{attempts}", micros("30"), "insufficient_funds", "visa", "4242")
+    return Dunning(failed_at, attempts, next_attempt_at, last, locked=locked)
 
 
 def call(

@@ -2,12 +2,14 @@
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
 
 from billing.store.database import Database
 from billing.store.tables import ALL_TABLES, table_definition
@@ -20,6 +22,27 @@ from tests.paying_account import Paying
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+# Hypothesis judges by the clock, and by the luck of the draw, whether examples are made fast enough: on a slow machine
+# that fails what is right. And what is checked before a change is taken must not depend on luck: the same examples each
+# time. `make explore` draws others.
+settings.register_profile(
+    "talktime",
+    settings(),
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+settings.register_profile("explore", settings.get_profile("talktime"), derandomize=False, print_blob=True)
+settings.load_profile("talktime")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two tests of one id are one to pytest-xdist: it would run the first and say nothing of the other."""
+    twice = [node_id for node_id, number in Counter(item.nodeid for item in items).items() if number > 1]
+    if twice:
+        raise pytest.UsageError(f"these tests share an id, so that not all of them would run: {twice}")
+
 
 _accounts = itertools.count(100_000_000_001)
 _session = boto3.Session(region_name=REGION)  # shared: it keeps the service models, which take most of a client's time

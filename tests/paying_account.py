@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from billing.contracts.api.values import MAX_PAGE
 from billing.domain.account import Account
 from billing.domain.card import Card
 from billing.domain.payment import Transaction
@@ -26,9 +27,10 @@ from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.payment_methods import PaymentMethods
 from billing.store.stripe_inbox import StripeEvent
-from billing.store.transactions import HistoryFilter, Transactions
+from billing.store.transactions import Transactions
 from tests.builders import NOW, micros
 from tests.fakes.stripe_simulator import RunningSimulator
+from tests.patience import WITHIN_SECONDS
 from tests.platform_of_one import Store
 
 STAGE = "test"
@@ -59,7 +61,7 @@ class Paying:
 
     @property
     def cards(self) -> list[Card]:
-        return list(list_cards(self.database, self.account_id).cards)
+        return list_cards(self.database, self.account_id, MAX_PAGE, None).cards.items
 
     def open(self, *, currency: str = "USD", paid: str = "0") -> None:
         """An account without a plan, which may pay all the same."""
@@ -68,16 +70,34 @@ class Paying:
         if micros(paid):
             self.store.adjust(paid, "opening", account_id=self.account_id)
 
-    def enter_card(self, card: str = "pm_card_visa", *, key: str = "page-1", now: datetime = NOW) -> str:
-        """The customer enters a card on Stripe's page; nobody has told us yet. Returns the session's id."""
+    def enter_card(
+        self,
+        card: str = "pm_card_visa",
+        *,
+        key: str = "page-1",
+        expires: tuple[int, int] | None = None,
+        now: datetime = NOW,
+    ) -> str:
+        """The customer enters a card on Stripe's page; nobody has told us yet. Returns the session's id.
+
+        Its date is a year and a month, where it matters.
+        """
+        date = {} if expires is None else {"exp_year": expires[0], "exp_month": expires[1]}
         url = open_card_page(self.database, self.gateway, self.account_id, key=key, return_url=RETURN_URL, now=now)
         session_id = url.rpartition("/")[2]
-        self.stripe.control(f"checkout/sessions/{session_id}/complete", {"card": card})
+        self.stripe.control(f"checkout/sessions/{session_id}/complete", {"card": card, **date})
         return session_id
 
-    def add_card(self, card: str = "pm_card_visa", *, key: str = "page-1", now: datetime = NOW) -> None:
+    def add_card(
+        self,
+        card: str = "pm_card_visa",
+        *,
+        key: str = "page-1",
+        expires: tuple[int, int] | None = None,
+        now: datetime = NOW,
+    ) -> None:
         """The customer enters a card, and the webhook tells us."""
-        self.tell("checkout.session.completed", self.enter_card(card, key=key, now=now), now=now)
+        self.tell("checkout.session.completed", self.enter_card(card, key=key, expires=expires, now=now), now=now)
 
     def tell(self, event_type: str, object_id: str, *, now: datetime = NOW) -> None:
         """An event, as the queue behind the webhook delivers it."""
@@ -99,6 +119,7 @@ class Paying:
             f"{self.stripe.url}/v1/{resource}",
             params={"limit": "100", **params},
             headers={"authorization": f"Bearer {self.stripe.api_key}"},
+            timeout=WITHIN_SECONDS,
             trust_env=False,
         )
         return list(answer.raise_for_status().json()["data"])
@@ -174,8 +195,8 @@ class Paying:
 
     @property
     def history(self) -> list[Transaction]:
-        """All transactions, newest first."""
-        return list(Transactions(self.database).page(self.account_id, 100, None, HistoryFilter()).items)
+        """All payments, newest first; credit by hand, with which many a test begins, is left out."""
+        return [each for each in self.store.history(self.account_id) if each.is_payment]
 
     @property
     def stored_cards(self) -> list[Card]:

@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.domain.account import Account
-from billing.domain.ledger import LedgerEntry
+from billing.domain.ledger import CARD_CLEARING, RECEIVABLE, LedgerEntry
+from billing.domain.payment import Transaction
 from billing.domain.plan import Plan
 from billing.domain.subscription import checked_quantities, with_terms
 from billing.domain.terms import Terms
 from billing.domain.usage import UsageEvent
-from billing.domain.wallet import Wallet, adjust
+from billing.domain.wallet import Wallet
+from billing.services.adjust_balance import adjust_balance
 from billing.services.settle_usage import Outcome, UsageSettlement
 from billing.store.accounts import Accounts, Workspaces
 from billing.store.books import Books
@@ -17,6 +19,7 @@ from billing.store.database import Database
 from billing.store.plans import Plans
 from billing.store.rejected_events import RejectedEvents
 from billing.store.tables import DailyUsageItem
+from billing.store.transactions import HistoryFilter, Transactions
 from billing.store.wallets import Wallets
 from tests.builders import NOW, PERIOD_START, micros, received
 
@@ -48,6 +51,17 @@ class Store:
             cursor = page.next_cursor
             if cursor is None:
                 return entries[::-1]
+
+    def history(self, account_id: str = "acme") -> list[Transaction]:
+        """All transactions, newest first."""
+        history: list[Transaction] = []
+        cursor = None
+        while True:
+            page = Transactions(self.database).page(account_id, PAGE, cursor, HistoryFilter())
+            history += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return history
 
     def rejected_codes(self) -> list[str]:
         return sorted(event.code for event in RejectedEvents(self.database).page("open", PAGE, None).items)
@@ -91,11 +105,15 @@ class Store:
         return current if current is not None and unchanged else plans.add_version(plan, PERIOD_START)
 
     def adjust(self, amount: str, adjustment_id: str, *, account_id: str = "acme", now: datetime = NOW) -> None:
-        before = self.wallet(account_id)
-        posted = adjust(
-            before, micros(amount), adjustment_id=adjustment_id, reason="wire", by="ops", now=now, fingerprint="f"
+        adjust_balance(
+            self.database,
+            account_id,
+            micros=micros(amount),
+            reason="wire",
+            by="ops",
+            adjustment_id=adjustment_id,
+            now=now,
         )
-        assert isinstance(self.books.commit(before, posted.wallet, posted.entries), Wallet)
 
     def settle(self, *events: UsageEvent, now: datetime = NOW) -> Outcome:
         return UsageSettlement(self.database).settle_batch([received(event) for event in events], now)
@@ -114,11 +132,32 @@ def assert_books_balance(store: Store, account_id: str = "acme") -> None:
         assert entry.balance_after_micros == balance, f"{entry.cause} states a wrong balance"
     assert wallet.balance_micros == balance, "the balance is not the sum of its entries"
     assert_usage_is_what_the_lines_say(store, wallet, entries)
+    assert_the_history_is_what_the_ledger_says(store.history(account_id), entries)
+
+
+def assert_the_history_is_what_the_ledger_says(history: list[Transaction], entries: list[LedgerEntry]) -> None:
+    """Each paid row of the billing history is money in the ledger, and no other money came in, by card or by hand."""
+
+    def moved(account: str, *kinds: str) -> int:
+        chosen = [entry for entry in entries if entry.kind in kinds]
+        return sum(each.micros for entry in chosen for each in entry.postings if each.account == account)
+
+    payments = [each for each in history if each.is_payment and each.status == "Paid"]
+    came_in = -moved(CARD_CLEARING, "payment", "renewal", "plan_change")
+    assert came_in == sum(each.amount_micros for each in payments), "cards paid another sum than the history says"
+    gone_back = moved(CARD_CLEARING, "refund")
+    assert gone_back == sum(each.refunded_micros for each in payments), "another sum was refunded than the history says"
+    by_hand = [each for each in history if not each.is_payment]
+    assert {(each.status, each.check_at, each.card) for each in by_hand} <= {("Paid", None, None)}
+    assert -moved(RECEIVABLE, "adjustment") == sum(each.amount_micros for each in by_hand)
+    posted = [(entry.posted_at, entry.amount_micros) for entry in entries if entry.kind == "adjustment"]
+    assert sorted(posted) == sorted((each.created_at, each.amount_micros) for each in by_hand)
 
 
 def assert_usage_is_what_the_lines_say(store: Store, wallet: Wallet, entries: list[LedgerEntry]) -> None:
     """The allowance drawn, the charges and the daily rollups all follow from the lines of the entries."""
     used: dict[str, int] = {}
+    bought: dict[str, int] = {}
     rolled_up: dict[str, int] = {}
     for entry in entries:
         if entry.usage is None:
@@ -128,6 +167,8 @@ def assert_usage_is_what_the_lines_say(store: Store, wallet: Wallet, entries: li
             parts = line.included_millionths + line.overage_millionths + line.pay_as_you_go_millionths
             assert parts == line.billed_millionths, f"{entry.cause} is not paid in full"
             used[line.feature] = used.get(line.feature, 0) + line.billed_millionths
+            priced = line.overage_millionths + line.pay_as_you_go_millionths
+            bought[line.feature] = bought.get(line.feature, 0) + priced
             for measure in ("billed", "amount"):
                 name = f"{line.feature}|{measure}"
                 value = line.billed_millionths if measure == "billed" else line.amount_micros
@@ -135,7 +176,9 @@ def assert_usage_is_what_the_lines_say(store: Store, wallet: Wallet, entries: li
     # A wallet knows two periods; what was used before them, reset, or used in no paid period is in the lines only.
     if not {"plan_change", "renewal", "usage_reset"} & {entry.kind for entry in entries}:
         periods = [period for period in (wallet.period, wallet.previous_period) if period is not None]
-        drawn = {key: sum(period.used_of(key) for period in periods) for key in used}
-        assert drawn == used, "the allowance drawn is not what the lines say"
+        all_used = {key: sum(period.used_of(key) for period in periods) for key in used}
+        assert all_used == used, "what was used is not what the lines say"
+        all_bought = {key: sum(period.bought_of(key) for period in periods) for key in bought}
+        assert all_bought == bought, "what was bought is not what the lines say"
     counters = store.daily_counters(wallet.account_id)
     assert {name: counters.get(name, 0) for name in rolled_up} == rolled_up, "a day's usage is not what the lines say"

@@ -84,18 +84,18 @@ class Subscriber:
         self.paying.stripe.control("clock", {"now": int(now.timestamp())})
 
     def put(self, on: Plan, now: datetime = NOW, **quantities: int) -> Quote:
-        self.at(now)
-        return change_subscription(
-            self.paying.database,
-            self.paying.gateway,
-            self.plans,
-            self.paying.account_id,
-            Wanted(on.plan_id, quantities),
-            now=now,
-        )
+        return self.ask(Wanted(on.plan_id, quantities), now)
 
     def preview(self, on: Plan, now: datetime = NOW, **quantities: int) -> Quote:
-        wanted = Wanted(on.plan_id, quantities)
+        return self.ask_price(Wanted(on.plan_id, quantities), now)
+
+    def ask(self, wanted: Wanted, now: datetime = NOW) -> Quote:
+        self.at(now)
+        return change_subscription(
+            self.paying.database, self.paying.gateway, self.plans, self.paying.account_id, wanted, now=now
+        )
+
+    def ask_price(self, wanted: Wanted, now: datetime = NOW) -> Quote:
         return preview_subscription(self.paying.database, self.plans, self.paying.account_id, wanted, now=now)
 
     def cancel(self, now: datetime) -> Wallet:

@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from billing.contracts.bus_events import BusEvent, event_of
+from billing.contracts.bus_events import BusEvent, data_of
 from billing.domain.delivery import Answer, Attempt, Delivery
 from billing.domain.webhook_endpoint import WebhookEndpoint, secret_text
 from billing.runtime.webhook_sender import WebhookSender
@@ -15,8 +14,9 @@ from billing.services.write_email import Email
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.webhook_endpoints import WebhookEndpoints
+from tests.builders import NOW
+from tests.patience import WITHIN_SECONDS
 
-NOW = datetime.now(UTC).replace(microsecond=0)  # the specification's verifier has a clock of its own
 SECRET = secret_text(bytes(range(32)))
 PAYLOAD = '{"source":"talktime","data":{"balance":{"amount":"-0.035000","currency":"USD"}}}'
 
@@ -42,7 +42,7 @@ class House:
         self.spread(BusEvent(event_id, "account.paused", "acme", PAYLOAD), now)
 
     def spread(self, event: BusEvent, now: datetime = NOW) -> Collection[Delivery]:
-        notifier = Notifier(self.database, self)
+        notifier = Notifier(self.database, self, data_of=data_of)
         return notifier.spread(event.event_id, event.type, event.account_id, event.payload, now)
 
     def work_off(self, now: datetime = NOW) -> None:
@@ -59,7 +59,7 @@ class House:
 
     @property
     def office(self) -> DeliveryOffice:
-        return DeliveryOffice(self.database, self, post=self._post, mail=self._mail, data_of=_data)
+        return DeliveryOffice(self.database, self, post=self._post, mail=self._mail, data_of=data_of)
 
     @property
     def endpoints(self) -> WebhookEndpoints:
@@ -79,7 +79,7 @@ class House:
         return found
 
     def _post(self, url: str, headers: Mapping[str, str], body: str) -> Answer:
-        answer = WebhookSender(local=True, time_limit_seconds=2).post(url, headers, body)
+        answer = WebhookSender(local=True, time_limit_seconds=WITHIN_SECONDS).post(url, headers, body)
         if self.dies_after_sending:
             self.dies_after_sending = False
             raise Killed
@@ -90,8 +90,3 @@ class House:
         if answer.accepted:
             self.mails.append(mail)
         return answer
-
-
-def _data(payload: str) -> Mapping[str, Any]:
-    data: Mapping[str, Any] = event_of(payload)["data"]
-    return data

@@ -12,7 +12,7 @@ from typing import Any
 
 from standardwebhooks.webhooks import Webhook
 
-_DRIPPED_BYTES = 100
+_DRIPPED_BYTES = 10_000
 
 
 @dataclass(slots=True)
@@ -43,21 +43,23 @@ def running_receiver(certificate: Path | None = None) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
+            # Read first: whoever sees what came may tell the receiver to answer the next one otherwise.
+            status, location, drip_seconds = receiver.status, receiver.location, receiver.drip_seconds
             receiver.received.append((self.path, headers, body))
-            if receiver.drip_seconds:
-                self._drip()
+            if drip_seconds:
+                self._drip(drip_seconds)
                 return
-            self.send_response(receiver.status)
-            if receiver.location:
-                self.send_header("Location", receiver.location)
+            self.send_response(status)
+            if location:
+                self.send_header("Location", location)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def _drip(self) -> None:
+        def _drip(self, drip_seconds: float) -> None:
             try:
                 for _ in range(_DRIPPED_BYTES):
                     self.wfile.write(b"H")
-                    time.sleep(receiver.drip_seconds)
+                    time.sleep(drip_seconds)
             except OSError:
                 self.close_connection = True
 

@@ -1,24 +1,29 @@
-"""Accounts, their workspaces and the administrator's lock."""
+"""Accounts, how they stand, their workspaces and the administrator's lock."""
 
 from uuid import uuid4
 
 from billing.contracts.api.accounts import (
     AccountChangeBody,
     AccountPage,
+    AccountStatusView,
     AccountView,
     LockBody,
     NewAccountBody,
-    StatusView,
     WorkspaceBody,
     WorkspaceView,
 )
+from billing.contracts.api.overview import BillingOverviewView
 from billing.contracts.api.routing import Call, route
 from billing.contracts.api.values import PageQuery
 from billing.domain.account import Account
 from billing.services.accounts import assign_workspace, change_account, find_account, open_account
+from billing.services.billing_overview import billing_overview
+from billing.services.cards import default_card
 from billing.services.lock_account import lock_account, unlock_account
 from billing.store.accounts import Accounts, Workspaces
 from billing.store.database import Database
+from billing.store.plans import Plans
+from billing.store.wallets import Wallets
 
 
 class AccountsRoutes:
@@ -27,7 +32,7 @@ class AccountsRoutes:
         self._accounts = Accounts(database)
         self._workspaces = Workspaces(database)
 
-    @route("POST", "/v1/accounts", scope="admin", status=201, refusals=(409,))
+    @route("POST", "/v1/accounts", scope="admin", status=201, refusals={409: ("account_exists",)})
     def create_account(self, call: Call, body: NewAccountBody) -> AccountView:
         """Open an account. The same id with the same content again answers the account that exists."""
         account = Account(
@@ -57,18 +62,24 @@ class AccountsRoutes:
         account = change_account(self._accounts, account_id, name=body.name, email=body.email, language=body.language)
         return AccountView.of(account)
 
-    @route("PUT", "/v1/workspaces/{workspace_id}", scope="admin", refusals=(404,))
+    @route("GET", "/v1/accounts/{account_id}/billing", scope="billing:read")
+    def get_billing_overview(self, call: Call, account_id: str) -> BillingOverviewView:
+        """The account's credit, standing, plan, period and allowances as of now."""
+        wallet, plan = billing_overview(Wallets(self._database), Plans(self._database), account_id, call.now)
+        return BillingOverviewView.of(wallet, plan, default_card(self._database, wallet))
+
+    @route("PUT", "/v1/workspaces/{workspace_id}", scope="admin", refusals={404: ("account_not_found",)})
     def put_workspace(self, workspace_id: str, body: WorkspaceBody) -> WorkspaceView:
         """Make the workspace the account's. For 30 seconds its calls may still be charged to the former one."""
         assign_workspace(self._workspaces, workspace_id, body.account_id)
         return WorkspaceView(workspace_id=workspace_id, account_id=body.account_id)
 
     @route("PUT", "/v1/accounts/{account_id}/lock", scope="admin")
-    def lock_account(self, account_id: str, body: LockBody) -> StatusView:
+    def lock_account(self, account_id: str, body: LockBody) -> AccountStatusView:
         """Let no call of the account start, whatever its balance."""
-        return StatusView.of(lock_account(self._database, account_id, body.reason))
+        return AccountStatusView.of(lock_account(self._database, account_id, body.reason))
 
     @route("DELETE", "/v1/accounts/{account_id}/lock", scope="admin")
-    def unlock_account(self, call: Call, account_id: str) -> StatusView:
+    def unlock_account(self, call: Call, account_id: str) -> AccountStatusView:
         """Take the lock away. An account that could not pay its renewal has seven days more."""
-        return StatusView.of(unlock_account(self._database, account_id, call.now))
+        return AccountStatusView.of(unlock_account(self._database, account_id, call.now))

@@ -20,7 +20,7 @@ class ApiKeysRoutes:
         self._keys = ApiKeys(database)
         self._accounts = Accounts(database)
 
-    @route("POST", "/v1/api-keys", scope="admin", status=201, refusals=(404,))
+    @route("POST", "/v1/api-keys", scope="admin", status=201, refusals={404: ("account_not_found",)})
     def create_api_key(self, call: Call, body: NewApiKeyBody) -> NewApiKeyView:
         """Make a key. It is shown in this answer only."""
         secret = secrets.token_hex(_SECRET_BYTES)
@@ -42,7 +42,7 @@ class ApiKeysRoutes:
         page = self._keys.page(query.limit, query.cursor)
         return ApiKeyPage(items=[ApiKeyView.of(key) for key in page.items], next_cursor=page.next_cursor)
 
-    @route("DELETE", "/v1/api-keys/{key_id}", scope="admin")
+    @route("DELETE", "/v1/api-keys/{key_id}", scope="admin", refusals={404: ("api_key_not_found",)})
     def revoke_api_key(self, key_id: str) -> None:
         """The key opens nothing from now on."""
         revoke_api_key(self._keys, key_id)

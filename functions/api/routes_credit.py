@@ -12,9 +12,12 @@ class CreditRoutes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @route("POST", "/v1/accounts/{account_id}/adjustments", scope="admin", status=201, idempotent=True, refusals=(409,))
+    @route("POST", "/v1/accounts/{account_id}/adjustments", scope="admin", status=201, idempotent=True)
     def adjust_balance(self, call: Call, account_id: str, body: AdjustmentBody) -> LedgerEntryView:
-        """Add paid credit, or with a negative amount take it: a wire transfer, a correction. Answers the entry."""
+        """Add paid credit, or with a negative amount take it: a wire transfer, a correction. Answers the entry.
+
+        The billing history shows it, too, with the reason: as `adjustment`, `Paid`, without a card.
+        """
         entry = adjust_balance(
             self._database,
             account_id,
@@ -27,10 +30,18 @@ class CreditRoutes:
         return LedgerEntryView.of(entry)
 
     @route(
-        "POST", "/v1/accounts/{account_id}/credit-grants", scope="admin", status=201, idempotent=True, refusals=(409,)
+        "POST",
+        "/v1/accounts/{account_id}/credit-grants",
+        scope="admin",
+        status=201,
+        idempotent=True,
+        refusals={409: ("too_many_grants",)},
     )
     def grant_credit(self, call: Call, account_id: str, body: CreditGrantBody) -> LedgerEntryView:
-        """Give promotional credit, which is spent before paid credit and expires. Answers the entry."""
+        """Give promotional credit, which is spent before paid credit and expires. Answers the entry.
+
+        An account has at most 8 grants that are neither spent nor expired; one more is refused (`too_many_grants`).
+        """
         entry = give_credit(
             self._database,
             account_id,

@@ -21,7 +21,7 @@ class HistoryRoutes:
         self._database = database
 
     @route("GET", "/v1/accounts/{account_id}/ledger", scope="billing:read")
-    def list_ledger(self, account_id: str, query: PageQuery) -> LedgerPage:
+    def list_ledger_entries(self, account_id: str, query: PageQuery) -> LedgerPage:
         """Entries, newest first, each with its postings and the balance after it."""
         page = ledger_history(self._database, account_id, limit=query.limit, cursor=query.cursor)
         return LedgerPage(items=[LedgerEntryView.of(entry) for entry in page.items], next_cursor=page.next_cursor)

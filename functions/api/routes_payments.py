@@ -19,7 +19,8 @@ from billing.contracts.api.payments import (
     TransactionsQuery,
     TransactionView,
 )
-from billing.contracts.api.routing import Call, route
+from billing.contracts.api.routing import PAYMENT_REFUSALS, Call, route
+from billing.contracts.api.values import PageQuery
 from billing.contracts.http import RequestRefused
 from billing.domain.payment import Transaction
 from billing.domain.payment import transaction_id as transaction_id_of
@@ -44,12 +45,19 @@ class PaymentsRoutes:
         self._plans = Plans(database)
         self._return_url = return_url
 
-    @route("POST", "/v1/accounts/{account_id}/payment-methods", scope="billing:write", status=201, refusals=(409,))
+    @route(
+        "POST",
+        "/v1/accounts/{account_id}/payment-methods",
+        scope="billing:write",
+        status=201,
+        refusals={409: ("too_many_cards",), **PAYMENT_REFUSALS},
+    )
     def add_card(self, call: Call, account_id: str, body: NewCardBody | None) -> HostedPageView:
         """Start Stripe's page on which the customer adds a card. It is listed once it was entered there.
 
         The card is then verified by a hold of about 1.00, which is voided at once and never charged. One whose hold is
-        declined is not kept, and the list says why.
+        declined is not kept, and the list says why. A card that is there already, entered with another expiry date,
+        takes the place of the old one.
         """
         return_url = (body and body.return_url) or self._return_url
         url = open_card_page(
@@ -58,16 +66,17 @@ class PaymentsRoutes:
         return HostedPageView(url=url)
 
     @route("GET", "/v1/accounts/{account_id}/payment-methods", scope="billing:read")
-    def list_cards(self, account_id: str) -> CardPage:
+    def list_cards(self, account_id: str, query: PageQuery) -> CardPage:
         """The account's cards, and those that were not kept, with the reason."""
-        found = list_cards(self._database, account_id)
-        return CardPage(items=[CardView.of(card, found.default_id) for card in found.cards], next_cursor=None)
+        found = list_cards(self._database, account_id, query.limit, query.cursor)
+        items = [CardView.of(card, found.default_id) for card in found.cards.items]
+        return CardPage(items=items, next_cursor=found.cards.next_cursor)
 
     @route(
         "PATCH",
         "/v1/accounts/{account_id}/payment-methods/{payment_method_id}",
         scope="billing:write",
-        refusals=(409,),
+        refusals={404: ("payment_method_not_found",), 409: ("card_not_verified",), **PAYMENT_REFUSALS},
     )
     def change_card(self, call: Call, account_id: str, payment_method_id: str, body: CardChangeBody) -> CardView:
         """Make a verified card the default: renewals and auto-refill use it from now on, an unpaid renewal at once."""
@@ -80,7 +89,11 @@ class PaymentsRoutes:
         "DELETE",
         "/v1/accounts/{account_id}/payment-methods/{payment_method_id}",
         scope="billing:write",
-        refusals=(409,),
+        refusals={
+            404: ("payment_method_not_found",),
+            409: ("card_is_default", "card_not_verified"),
+            **PAYMENT_REFUSALS,
+        },
     )
     def remove_card(self, account_id: str, payment_method_id: str) -> RemovedCardView:
         """Remove a card. The default one only as the last: make another one the default first."""
@@ -95,7 +108,12 @@ class PaymentsRoutes:
         scope="billing:write",
         status=201,
         idempotent=True,
-        refusals=(402, 409),
+        refusals={
+            402: ("card_declined", "authentication_required"),
+            404: ("payment_method_not_found",),
+            409: ("card_not_verified",),
+            **PAYMENT_REFUSALS,
+        },
     )
     def top_up(self, call: Call, account_id: str, body: TopUpBody) -> TopUpView:
         """Buy credit. Answers once it is paid, with the address of Stripe's page, or as `Processing`.
@@ -116,7 +134,7 @@ class PaymentsRoutes:
         _refuse_unpaid(transaction, by_saved_card=body.payment_method is not None)
         return TopUpView.of(transaction)
 
-    @route("PUT", "/v1/accounts/{account_id}/auto-refill", scope="billing:write", refusals=(402,))
+    @route("PUT", "/v1/accounts/{account_id}/auto-refill", scope="billing:write", refusals={402: ("card_required",)})
     def put_auto_refill(self, call: Call, account_id: str, body: AutoRefillBody) -> AutoRefillView:
         """Say when auto-refill starts and how much it charges, or switch it off.
 
@@ -142,7 +160,12 @@ class PaymentsRoutes:
         )
         return TransactionPage(items=[TransactionView.of(each) for each in page.items], next_cursor=page.next_cursor)
 
-    @route("GET", "/v1/accounts/{account_id}/transactions/{transaction_id}", scope="billing:read")
+    @route(
+        "GET",
+        "/v1/accounts/{account_id}/transactions/{transaction_id}",
+        scope="billing:read",
+        refusals={404: ("transaction_not_found",)},
+    )
     def get_transaction(self, account_id: str, transaction_id: str) -> TransactionView:
         """One transaction with its lines and refunds."""
         return TransactionView.of(find_transaction(self._database, account_id, transaction_id))
@@ -153,10 +176,15 @@ class PaymentsRoutes:
         scope="admin",
         status=201,
         idempotent=True,
-        refusals=(409,),
+        refusals={404: ("transaction_not_found",), 409: ("not_refundable",), **PAYMENT_REFUSALS},
     )
-    def refund(self, call: Call, account_id: str, transaction_id: str, body: RefundBody | None) -> TransactionView:
-        """Give a payment back to its card, and take the credit with it. Answers the transaction."""
+    def refund_transaction(
+        self, call: Call, account_id: str, transaction_id: str, body: RefundBody | None
+    ) -> TransactionView:
+        """Give a payment back to its card, and take the credit with it. Answers the transaction.
+
+        What no card paid cannot be given back (`not_refundable`): an adjustment is taken back by another one.
+        """
         transaction = refund_payment(
             self._database,
             self._gateway(),

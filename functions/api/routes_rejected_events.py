@@ -6,7 +6,7 @@ from billing.contracts.api.rejected_events import (
     RejectedEventsQuery,
     RejectedEventView,
     ReplayBody,
-    ReplayView,
+    ReplayedEventView,
 )
 from billing.contracts.api.routing import Call, route
 from billing.domain.queued_event import QueuedEvent
@@ -19,24 +19,40 @@ from billing.store.rejected_events import RejectedEvents
 
 class RejectedEventsRoutes:
     def __init__(self, database: Database, queue: Queue) -> None:
-        self._rejected_events = RejectedEvents(database)
+        self._database = database
         self._queue = queue
 
     @route("GET", "/v1/rejected-events", scope="admin")
     def list_rejected_events(self, query: RejectedEventsQuery) -> RejectedEventPage:
         """Newest first: the open ones, or those that were replayed."""
-        page = self._rejected_events.page(query.status, query.limit, query.cursor)
+        page = RejectedEvents(self._database).page(query.status, query.limit, query.cursor)
         items = [RejectedEventView.of(each, query.status) for each in page.items]
         return RejectedEventPage(items=items, next_cursor=page.next_cursor)
 
-    @route("POST", "/v1/rejected-events/{rejection_id}/replay", scope="admin", status=202)
-    def replay_rejected_event(self, call: Call, rejection_id: str, body: ReplayBody | None) -> ReplayView:
-        """Send the event to settlement again, as it is or corrected, as of its first arrival."""
+    @route(
+        "POST",
+        "/v1/rejected-events/{rejection_id}/replay",
+        scope="admin",
+        status=202,
+        refusals={
+            404: ("rejected_event_not_found",),
+            409: ("event_conflict", "replayed_under_another_id"),
+            422: ("event_rejected",),
+            503: ("queue_unavailable",),
+        },
+    )
+    def replay_rejected_event(self, call: Call, rejection_id: str, body: ReplayBody | None) -> ReplayedEventView:
+        """Send the event to settlement again, as it is or corrected, as of its first arrival.
+
+        The first replay fixes the event's `id`, for ever: a later one has to carry it, so that however often it is
+        replayed it is charged once. Keep the event's own `id`, unless that is another event's: one that was charged
+        with other content is refused.
+        """
 
         def judge(rejected: RejectedEvent) -> QueuedEvent | RejectedEvent:
             if body is None:
                 return usage_queue.replay(rejected, now=call.now)
             return body.judge(rejected, call.now)
 
-        queued = replay(self._rejected_events, self._queue, rejection_id, judge)
-        return ReplayView(rejection_id=rejection_id, event_id=queued.event.event_id)
+        queued = replay(self._database, self._queue, rejection_id, judge)
+        return ReplayedEventView(rejection_id=rejection_id, event_id=queued.event.event_id)

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -16,6 +19,9 @@ from infra.naming import pascal, table_variable
 from infra.stages import Stage
 
 _BATCH = 100
+# More than three charges of ten. So high a percentile of fewer than 34 in a period is not evaluated.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
+_DECLINE_PERCENTILE = "p70"
 _READ_A_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 
 
@@ -61,3 +67,23 @@ class ChangeRelay(Construct):
                 report_batch_item_failures=True,
                 on_failure=SqsDlq(lost.queue),
             )
+        self._alarm_on_declines(function, alarms)
+
+    def _alarm_on_declines(self, function: BillingFunction, alarms: sns.ITopic) -> None:
+        """Each charge of a saved card is a value, 1 where it was declined; their 70th percentile says the rule."""
+        cloudwatch.Metric(
+            namespace="Talktime",
+            metric_name="CardDeclined",
+            dimensions_map={"service": function.folder},
+            period=Duration.hours(1),
+            statistic=_DECLINE_PERCENTILE,
+        ).create_alarm(
+            self,
+            "DeclineRate",
+            alarm_description="More than three charges of ten were declined within an hour, of 34 or more.",
+            threshold=0.5,  # CloudWatch estimates a percentile: it may be a little less than 1
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluate_low_sample_count_percentile="ignore",
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        ).add_alarm_action(actions.SnsAction(alarms))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_TIMEOUT_SECONDS = 30
+_TIMEOUT_SECONDS = 120
 
 
 class UnexpectedAnswer(Exception):

@@ -3,6 +3,7 @@
 Nothing survives a stop: each start is an empty AWS.
 """
 
+import itertools
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +25,18 @@ LOOPBACK = "127.0.0.1"
 REGION = "us-east-1"
 
 _REQUIREMENTS = INFRA / "local" / "emulator-requirements.txt"
-_STARTS_WITHIN_SECONDS = 60
+_STARTS_WITHIN_SECONDS = 120
 _STOPS_WITHIN_SECONDS = 10
-# Standard input closes when the starter ends, even by SIGKILL: then the emulator stops itself, and so do its functions.
+_PORTS = range(16_000, 32_000)
+_PORTS_A_PROCESS = 97  # no divisor of how many there are: process ids far apart share none either
+_ports_given = itertools.count()
+# Standard input closes when the starter ends, even by SIGKILL: then the emulator ends itself and its functions. All at
+# once, since nothing is kept: asked to stop, it waits for each function in turn, and functions may outlive it.
 _RUN_WHILE_WANTED = """
 import os, runpy, signal, sys, threading
 def stop_when_unwanted():
     sys.stdin.buffer.read()
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.killpg(0, signal.SIGKILL)
 threading.Thread(target=stop_when_unwanted, daemon=True).start()
 runpy.run_module("ministack", run_name="__main__")
 """
@@ -60,10 +65,16 @@ class Emulator:
 
 
 def free_port() -> int:
-    """A port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
+    """A port of loopback that is free, and that nobody is given by chance until it is used.
+
+    Below those that systems give to outgoing connections; another one each time, and to each process others.
+    """
+    while True:
+        port = _PORTS[(os.getpid() * _PORTS_A_PROCESS + next(_ports_given)) % len(_PORTS)]
+        try:
+            _require_free(port)
+        except PortBusyError:
+            continue
         return port
 
 
@@ -154,10 +165,14 @@ def _wait_until_healthy(emulator: Emulator, process: subprocess.Popen[bytes]) ->
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the session that was started for the emulator: itself and its functions. None of them is left."""
+    with suppress(ProcessLookupError, PermissionError):  # nobody, or on macOS nobody but the dead
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     if process.stdin:
         process.stdin.close()
-    try:
-        process.wait(_STOPS_WITHIN_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # the session that was started for it: itself and its functions
-        process.wait()
+    deadline = time.monotonic() + _STOPS_WITHIN_SECONDS
+    with suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)

@@ -14,7 +14,7 @@ from infra.local.deploy import Outputs
 from infra.paths import LOCAL, ROOT
 
 MAIL_FOLDER = LOCAL / "mail"
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 120
 _LOOK_EVERY_SECONDS = 2
 
 

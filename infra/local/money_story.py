@@ -14,7 +14,7 @@ from infra.local.telling import Story, balance, first, until
 from tests.fakes.stripe_simulator import RunningSimulator
 
 _ACCOUNT = "/v1/accounts/initech"
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 120
 
 
 def money_comes_in(story: Story) -> None:

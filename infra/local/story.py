@@ -182,6 +182,10 @@ def a_negative_balance_pauses(story: Story) -> None:
     story.check("a balance of exactly zero resumes nothing", _permission(story.api, "globex"), "account_paused")
     adjust(story, "globex", "0.000001", "wire 4712")
     story.check("a micro-unit above zero does", _permission(story.api, "globex"), "allowed")
+    history = story.api.get("/v1/accounts/globex/transactions?kind=adjustment")["items"]
+    wires = [(row["lines"][0]["description"], row["amount"]["amount"]) for row in reversed(history)]
+    by_wire = [("opening wire", "100.000000"), ("wire 4711", "8.750000"), ("wire 4712", "0.000001")]
+    story.check("in globex's billing history", wires, by_wire)
 
 
 def the_books(story: Story) -> None:

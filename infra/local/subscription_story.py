@@ -89,7 +89,9 @@ def a_decline_and_its_dunning(story: Story) -> None:
     story.tell("  another card is made the default: it is charged at once, and the anchor stays")
     better = _add_card(story, "pm_card_mastercard")
     story.api.call("PATCH", f"{_ACCOUNT}/payment-methods/{better}", {"default": True}, expect=(200,))
-    story.check("the last try", _renewals(story)[0]["status"], "Paid")
+    # By this request, or by the webhook of the new card where that was on the same charge at this moment.
+    last = until(lambda: first(each for each in _renewals(story)[:1] if each["status"] != "Processing"))
+    story.check("the last try", last["status"], "Paid")
     story.check("umbrella", story.api.get(f"{_ACCOUNT}/billing")["status"], "active")
     story.check("the period starts", _subscription(story)["current_period_start"], due)
 

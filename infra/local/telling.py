@@ -8,7 +8,7 @@ from typing import Any
 from infra.local.client import Api
 from infra.local.deploy import Outputs
 
-_SETTLES_WITHIN_SECONDS = 30
+_SETTLES_WITHIN_SECONDS = 120
 _POLL_SECONDS = 0.2
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -13,7 +13,6 @@ from billing.contracts.bus_events import BUS_SOURCE, bus_event, cloud_event, rea
 from billing.contracts.json_text import compact
 from billing.domain.card import Card
 from billing.domain.declines import failure
-from billing.domain.dunning import Dunning
 from billing.domain.notices import (
     NOTICE_TYPES,
     Notice,
@@ -23,11 +22,11 @@ from billing.domain.notices import (
     of_wallet,
     of_webhook_endpoint,
 )
-from billing.domain.payment import CardFace, Transaction
+from billing.domain.payment import CardFace, Transaction, TransactionKind
 from billing.domain.rejection import reject
 from billing.domain.wallet import Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
-from tests.builders import NOW, PERIOD_END, micros, plan, wallet
+from tests.builders import NOW, PERIOD_END, dunning, micros, plan, wallet
 
 BUS = Path(__file__).parents[2] / "events" / "bus"
 PROMISED = {
@@ -71,21 +70,27 @@ def test_a_sample_matches_its_schema(event_type: str) -> None:
     check(sample)
 
 
+@pytest.mark.parametrize("event_type", ["payment.succeeded", "payment.failed", "dispute.opened"])
+def test_what_is_told_of_payments_is_of_every_kind_that_a_card_pays(event_type: str) -> None:
+    kinds = schema_of(event_type)["properties"]["data"]["properties"]["kind"]["enum"]
+    assert set(kinds) == set(get_args(TransactionKind)) - {"adjustment"}
+
+
 def told() -> list[Notice]:
     """Notices of every type that a change of a table makes."""
     subscribed = wallet(on=plan(), paid="30", alert_thresholds=(micros("20"),), version=1)
     assert subscribed.period is not None
     next_period = replace(subscribed.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
     suspended = Refill(enabled=True, suspended="expired_card")
-    dunning = Dunning(NOW, 1, NOW + timedelta(days=1))
+    unpaid = dunning(NOW, 1, NOW + timedelta(days=1))
     changes: list[tuple[Wallet, Wallet]] = [
         (subscribed, replace(subscribed, paid_micros=-1, paused=True, alerted_micros=micros("20"), version=2)),
         (replace(subscribed, paused=True), subscribed),
         (subscribed, replace(subscribed, lock_reason="under review")),
-        (subscribed, replace(subscribed, dunning=replace(dunning, locked=True, next_attempt_at=None))),
+        (subscribed, replace(subscribed, dunning=replace(unpaid, locked=True, next_attempt_at=None))),
         (subscribed, replace(subscribed, refill=suspended)),
         (subscribed, replace(subscribed, period=next_period)),
-        (subscribed, replace(subscribed, dunning=dunning)),
+        (subscribed, replace(subscribed, dunning=unpaid)),
         (subscribed, replace(subscribed, canceled=True)),
     ]
     asked = Transaction("tx_1", "acme", "auto_refill", "Processing", micros("100"), "USD", NOW, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
@@ -188,7 +188,7 @@ def nearly_right(draw: st.DrawFn) -> dict[str, Any]:
     return payload
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2000)
 @given(nearly_right(), st.sampled_from(["call.ended", "usage.recorded"]))
 def test_the_schema_and_the_parser_accept_the_same_events(payload: dict[str, Any], other_type: str) -> None:
     type_ = payload.get("type")
@@ -196,14 +196,14 @@ def test_the_schema_and_the_parser_accept_the_same_events(payload: dict[str, Any
     event("accepted" if agree(payload, str(type_) if known else other_type) else "refused")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(DIGITS | st.from_regex(r"\A-?[0-9]{0,16}(\.[0-9]{0,30})?\Z"))
 def test_the_schema_and_the_parser_accept_the_same_quantities(quantity: str) -> None:
     usage = [{"feature": "llm_tokens", "quantity": quantity}]
     agree({**USAGE, "data": {**USAGE["data"], "usage": usage}}, "usage.recorded")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(TIMES)
 def test_the_schema_and_the_parser_accept_the_same_times(time: str) -> None:
     agree({**CALL, "time": time}, "call.ended")

@@ -23,6 +23,7 @@ from billing.store.database import Database
 from billing.store.stripe_inbox import StripeEvent, StripeInbox
 from infra.paths import EVENTS
 from tests.builders import NOW
+from tests.described import description
 from tests.fakes.stripe_simulator.schema import check_event
 from tests.paying_account import signature
 
@@ -117,7 +118,9 @@ class Door:
         signed = signature(body, secret, datetime.now(UTC)) if header is None else header
         sent = base64.b64encode(body.encode()).decode() if encoded else body
         event = {"headers": {"stripe-signature": signed}, "body": sent, "isBase64Encoded": encoded}
-        return self.module.handler(event, None)["statusCode"]
+        answer = self.module.handler(event, None)
+        description().check("POST", "/webhooks/stripe", answer["statusCode"], answer["headers"], answer["body"])
+        return answer["statusCode"]
 
 
 @pytest.fixture

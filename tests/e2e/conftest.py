@@ -6,13 +6,12 @@ import httpx
 import pytest
 
 from infra.local.deploy import Outputs
-
-_COLD_START_SECONDS = 30.0
+from tests.patience import WITHIN_SECONDS
 
 
 @pytest.fixture(scope="session")
 def api(platform: Outputs) -> Iterator[httpx.Client]:
     """The HTTP API with the administrator's key: `api.get("/v1/plans")`."""
     headers = {"authorization": f"Bearer {platform.admin_key}"}
-    with httpx.Client(base_url=platform.api_url, headers=headers, timeout=_COLD_START_SECONDS) as client:
+    with httpx.Client(base_url=platform.api_url, headers=headers, timeout=WITHIN_SECONDS) as client:
         yield client

@@ -14,10 +14,11 @@ import pytest
 from infra.local.emulator import LOOPBACK, free_port
 from infra.local.platform import OUTPUTS_FILE
 from infra.paths import ROOT
+from tests.patience import WITHIN_SECONDS
 
 pytestmark = pytest.mark.xdist_group("platform")  # one at a time: they write the same outputs
 
-STARTS_WITHIN_SECONDS = 240
+STARTS_WITHIN_SECONDS = 600
 
 
 def environment(port: int) -> Mapping[str, str]:
@@ -52,15 +53,19 @@ def test_a_running_platform_can_be_driven_by_its_outputs_and_leaves_nothing_behi
     )
     try:
         assert running.stdout is not None
-        said = next((line for line in running.stdout if line.startswith("Ctrl-C stops it")), None)
-        assert said, "it ended before it was up"
+        said = []
+        for line in running.stdout:
+            said.append(line)
+            if line.startswith("Ctrl-C stops it"):
+                break
+        assert said[-1].startswith("Ctrl-C stops it"), "it ended before it was up:\n" + "".join(said)
         outputs = json.loads(OUTPUTS_FILE.read_text())
         headers = {"authorization": f"Bearer {outputs['admin_key']}"}
-        answer = httpx.get(f"{outputs['api_url']}/v1/accounts/acme/billing", headers=headers, timeout=30)
+        answer = httpx.get(f"{outputs['api_url']}/v1/accounts/acme/billing", headers=headers, timeout=WITHIN_SECONDS)
         assert answer.json()["account_id"] == "acme"
     finally:
         running.send_signal(signal.SIGINT)
-        code = running.wait(timeout=30)
+        code = running.wait(timeout=WITHIN_SECONDS)
     assert code == 0
     with socket.socket() as probe:
         assert probe.connect_ex((LOOPBACK, port)) != 0, "the emulator still listens"

@@ -1,8 +1,6 @@
 """The deployed product and its Stripe, over HTTP only, with every function held to its policy."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -13,8 +11,8 @@ from infra.local.client import Api
 from infra.local.deploy import Outputs, session
 from tests.builders import cloud_event
 from tests.fakes.stripe_simulator import RunningSimulator
+from tests.patience import WITHIN_SECONDS, until
 
-WITHIN_SECONDS = 30
 PLAN = {
     "name": "Pay",
     "currency": "USD",
@@ -74,6 +72,7 @@ class Customer:
         """What Stripe has of this customer's payments, the newest first."""
         answer = httpx.get(
             f"{self.stripe.url}/v1/payment_intents",
+            params={"limit": "100"},
             headers={"authorization": f"Bearer {self.stripe.api_key}"},
             timeout=WITHIN_SECONDS,
             trust_env=False,
@@ -84,16 +83,6 @@ class Customer:
     def call(self, minutes: int) -> None:
         event = cloud_event(f"call-{uuid4().hex}", seconds=str(minutes * 60), workspace_id=self.workspace_id)
         self.api.post("/v1/events", event)
-
-
-def until(found: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + WITHIN_SECONDS
-    while time.monotonic() < deadline:
-        answer = found()
-        if answer:
-            return answer
-        time.sleep(0.2)
-    raise TimeoutError
 
 
 @pytest.fixture

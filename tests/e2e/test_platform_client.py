@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,8 +12,8 @@ import pytest
 from events.platform_client import BillingService, Refused, Usage, run_call
 from infra.local.deploy import Outputs
 from infra.paths import EVENTS
+from tests.patience import WITHIN_SECONDS, until
 
-SETTLES_WITHIN_SECONDS = 30
 PLAN = {
     "name": "Two lines",
     "currency": "USD",
@@ -75,15 +73,6 @@ def permission(api: httpx.Client, business: str) -> Any:
     return api.get(f"/v1/workspaces/{business}/call-permission").json()
 
 
-def eventually(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + SETTLES_WITHIN_SECONDS
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 def test_a_call_runs_from_permission_to_charge_and_leaves_its_slot_free(
     api: httpx.Client, billing: BillingService, business: str
 ) -> None:
@@ -96,7 +85,7 @@ def test_a_call_runs_from_permission_to_charge_and_leaves_its_slot_free(
     run_call(billing, business, "sip:1+2@eu%20?#", talk)
     assert in_use == [1]
     assert permission(api, business)["concurrency"] == {"limit": 2, "in_use": 0}
-    assert eventually(lambda: permission(api, business)["balance"]["amount"] == "0.895000")
+    until(lambda: permission(api, business)["balance"]["amount"] == "0.895000")
 
 
 def test_the_third_call_at_once_is_refused_until_one_gives_its_slot_back(
@@ -124,7 +113,7 @@ def test_the_event_that_ends_a_call_gives_its_slot_back(
         billing.process_usage(
             business, [], "call", "c-1", started_at=ended_at - timedelta(seconds=60), ended_at=ended_at
         )
-    assert eventually(lambda: permission(api, business)["concurrency"]["in_use"] == 0)
+    until(lambda: permission(api, business)["concurrency"]["in_use"] == 0)
     assert permission(api, business)["balance"]["amount"] == "0.880000"
 
 
@@ -134,7 +123,7 @@ def test_a_business_that_owes_starts_no_call_and_hears_why(
     at = datetime.now(UTC)
     usage = [Usage("call_minutes", Decimal(100), "minute")]
     billing.process_usage(business, usage, "import", "march", started_at=at, ended_at=at)
-    assert eventually(lambda: bool(permission(api, business)["code"] == "account_paused"))
+    until(lambda: permission(api, business)["code"] == "account_paused")
     for ask in (billing.validate_call_permission, lambda of: billing.increase_concurrency(of, "c-1")):
         with pytest.raises(Refused, match="balance is negative") as refused:
             ask(business)
@@ -143,6 +132,6 @@ def test_a_business_that_owes_starts_no_call_and_hears_why(
 
 def test_the_example_runs_as_its_first_lines_say(api: httpx.Client, platform: Outputs, key: str, business: str) -> None:
     command = [sys.executable, str(EVENTS / "platform_client.py"), platform.api_url, key, business]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
-    assert eventually(lambda: permission(api, business)["balance"]["amount"] == "0.895000")
+    until(lambda: permission(api, business)["balance"]["amount"] == "0.895000")

@@ -24,7 +24,7 @@ def test_the_commands_of_the_api_by_example_work_in_their_order(platform: Output
     (tmp_path / "events").symlink_to(ROOT / "events")
     script = "set -eu\n" + "\necho\n".join(block for block in BLOCKS if not block.startswith("make "))
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr + done.stdout
     assert '"amount":"-0.072000"' in done.stdout, "93 seconds do not cost what the README says"

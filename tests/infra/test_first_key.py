@@ -9,6 +9,7 @@ import httpx
 from infra.local.deploy import Outputs
 from infra.local.emulator import REGION
 from infra.paths import ROOT
+from tests.patience import WITHIN_SECONDS
 
 
 def test_whoever_deployed_can_make_a_key_that_opens_the_api(platform: Outputs) -> None:
@@ -24,11 +25,15 @@ def test_whoever_deployed_can_make_a_key_that_opens_the_api(platform: Outputs) -
         env={**os.environ, **credentials},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WITHIN_SECONDS,
         check=True,
     )
     key = made.stdout.strip()
-    answer = httpx.get(f"{platform.api_url}/v1/plans", headers={"authorization": f"Bearer {key}"}, timeout=30)
+    answer = httpx.get(
+        f"{platform.api_url}/v1/plans", headers={"authorization": f"Bearer {key}"}, timeout=WITHIN_SECONDS
+    )
     assert answer.status_code == 200
-    refused = httpx.get(f"{platform.api_url}/v1/plans", headers={"authorization": f"Bearer {key}0"}, timeout=30)
+    refused = httpx.get(
+        f"{platform.api_url}/v1/plans", headers={"authorization": f"Bearer {key}0"}, timeout=WITHIN_SECONDS
+    )
     assert refused.status_code in {401, 403}

@@ -11,6 +11,7 @@ import pytest
 from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer
 from infra.paths import FUNCTIONS
 from infra.service_stack import USES_STRIPE
+from tests.patience import WITHIN_SECONDS
 
 _RUNTIME = ("boto3", "botocore", "s3transfer")
 _UNCHECKED_HASH = 0b01
@@ -23,6 +24,12 @@ for module in pkgutil.walk_packages(billing.__path__, "billing."):
 _LOAD_HANDLER = """
 import handler
 assert callable(handler.handler)
+"""
+
+_DESCRIBE = """
+import handler
+event = {"rawPath": "/openapi.json", "requestContext": {"http": {"method": "GET"}}}
+assert "CallEnded" in handler._api.respond(event, None, lambda _: None)["body"]
 """
 
 
@@ -39,7 +46,9 @@ def load(program: str, folders: Sequence[Path], runtime: Path) -> None:
     }
     # -I -S: without the packages of this environment; -B: a function's folder is shipped as it is found.
     command = [sys.executable, "-I", "-S", "-B", "-c", path + program]
-    loaded = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    loaded = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=WITHIN_SECONDS, check=False
+    )
     assert loaded.returncode == 0, loaded.stderr
 
 
@@ -51,6 +60,10 @@ def layers(*, stripe: bool) -> list[Path]:
 @pytest.mark.parametrize("function", sorted(handler.parent.name for handler in FUNCTIONS.glob("*/handler.py")))
 def test_a_function_finds_all_that_it_imports_in_its_own_folder_and_its_layers(function: str, tmp_path: Path) -> None:
     load(_LOAD_HANDLER, [FUNCTIONS / function, *layers(stripe=function in USES_STRIPE)], tmp_path)
+
+
+def test_the_api_describes_itself_with_nothing_but_its_layers(tmp_path: Path) -> None:
+    load(_DESCRIBE, [FUNCTIONS / "api", *layers(stripe=True)], tmp_path)
 
 
 def test_the_layers_hold_all_that_the_billing_package_imports(tmp_path: Path) -> None:

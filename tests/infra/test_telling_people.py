@@ -53,6 +53,18 @@ def test_a_stream_that_nobody_can_work_off_ends_where_somebody_is_told(resources
             assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def test_declines_raise_an_alarm_as_a_share_of_many_charges_and_never_by_the_bare_number(resources: Resources) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    (alarm,) = (each for each in alarms if each["MetricName"] == "CardDeclined")
+    (dimension,) = alarm["Dimensions"]
+    assert (alarm["Namespace"], dimension["Value"]) == ("Talktime", "relay_changes")
+    assert (alarm["ExtendedStatistic"], alarm["Threshold"], alarm["Period"]) == ("p70", 0.5, 3600)
+    assert "Statistic" not in alarm
+    assert alarm["EvaluateLowSampleCountPercentile"] == "ignore"
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"]
+
+
 def test_events_going_out_do_not_come_in_again(resources: Resources) -> None:
     patterns = [
         rule["EventPattern"] for rule in of_type(resources, "AWS::Events::Rule").values() if "EventPattern" in rule

@@ -10,6 +10,7 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.aws_sns import Topic
 
+from billing.contracts.api.edge_operations import EDGE_OPERATIONS
 from billing.contracts.usage_queue import decode
 from billing.domain.queued_event import QueuedEvent
 from billing.store.tables import ALL_TABLES
@@ -17,6 +18,7 @@ from infra.app import build
 from infra.naming import pascal
 from infra.stages import PRODUCTION
 from tests.builders import NOW, cloud_event
+from tests.described import description
 
 Resources = dict[str, Any]
 
@@ -182,6 +184,31 @@ def test_every_route_asks_the_authorizer_but_the_api_description_and_stripes_web
     open_to_all = {route["RouteKey"] for route in routes if route.get("AuthorizationType") == "NONE"}
     assert open_to_all == {"GET /openapi.json", "POST /webhooks/stripe"}
     assert {route["RouteKey"] for route in routes if "AuthorizerId" in route} >= {"POST /v1/events", "ANY /v1/{proxy+}"}
+
+
+def test_the_gateway_has_the_routes_that_the_api_describes_and_hands_them_to_who_answers_them(
+    resources: Resources,
+) -> None:
+    """A route that is spelled out is described as another function's, but for the description's own; the rest of /v1
+    is the api function's."""
+    api = {name for name in of_type(resources, "AWS::Lambda::Function") if name.startswith("ApiFunction")}
+    integrations = of_type(resources, "AWS::ApiGatewayV2::Integration")
+    to_api = {name for name, each in integrations.items() if each["IntegrationUri"].get("Fn::GetAtt", [""])[0] in api}
+    answered: dict[bool, set[str]] = {True: set(), False: set()}
+    for route in of_type(resources, "AWS::ApiGatewayV2::Route").values():
+        answered[_integration_of(route) in to_api].add(route["RouteKey"])
+    assert len(api) == len(to_api) == 1
+    assert answered[False] == {f"{each.method} {each.path}" for each in EDGE_OPERATIONS}
+    assert answered[True] == {"GET /openapi.json", "ANY /v1/{proxy+}"}
+    described = {(method.upper(), path) for path, said in description().document["paths"].items() for method in said}
+    left = described - {(each.method, each.path) for each in EDGE_OPERATIONS} - {("GET", "/openapi.json")}
+    assert all(path.startswith("/v1/") for _, path in left)
+
+
+def _integration_of(route: dict[str, Any]) -> str:
+    """The logical id in "integrations/<reference>"."""
+    name: str = route["Target"]["Fn::Join"][1][1]["Ref"]
+    return name
 
 
 def test_a_revoked_key_is_refused_at_once(resources: Resources) -> None:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,10 @@ def balance(client: Client) -> str:
     return str(client.get("/v1/accounts/acme/billing").json["balance"]["amount"])
 
 
+def history(client: Client, query: str = "") -> list[Any]:
+    return list(client.get(f"/v1/accounts/acme/transactions{query}").json["items"])
+
+
 def dollars(amount: str) -> dict[str, str]:
     return {"amount": amount, "currency": "USD"}
 
@@ -53,6 +58,62 @@ def test_an_adjustment_answers_the_entry_that_the_ledger_shows(client: Client) -
         ],
     }
     assert client.get("/v1/accounts/acme/ledger").json == {"items": [entry], "next_cursor": None}
+
+
+def test_a_wire_is_found_in_the_billing_history_with_its_reason_and_without_who_entered_it(client: Client) -> None:
+    with_acme(client).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
+    (row,) = history(client)
+    assert row.pop("transaction_id").startswith("tx_")
+    assert row == {
+        "kind": "adjustment",
+        "status": "Paid",
+        "amount": dollars("500.000000"),
+        "created_at": "2026-11-23T12:00:00.000Z",
+        "paid_at": "2026-11-23T12:00:00.000Z",
+        "card": None,
+        "failure": None,
+        "refunded": dollars("0.000000"),
+        "refunds": [],
+        "dispute": None,
+        "receipt_number": None,
+        "lines": [
+            {
+                "description": "wire 4711",
+                "quantity": "1",
+                "amount": dollars("500.000000"),
+                "period_start": None,
+                "period_end": None,
+            }
+        ],
+        "url": None,
+    }
+
+
+def test_credit_that_is_taken_is_a_row_below_zero_exact_to_the_micro_unit(client: Client) -> None:
+    with_acme(client).post(ADJUSTMENTS, {**WIRE, "amount": "-12.345678", "reason": "entered twice"})
+    (row,) = history(client, "?kind=adjustment&status=Paid")
+    assert (row["amount"], row["lines"][0]["amount"]) == (dollars("-12.345678"), dollars("-12.345678"))
+    assert client.get(f"/v1/accounts/acme/transactions/{row['transaction_id']}").json == row
+    assert history(client, "?kind=top_up") == history(client, "?status=Failed") == []
+
+
+def test_an_adjustment_that_is_sent_again_or_refused_is_no_further_row(client: Client) -> None:
+    with_acme(client).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
+    once = history(client)
+    assert len(once) == 1
+    client.at(datetime(2027, 11, 23, tzinfo=UTC)).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
+    client.post(ADJUSTMENTS, {**WIRE, "amount": "501"}, idempotency_key="wire-4711")
+    client.post(ADJUSTMENTS, {**WIRE, "amount": "0"})
+    assert history(client) == once
+
+
+def test_an_adjustment_cannot_be_refunded_and_stripe_is_not_asked(client: Client) -> None:
+    with_acme(client).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
+    (row,) = history(client)
+    refused = client.post(f"/v1/accounts/acme/transactions/{row['transaction_id']}/refunds", {"amount": "1.00"})
+    assert (refused.status, refused.code) == (409, "not_refundable")
+    assert refused.json["detail"] == "no card was charged: another adjustment takes this one back"
+    assert balance(client) == "500.000000"
 
 
 def test_the_same_key_gives_credit_once_and_the_same_answer_for_ever(client: Client) -> None:
@@ -124,6 +185,7 @@ def test_a_grant_is_promotional_credit(client: Client) -> None:
     ]
     overview = client.get("/v1/accounts/acme/billing").json
     assert (overview["paid_credit"], overview["promotional_credit"]) == (dollars("0.000000"), dollars("10.000000"))
+    assert history(client) == []
 
 
 def test_a_grant_repeated_after_it_expired_is_still_the_same_grant(client: Client) -> None:

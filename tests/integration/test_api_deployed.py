@@ -1,6 +1,5 @@
 """The API as it is deployed: through the gateway, the authorizer and the function, within its rights."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,15 +9,15 @@ import pytest
 from infra.local.deploy import Outputs
 from tests.api_client import ACME, FREE
 from tests.builders import cloud_event
-
-_SETTLED_WITHIN_SECONDS = 20
+from tests.described import description
+from tests.patience import WITHIN_SECONDS, until
 
 
 @pytest.fixture(scope="module")
 def http(platform: Outputs) -> Iterator[httpx.Client]:
     """An administrator of the deployed product."""
     headers = {"authorization": f"Bearer {platform.admin_key}"}
-    with httpx.Client(base_url=platform.api_url, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=platform.api_url, headers=headers, timeout=WITHIN_SECONDS) as client:
         yield client
 
 
@@ -41,6 +40,8 @@ def test_credit_by_hand_arrives_once(http: httpx.Client, account_id: str) -> Non
     assert (first.status_code, first.json()) == (201, second.json())
     assert http.get(f"/v1/accounts/{account_id}/billing").json()["balance"]["amount"] == "500.000000"
     assert [entry["kind"] for entry in http.get(f"/v1/accounts/{account_id}/ledger").json()["items"]] == ["adjustment"]
+    (row,) = http.get(f"/v1/accounts/{account_id}/transactions?kind=adjustment").json()["items"]
+    assert (row["status"], row["amount"]["amount"], row["card"]) == ("Paid", "500.000000", None)
 
 
 def test_every_route_for_an_account_is_within_the_functions_rights(http: httpx.Client, account_id: str) -> None:
@@ -60,11 +61,12 @@ def test_a_key_works_until_it_is_revoked(http: httpx.Client, platform: Outputs, 
     made = http.post("/v1/api-keys", json={"name": "k", "scopes": ["billing:read"], "account_id": account_id}).json()
     path = f"{platform.api_url}/v1/accounts/{account_id}/billing"
     headers = {"authorization": f"Bearer {made['key']}"}
-    assert httpx.get(path, headers=headers).status_code == 200
-    assert httpx.get(f"{platform.api_url}/v1/accounts/other/billing", headers=headers).status_code == 404
-    assert made["key_id"] in http.get("/v1/api-keys").text
-    assert http.delete(f"/v1/api-keys/{made['key_id']}").status_code == 204
-    assert httpx.get(path, headers=headers).status_code in {401, 403}
+    with httpx.Client(headers=headers, timeout=WITHIN_SECONDS) as holder:
+        assert holder.get(path).status_code == 200
+        assert holder.get(f"{platform.api_url}/v1/accounts/other/billing").status_code == 404
+        assert made["key_id"] in http.get("/v1/api-keys").text
+        assert http.delete(f"/v1/api-keys/{made['key_id']}").status_code == 204
+        assert holder.get(path).status_code in {401, 403}
 
 
 def test_a_rejected_event_is_corrected_and_charged(http: httpx.Client, account_id: str) -> None:
@@ -77,20 +79,28 @@ def test_a_rejected_event_is_corrected_and_charged(http: httpx.Client, account_i
     corrected = cloud_event("deployed-rejected", seconds="60", workspace_id="deployed-1", ended_at=ended_at)
     answer = http.post(f"/v1/rejected-events/{rejection_id}/replay", json={"event": corrected})
     assert answer.status_code == 202
-    deadline = time.monotonic() + _SETTLED_WITHIN_SECONDS
-    records: list[dict[str, object]] = []
-    while not records and time.monotonic() < deadline:
-        records = http.get(f"/v1/accounts/{account_id}/usage/records").json()["items"]
+    records = until(lambda: http.get(f"/v1/accounts/{account_id}/usage/records").json()["items"])
     assert [record["event_id"] for record in records] == ["deployed-rejected"]
 
 
 def test_the_description_needs_no_key(platform: Outputs) -> None:
-    answer = httpx.get(f"{platform.api_url}/openapi.json", timeout=30)
+    answer = httpx.get(f"{platform.api_url}/openapi.json", timeout=WITHIN_SECONDS)
     assert (answer.status_code, answer.json()["openapi"]) == (200, "3.1.0")
+    assert answer.json()["paths"] == description().document["paths"]
+    (server,) = answer.json()["servers"]
+    assert server["url"] == f"http://{_api_id(platform)}.execute-api.localhost:{httpx.URL(platform.api_url).port}"
 
 
-def test_without_a_key_nothing_else_is_answered(platform: Outputs) -> None:
-    assert httpx.get(f"{platform.api_url}/v1/plans", timeout=30).status_code in {401, 403}
+def _api_id(platform: Outputs) -> str:
+    return platform.api_url.split("/")[-2]
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer tk_0123456789abcdef_wrong"}])
+def test_without_a_good_key_nothing_else_is_answered(platform: Outputs, headers: dict[str, str]) -> None:
+    for path in ("/v1/plans", "/v1/workspaces/42/call-permission"):
+        refused = httpx.get(f"{platform.api_url}{path}", headers=headers, timeout=WITHIN_SECONDS)
+        assert refused.status_code in {401, 403}
+        description().check("GET", path, refused.status_code, refused.headers, refused.text)
 
 
 def test_an_unknown_address_is_a_problem_document(http: httpx.Client) -> None:

@@ -44,10 +44,30 @@ def test_an_address_that_is_not_https_on_the_internet_is_refused(client: Client,
     assert (answer.status, answer.code, answer.fields) == (422, "invalid_value", ["url"])
 
 
-@pytest.mark.parametrize("events", [["account.flying"], ["account.paused", "account.paused"], "account.paused"])
-def test_an_endpoint_hears_of_known_events_once_each(client: Client, events: object) -> None:
-    answer = client.post("/v1/webhook-endpoints", HOOK | {"events": events})
-    assert (answer.status, answer.code) == (422, "invalid_value")
+@pytest.mark.parametrize("events", [["account.flying"], ["account.paused", "account.paused"], "account.paused", []])
+def test_an_endpoint_hears_of_known_events_once_each(client: Client, endpoint_id: str, events: object) -> None:
+    for answer in (
+        client.post("/v1/webhook-endpoints", HOOK | {"events": events}),
+        client.send("PATCH", f"/v1/webhook-endpoints/{endpoint_id}", {"events": events}),
+    ):
+        assert (answer.status, answer.code) == (422, "invalid_value")
+        assert answer.fields[0].startswith("events")
+
+
+@pytest.mark.parametrize("every", [{}, {"events": None}])
+def test_an_endpoint_that_names_no_events_hears_of_all(client: Client, every: dict[str, None]) -> None:
+    assert client.post("/v1/webhook-endpoints", HOOK | every).json["events"] == []
+
+
+def test_endpoints_are_listed_page_by_page_although_one_is_removed_meanwhile(client: Client) -> None:
+    made = [client.at(NOW + timedelta(seconds=n)).post("/v1/webhook-endpoints", HOOK) for n in range(3)]
+    ids = [each.json["endpoint_id"] for each in made]
+    first = client.get("/v1/webhook-endpoints?limit=2").json
+    client.delete(f"/v1/webhook-endpoints/{ids[1]}")
+    second = client.get(f"/v1/webhook-endpoints?limit=2&cursor={first['next_cursor']}").json
+    assert [each["endpoint_id"] for each in first["items"]] == ids[:2]
+    assert [each["endpoint_id"] for each in second["items"]] == ids[2:]
+    assert second["next_cursor"] is None
 
 
 def test_there_is_an_end_to_endpoints(client: Client) -> None:
@@ -62,7 +82,7 @@ def test_an_endpoint_is_changed_field_by_field(client: Client, endpoint_id: str)
     assert client.send("PATCH", path, {"events": ["balance.low"]}).json["events"] == ["balance.low"]
     disabled = client.send("PATCH", path, {"enabled": False}).json
     assert (disabled["enabled"], disabled["events"], disabled["description"]) == (False, ["balance.low"], "Production")
-    assert client.send("PATCH", path, {"events": []}).json["events"] == []
+    assert client.send("PATCH", path, {"events": None}).json["events"] == []
     assert client.send("PATCH", path, {"url": "http://platform.example/"}).status == 422
     assert client.send("PATCH", path, {}).status == 422
     assert client.get(path).json["enabled"] is False

@@ -44,6 +44,16 @@ def test_a_card_is_added_on_a_page_and_then_listed(client: Client, paying: Payin
     assert default["payment_method_id"] == card["payment_method_id"]
 
 
+def test_cards_are_listed_page_by_page(client: Client, paying: Paying) -> None:
+    for number, card in enumerate(["pm_card_visa", "pm_card_mastercard", "pm_card_amex"]):
+        paying.add_card(card, key=f"page-{number}", now=NOW + timedelta(seconds=number))
+    first = client.get(f"{ACCOUNT}/payment-methods?limit=2").json
+    rest = client.get(f"{ACCOUNT}/payment-methods?limit=2&cursor={first['next_cursor']}").json
+    assert [card["brand"] for card in first["items"]] == ["visa", "mastercard"]
+    assert [card["brand"] for card in rest["items"]] == ["amex"]
+    assert rest["next_cursor"] is None
+
+
 def test_a_card_that_was_not_kept_is_listed_with_its_reason(client: Client, paying: Paying) -> None:
     paying.add_card("pm_card_chargeCustomerFail")
     (card,) = client.get(f"{ACCOUNT}/payment-methods").json["items"]
@@ -125,6 +135,30 @@ def test_auto_refill_needs_a_card_a_threshold_and_an_amount(client: Client, payi
     assert client.put(refill, wanted).json["status"] == "pending"
     off = client.put(refill, {"enabled": False}).json
     assert (off["enabled"], off["amount"]["amount"]) == (False, "100.000000")
+
+
+def test_a_refill_that_reached_the_months_limit_says_when_it_goes_on_and_what_to_do(
+    client: Client, paying: Paying
+) -> None:
+    with_card(paying)
+    limited = {"enabled": True, "threshold": "20.00", "amount": "100.00", "monthly_limit": "100.00"}
+    client.put(f"{ACCOUNT}/auto-refill", limited)
+    paying.charge_pending()
+    adjustment = {"amount": "-90.00", "reason": "correction", "by": "ops@example.com"}
+    assert client.post(f"{ACCOUNT}/adjustments", adjustment).status == 201
+    state = client.get(f"{ACCOUNT}/billing").json["auto_refill"]
+    assert (state["status"], state["next_attempt_at"]) == ("limit_reached", "2026-12-01T00:00:00.000Z")
+    assert "goes on at 2026-12-01 00:00 UTC" in state["message"]
+    assert "Raise the monthly limit or top up by hand" in state["message"]
+
+
+def test_a_refill_that_waits_after_a_decline_has_nothing_to_advise(client: Client, paying: Paying) -> None:
+    with_card(paying)
+    paying.behave("insufficient_funds")
+    client.put(f"{ACCOUNT}/auto-refill", {"enabled": True, "threshold": "20.00", "amount": "100.00"})
+    paying.charge_pending()
+    state = client.get(f"{ACCOUNT}/billing").json["auto_refill"]
+    assert (state["status"], state["message"]) == ("retrying", None)
 
 
 def test_a_suspended_refill_says_why_and_what_to_do(client: Client, paying: Paying) -> None:

@@ -1,5 +1,6 @@
 """Events that could not be charged: an operator sees them, corrects them, and replays them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from billing.domain.rejection import RejectedEvent, reject
 from billing.services.settle_usage import Received, UsageSettlement
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
-from tests.api_client import Client, Line, client_over, with_acme
+from tests.api_client import Answer, Client, Line, client_over, with_acme
 from tests.builders import NOW, cloud_event
 from tests.platform_of_one import Store
 
@@ -72,6 +73,7 @@ def test_a_rejected_event_is_shown_whole_with_its_reason(client: Client, databas
                 "detail": "data.usage[0].quantity must not be negative",
                 "field": "data.usage[0].quantity",
                 "account_id": None,
+                "replay_event_id": None,
                 "payload": broken(),
                 "rejected_at": "2026-11-22T12:00:00.000Z",
                 "arrived_at": "2026-11-22T12:00:00.000Z",
@@ -134,6 +136,84 @@ def test_a_correction_keeps_the_account_its_sender_was_bound_to(client: Client, 
     with_acme(client).post(f"/v1/rejected-events/{kept.rejection_id}/replay", {"event": well()})
     outcome = UsageSettlement(database).settle_batch([Received("m", queued) for queued in line.sent], NOW)
     assert (list(outcome.settled), open_codes(client)) == ([], ["unknown_workspace"])
+
+
+def replayed(client: Client, rejection_id: str, event: object = None) -> Answer:
+    return client.post(f"/v1/rejected-events/{rejection_id}/replay", None if event is None else {"event": event})
+
+
+def settled(database: Database, line: Line) -> list[str]:
+    """Settle what is queued, and empty the queue. Returns the ids of the events that were charged."""
+    batch = [Received(f"message-{number}", queued) for number, queued in enumerate(line.sent)]
+    line.sent.clear()
+    return [usage.event_id for usage in UsageSettlement(database).settle_batch(batch, NOW).settled]
+
+
+def test_an_event_that_was_replayed_is_not_charged_again_under_another_id(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, broken())
+    assert replayed(with_acme(client), kept.rejection_id, well()).status == 202
+    assert settled(database, line) == ["event-1"]
+    answer = replayed(client, kept.rejection_id, well("event-2"))
+    assert (answer.status, answer.code, answer.json["field"]) == (409, "replayed_under_another_id", "event.id")
+    assert line.sent == []
+    assert replayed(client, kept.rejection_id, well()).status == 202
+    assert (settled(database, line), len(Store(database).entries())) == ([], 1)
+
+
+def test_an_event_without_an_id_that_can_be_read_is_charged_under_the_one_it_was_given_first(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, {**well(), "id": ""})
+    line.closed = True
+    assert replayed(client, kept.rejection_id, well("given-1")).status == 503
+    (item,) = client.get("/v1/rejected-events").json["items"]
+    assert (item["event_id"], item["replay_event_id"]) == (None, "given-1")
+    line.closed = False
+    assert replayed(client, kept.rejection_id, well("given-2")).code == "replayed_under_another_id"
+    assert replayed(with_acme(client), kept.rejection_id, well("given-1")).status == 202
+    assert settled(database, line) == ["given-1"]
+
+
+def test_a_correction_that_is_rejected_again_opens_the_same_rejection_which_keeps_its_id(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, broken())
+    assert replayed(client, kept.rejection_id, well("other")).status == 202
+    assert settled(database, line) == []  # there is no such workspace yet
+    (item,) = client.get("/v1/rejected-events").json["items"]
+    assert (item["rejection_id"], item["code"]) == (kept.rejection_id, "unknown_workspace")
+    assert (item["event_id"], item["replay_event_id"], item["payload"]) == ("other", "other", well("other"))
+    assert replayed(client, kept.rejection_id, well()).code == "replayed_under_another_id"
+    assert replayed(with_acme(client), kept.rejection_id).status == 202
+    assert settled(database, line) == ["other"]
+
+
+def test_a_broken_event_that_is_sent_again_after_its_correction_was_charged_is_not_charged_again(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, broken())
+    replayed(with_acme(client), kept.rejection_id, well())
+    assert settled(database, line) == ["event-1"]
+    RejectedEvents(database).keep(replace(kept, rejected_at=NOW))
+    assert open_codes(client) == ["invalid_quantity"]
+    assert replayed(client, kept.rejection_id, well("event-2")).code == "replayed_under_another_id"
+    assert replayed(client, kept.rejection_id, well()).status == 202
+    assert (settled(database, line), open_codes(client)) == ([], [])
+
+
+def test_an_id_that_was_charged_with_other_content_is_refused_and_another_one_can_be_given(
+    client: Client, database: Database, line: Line
+) -> None:
+    first, second = keep(database, broken()), keep(database, {**broken(), "source": "/voice/eu-2"})
+    replayed(with_acme(client), first.rejection_id, well())
+    assert settled(database, line) == ["event-1"]
+    another_call = cloud_event("event-1", seconds="75", ended_at=ARRIVED)
+    answer = replayed(client, second.rejection_id, another_call)
+    assert (answer.status, answer.code, line.sent) == (409, "event_conflict", [])
+    assert replayed(client, second.rejection_id, {**another_call, "id": "event-2"}).status == 202
+    assert settled(database, line) == ["event-2"]
 
 
 def test_an_event_that_is_still_broken_stays_open(client: Client, database: Database, line: Line) -> None:

@@ -106,6 +106,27 @@ def test_a_cursor_of_another_list_is_refused(client: Client) -> None:
     assert (answer.status, answer.fields) == (422, ["cursor"])
 
 
+NOTHING = {"amount": "0", "reason": "nothing", "by": "ops"}
+PONIES = {"plan_id": "free", "quantities": {"pony": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("request_line", "body", "field", "says"),
+    [
+        ("POST /v1/accounts/acme/adjustments", NOTHING, "amount", "must not be zero"),
+        ("PUT /v1/accounts/acme/subscription", PONIES, "quantities.pony", "is not a recurring feature of plan free"),
+        ("GET /v1/accounts?cursor=YWJj", None, "cursor", "is not a cursor of this list"),
+    ],
+)
+def test_a_refused_value_is_named_in_a_sentence(
+    client: Client, request_line: str, body: object, field: str, says: str
+) -> None:
+    method, path = request_line.split()
+    answer = with_acme(client).send(method, path, body)
+    assert (answer.status, answer.json["detail"]) == (422, f"{field} {says}")
+    assert answer.json["errors"] == [{"field": field, "detail": says}]
+
+
 def test_a_list_is_read_page_by_page_without_loss(client: Client) -> None:
     names = {f"plan-{number}" for number in range(5)}
     for name in names:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from billing.services.leases import CallLeases
 from billing.store.plans import Plans
 from tests.api_client import ACME, FREE, STARTER, Client, Line, client_over
 from tests.builders import NOW, call
@@ -12,6 +13,8 @@ from tests.paying_account import Paying
 
 PATH = "/v1/accounts/acme/subscription"
 USD_0 = {"amount": "0.000000", "currency": "USD"}
+MID = NOW + timedelta(days=15)
+"""Half of the thirty days of the first month."""
 
 
 @pytest.fixture
@@ -93,6 +96,51 @@ def test_less_of_a_rented_feature_is_shown_as_scheduled(with_card: Client) -> No
     }
 
 
+def put_plan_with(client: Client, plan_id: str, *, price: str, minutes: str) -> None:
+    calls = {**STARTER["usage_features"][0], "included": minutes, "unit_price": "0.60"}
+    plan = {**STARTER, "base_price": price, "usage_features": [calls, *STARTER["usage_features"][1:]]}
+    assert client.put(f"/v1/plans/{plan_id}", plan).status == 200
+
+
+def move_to(client: Client, plan_id: str) -> None:
+    assert client.put(PATH, {"plan_id": plan_id}).status == 200
+
+
+def calls_and_balance(client: Client) -> tuple[str, str, str, str]:
+    """Minutes included, used and remaining, and the balance."""
+    overview = client.get("/v1/accounts/acme/billing").json
+    calls = overview["allowances"][0]
+    return calls["included"], calls["used"], calls["remaining"], overview["balance"]["amount"]
+
+
+def test_an_upgrade_counts_what_was_drawn_of_the_old_allowance_and_not_what_was_bought_beyond_it(
+    with_card: Client, paying: Paying
+) -> None:
+    put_plan_with(with_card, "ten", price="10.00", minutes="10")
+    put_plan_with(with_card, "twenty", price="20.00", minutes="20")
+    move_to(with_card, "ten")
+    paying.store.settle(call("a", seconds="900"))
+    assert calls_and_balance(with_card) == ("10", "15", "0", "-3.000000")
+    move_to(with_card, "twenty")
+    assert calls_and_balance(with_card) == ("20", "15", "10", "-3.000000")
+    paying.store.settle(call("b", seconds="600"))
+    assert calls_and_balance(with_card) == ("20", "25", "0", "-3.000000")
+    paying.store.settle(call("c", seconds="60"))
+    assert calls_and_balance(with_card) == ("20", "26", "0", "-3.600000")
+
+
+def test_what_was_paid_as_you_go_leaves_the_first_allowance_whole(with_card: Client, paying: Paying) -> None:
+    put_plan_with(with_card, "as-you-go", price="0", minutes="0")
+    put_plan_with(with_card, "twenty", price="20.00", minutes="20")
+    move_to(with_card, "as-you-go")
+    paying.store.settle(call("a", seconds="1513"))
+    assert calls_and_balance(with_card) == ("0", "25.216667", "0", "-15.130000")
+    move_to(with_card, "twenty")
+    assert calls_and_balance(with_card) == ("20", "25.216667", "20", "-15.130000")
+    paying.store.settle(call("b", seconds="13"))
+    assert calls_and_balance(with_card) == ("20", "25.433333", "19.783333", "-15.130000")
+
+
 def test_canceling_answers_the_subscription_and_a_put_undoes_it(with_card: Client) -> None:
     subscribe(with_card)
     canceled = with_card.delete(PATH)
@@ -100,6 +148,92 @@ def test_canceling_answers_the_subscription_and_a_put_undoes_it(with_card: Clien
     assert with_card.delete(PATH).json == canceled.json
     subscribe(with_card)
     assert subscription(with_card)["cancel_at_period_end"] is False
+
+
+def test_the_plan_alone_undoes_a_cancellation_and_gives_nothing_back(with_card: Client) -> None:
+    subscribe(with_card, phone_number="4", call_concurrency="7")
+    subscribe(with_card, phone_number="3", call_concurrency="7")
+    before = subscription(with_card)
+    with_card.delete(PATH)
+    undone = with_card.put(PATH, {"plan_id": "starter"})
+    assert (undone.json["due_now"], undone.json["next_renewal"]["amount"]["amount"]) == (USD_0, "69.000000")
+    assert subscription(with_card) == before
+    assert before["quantities"] == {"phone_number": "4", "call_concurrency": "7"}
+
+
+def test_the_plan_alone_keeps_a_version_that_is_to_come_and_named_quantities_keep_the_present_one(
+    with_card: Client,
+) -> None:
+    subscribe(with_card)
+    cheaper = with_card.put("/v1/plans/starter", {**STARTER, "base_price": "39.00"}).json["version"]
+    with_card.put(PATH, {"plan_id": "starter", "version": cheaper})
+    with_card.delete(PATH)
+    with_card.put(PATH, {"plan_id": "starter"})
+    assert subscription(with_card)["scheduled"]["version"] == cheaper
+    subscribe(with_card)
+    assert subscription(with_card)["scheduled"] is None
+
+
+@pytest.mark.parametrize("quantities", [{}, {"quantities": None}, {"quantities": {"phone_number": "1"}}])
+def test_an_upgrade_leaves_running_calls_and_the_next_ones_the_slots_that_are_rented(
+    with_card: Client, paying: Paying, quantities: dict[str, object]
+) -> None:
+    with_card.put("/v1/plans/pro", {**STARTER, "name": "Pro", "base_price": "99.00"})
+    subscribe(with_card, phone_number="3", call_concurrency="7")
+    paying.store.adjust("5", "wire")
+    later, leases = with_card.at(MID), CallLeases(paying.database)
+
+    def hold(call_id: str) -> tuple[bool, int | None, int]:
+        lease = leases.hold("42", call_id, ttl_seconds=900, bound_to=None, now=MID)
+        return lease.new, lease.limit, lease.in_use
+
+    for number in range(7):
+        hold(f"c-{number}")
+    previewed = later.post(f"{PATH}/preview", {"plan_id": "pro", **quantities}).json
+    changed = later.put(PATH, {"plan_id": "pro", **quantities}).json
+    assert previewed == changed
+    assert changed["due_now"]["amount"] == "25.000000"
+    assert later.get("/v1/accounts/acme/transactions").json["items"][0]["amount"] == changed["due_now"]
+    assert hold("c-0") == (False, 7, 7)
+    leases.give_back("42", "c-0", bound_to=None, now=MID)
+    assert hold("c-7") == (True, 7, 7)
+    shown = subscription(later)
+    assert shown["quantities"] == {"phone_number": "3", "call_concurrency": "7"}
+    if quantities.get("quantities") is None:
+        assert (shown["scheduled"], changed["next_renewal"]["amount"]["amount"]) == (None, "119.000000")
+    else:
+        assert shown["scheduled"]["quantities"] == {"phone_number": "1", "call_concurrency": "5"}
+        assert changed["next_renewal"]["amount"]["amount"] == "99.000000"
+
+
+def test_units_that_another_plan_does_not_allow_are_refused_by_name(with_card: Client) -> None:
+    features = [*STARTER["recurring_features"][:1], {**STARTER["recurring_features"][1], "maximum": "6"}]
+    with_card.put("/v1/plans/pro", {**STARTER, "base_price": "99.00", "recurring_features": features})
+    subscribe(with_card, call_concurrency="7")
+    for answer in (with_card.put(PATH, {"plan_id": "pro"}), with_card.post(f"{PATH}/preview", {"plan_id": "pro"})):
+        assert (answer.status, answer.fields) == (422, ["quantities.call_concurrency"])
+
+
+def test_a_bank_that_wants_the_customer_is_a_402_of_its_own_without_a_page(with_card: Client, paying: Paying) -> None:
+    paying.behave("authentication_required")
+    answer = subscribe(with_card)
+    assert (answer.status, answer.code, "url" in answer.json) == (402, "authentication_required", False)
+    assert "Your bank wants you to confirm this payment yourself." in answer.json["detail"]
+    assert subscription(with_card) is None
+
+
+def test_more_than_a_card_is_charged_at_once_is_refused_as_quantities_and_leaves_no_row(with_card: Client) -> None:
+    body = {"plan_id": "starter", "quantities": {"phone_number": "1000000"}}
+    for answer in (with_card.post(f"{PATH}/preview", body), with_card.put(PATH, body)):
+        assert (answer.status, answer.code, answer.fields) == (422, "invalid_value", ["quantities"])
+    assert with_card.get("/v1/accounts/acme/transactions").json["items"] == []
+
+
+def test_while_a_change_is_being_paid_no_other_one_is_priced(with_card: Client, paying: Paying) -> None:
+    paying.fault("/v1/payment_intents", "timeout_after")
+    subscribe(with_card)
+    answer = with_card.post(f"{PATH}/preview", {"plan_id": "free"})
+    assert (answer.status, answer.code) == (409, "change_pending")
 
 
 def test_there_is_nothing_to_cancel_or_to_reset_without_a_subscription(client: Client) -> None:

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.errors import BillingError, CardRequired
+from billing.domain.errors import BillingError, CardRequired, InvalidValue
 from billing.domain.plan_change import Quote, RenewalUnpaid
-from billing.services.change_subscription import CardDeclined, PaymentPending
+from billing.services.cards import make_default
+from billing.services.change_subscription import CardDeclined, ConfirmationRequired, PaymentPending
 from tests.builders import NOW, micros
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance
@@ -53,6 +54,28 @@ def test_a_declined_card_changes_nothing_and_says_why(acme: Subscriber) -> None:
     acme.put(PRO, MID)
     assert (acme.period.plan_id, acme.charges) == ("pro", [3000, 3000])
     assert_books_balance(acme.paying.store)
+
+
+def test_a_bank_that_wants_the_customer_is_told_apart_and_another_default_card_pays(acme: Subscriber) -> None:
+    acme.subscribed()
+    acme.paying.behave("authentication_required")
+    with pytest.raises(ConfirmationRequired, match="Your bank wants you to confirm this payment yourself"):
+        acme.put(PRO, MID)
+    assert (acme.period.plan_id, acme.wallet.pending_change) == ("starter", None)
+    acme.paying.add_card("pm_card_mastercard", key="page-2", now=MID)
+    other = next(card for card in acme.paying.cards if card.brand == "mastercard")
+    make_default(acme.paying.database, "acme", other.payment_method_id, MID)
+    acme.put(PRO, MID)
+    assert (acme.period.plan_id, acme.charges) == ("pro", [3000, 3000])
+
+
+def test_more_than_a_card_is_charged_at_once_is_refused_before_anything_is_recorded(acme: Subscriber) -> None:
+    acme.subscribed()
+    for ask in (acme.preview, acme.put):
+        with pytest.raises(InvalidValue) as refused:
+            ask(STARTER, MID, phone_number=1_000_000)
+        assert refused.value.field == "quantities"
+    assert ([each.status for each in acme.paying.history], acme.wallet.pending_change) == (["Paid"], None)
 
 
 def numbers(quoted: Quote) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """From a notice to whoever it concerns: once each, through failures, crashes and disabled endpoints."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -16,8 +16,21 @@ from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.tables import WebhookSecretItem
-from tests.telling_house import NOW, PAYLOAD, SECRET, House, Killed
+from tests.builders import NOW
+from tests.telling_house import PAYLOAD, SECRET, House, Killed
 from tests.webhook_receiver import Receiver, running_receiver
+
+
+@pytest.fixture(autouse=True)
+def _verifier_at_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The specification's verifier has a clock of its own, and refuses what is five minutes old: it stands at NOW."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            return cls.fromtimestamp(NOW.timestamp(), tz)
+
+    monkeypatch.setattr("standardwebhooks.webhooks.datetime", Clock)
 
 
 @pytest.fixture

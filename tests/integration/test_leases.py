@@ -22,6 +22,7 @@ from billing.store.database import Database
 from billing.store.leases import Leases
 from billing.store.tables import ALL_TABLES, LeasePageItem
 from tests.builders import NOW, call, micros, plan, received
+from tests.patience import WITHIN_SECONDS
 from tests.platform_of_one import Store
 
 TTL = 60
@@ -64,7 +65,7 @@ def at_once(store: Store, lease_ids: Sequence[str]) -> list[str]:
 
     def ask(lease_id: str) -> bool:
         leases = CallLeases(store.database)
-        start.wait(timeout=10)
+        start.wait(timeout=WITHIN_SECONDS)
         try:
             leases.hold("42", lease_id, ttl_seconds=TTL, bound_to=None, now=NOW)
         except ConcurrencyLimitReached:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
@@ -12,6 +13,7 @@ from botocore.exceptions import ConnectTimeoutError
 from billing.domain.plan import RecurringFeature
 from billing.store.database import Database
 from tests.builders import NOW, call, micros, plan
+from tests.described import description
 from tests.platform_of_one import Store
 
 Respond = Callable[..., dict[str, Any]]
@@ -52,6 +54,10 @@ def respond(store: Store, monkeypatch: pytest.MonkeyPatch) -> Respond:
         if body is not None:
             request["body"] = body if isinstance(body, str) else json.dumps(body)
         response: dict[str, Any] = api.respond(request, now)
+        workspace = f"/v1/workspaces/{quote(workspace_id, safe='')}"
+        route = "call-permission" if lease_id is None else f"leases/{quote(lease_id, safe='')}"
+        status, text = response["statusCode"], response.get("body", "")
+        description().check(method, f"{workspace}/{route}", status, response.get("headers", {}), text)
         return {"status": response["statusCode"], **json.loads(response.get("body", "{}"))}
 
     return answer

@@ -87,6 +87,28 @@ def test_what_was_not_paid_cannot_be_refunded(paying: Paying) -> None:
     assert refusal.value.code == "not_refundable"
 
 
+@pytest.mark.parametrize(
+    ("refused_for", "says"),
+    [
+        ("a dispute", "the payment is disputed, and the bank decides who has the money"),
+        ("a refund at Stripe", "nothing is left to refund: the payment was refunded at Stripe, too"),
+    ],
+)
+def test_a_refund_that_stripe_refuses_says_why_in_our_words_and_the_log_in_stripes(
+    topped_up: Paying, refused_for: str, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if refused_for == "a dispute":
+        dispute(topped_up)
+    else:
+        topped_up.gateway.refund(topped_up.transaction().payment_intent_id or "", 5000, "by-hand", "all")
+    with pytest.raises(Conflict) as refusal:
+        topped_up.refund("tx_1")
+    assert (refusal.value.code, refusal.value.detail) == ("not_refundable", says)
+    (logged,) = [record for record in caplog.records if record.message == "a refund is refused"]
+    assert logged.__dict__["transaction_id"] == "tx_1"
+    assert logged.__dict__["reason"].startswith("InvalidRequestError: Charge ch_")
+
+
 def test_a_refund_made_at_stripe_by_hand_is_taken_over(topped_up: Paying) -> None:
     topped_up.gateway.refund(topped_up.transaction().payment_intent_id or "", 700, "by-hand")
     topped_up.tell_all()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from billing.domain.errors import Conflict
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent, reject_queued
 from billing.services.rejected_events import replay
@@ -36,6 +37,22 @@ class Queue:
         return []
 
 
+class Refusing:
+    """Is not to be asked."""
+
+    def send(self, events: Sequence[QueuedEvent]) -> list[int]:
+        raise AssertionError([event.event.event_id for event in events])
+
+
+class Died(Exception):
+    """The process ended here."""
+
+
+class Dying:
+    def send(self, events: Sequence[QueuedEvent]) -> list[int]:
+        raise Died(events)
+
+
 def open_events(rejected_events: RejectedEvents) -> list[RejectedEvent]:
     return rejected_events.page("open", 10, None).items
 
@@ -50,23 +67,57 @@ def test_the_same_event_rejected_twice_is_one_with_its_latest_reason_and_its_fir
     assert (kept.code, kept.rejected_at, kept.arrived_at) == ("no_plan", later, REJECTED.arrived_at)
 
 
-def test_a_replayed_event_is_no_longer_open(rejected_events: RejectedEvents) -> None:
+def test_a_replayed_event_is_no_longer_open(rejected_events: RejectedEvents, database: Database) -> None:
     rejected_events.keep(REJECTED)
-    replay(rejected_events, Queue(rejected_events), REJECTED.rejection_id, lambda _: QUEUED)
+    replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: QUEUED)
     assert open_events(rejected_events) == []
     assert [event.event_id for event in rejected_events.page("replayed", 10, None).items] == ["a"]
 
 
-def test_an_event_that_is_rejected_again_before_its_replay_is_noted_stays_open(rejected_events: RejectedEvents) -> None:
+def test_an_event_that_is_rejected_again_before_its_replay_is_noted_stays_open(
+    rejected_events: RejectedEvents, database: Database
+) -> None:
     rejected_events.keep(REJECTED)
     again = replace(REJECTED, rejected_at=NOW + timedelta(milliseconds=5))
-    replay(rejected_events, Queue(rejected_events, meanwhile=again), REJECTED.rejection_id, lambda _: QUEUED)
-    assert open_events(rejected_events) == [again]
+    replay(database, Queue(rejected_events, meanwhile=again), REJECTED.rejection_id, lambda _: QUEUED)
+    assert open_events(rejected_events) == [replace(again, replay_event_id="a")]
 
 
-def test_an_event_that_is_rejected_again_after_its_replay_is_open_again(rejected_events: RejectedEvents) -> None:
+def test_of_two_replays_at_once_under_different_ids_one_goes_to_the_queue(
+    rejected_events: RejectedEvents, database: Database
+) -> None:
+    """Both have read the rejection before either fixes an id."""
     rejected_events.keep(REJECTED)
-    replay(rejected_events, Queue(rejected_events), REJECTED.rejection_id, lambda _: QUEUED)
+
+    def judge_after_another(_: RejectedEvent) -> QueuedEvent:
+        replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: received(call("b")).queued)
+        return QUEUED
+
+    with pytest.raises(Conflict) as refusal:
+        replay(database, Refusing(), REJECTED.rejection_id, judge_after_another)
+    assert refusal.value.code == "replayed_under_another_id"
+    (replayed,) = rejected_events.page("replayed", 10, None).items
+    assert replayed.replay_event_id == "b"
+
+
+def test_an_event_whose_replay_died_before_the_queue_had_it_is_open_and_its_id_is_fixed(
+    rejected_events: RejectedEvents, database: Database
+) -> None:
+    rejected_events.keep(REJECTED)
+    with pytest.raises(Died):
+        replay(database, Dying(), REJECTED.rejection_id, lambda _: QUEUED)
+    assert [event.replay_event_id for event in open_events(rejected_events)] == ["a"]
+    with pytest.raises(Conflict):
+        replay(database, Refusing(), REJECTED.rejection_id, lambda _: received(call("b")).queued)
+    replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: QUEUED)
+    assert open_events(rejected_events) == []
+
+
+def test_an_event_that_is_rejected_again_after_its_replay_is_open_again(
+    rejected_events: RejectedEvents, database: Database
+) -> None:
+    rejected_events.keep(REJECTED)
+    replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: QUEUED)
     again = replace(REJECTED, rejected_at=NOW + timedelta(seconds=5))
     rejected_events.keep(again)
-    assert open_events(rejected_events) == [again]
+    assert open_events(rejected_events) == [replace(again, replay_event_id="a")]

@@ -1,7 +1,9 @@
 """From a committed change to the bus and on: nothing is lost, and nobody is told twice."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from importlib import import_module, reload
 from typing import Any
 
@@ -10,15 +12,21 @@ import pytest
 
 from billing.contracts.bus_events import BusEvent, bus_event, read_bus_event
 from billing.domain.account import Account
+from billing.domain.declines import Failure, failure
 from billing.domain.notices import of_wallet
+from billing.domain.payment import Transaction, failed
+from billing.domain.rejection import reject
 from billing.runtime.event_bus import EventBus
 from billing.services.lock_account import lock_account
 from billing.services.relay_changes import RELAYED_TABLES
 from billing.store.accounts import Accounts
 from billing.store.database import Database
+from billing.store.rejected_events import RejectedEvents
+from billing.store.transactions import Transactions
 from infra.local.emulator import REGION, Emulator
-from tests.builders import NOW, wallet
+from tests.builders import NOW, micros, wallet
 from tests.telling_house import House
+from tests.webhook_receiver import Receiver, running_receiver
 
 Relay = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
@@ -50,6 +58,12 @@ class Surroundings:
 @pytest.fixture
 def surroundings(emulator: Emulator, account: str) -> Surroundings:
     return Surroundings(emulator, account)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with running_receiver() as running:
+        yield running
 
 
 @pytest.fixture
@@ -89,6 +103,19 @@ def record(table: str, before: Any, after: Any, number: int = 1) -> dict[str, An
     }
 
 
+def rejection(database: Database, payload: str, code: str, at: datetime) -> dict[str, Any]:
+    """The stream record of an event that is kept as rejected, as the store wrote its rows."""
+    rejected = reject(payload, code, "it cannot be charged", rejected_at=at, arrived_at=at)
+    key = {"rejection_id": {"S": rejected.rejection_id}}
+
+    def row() -> Any:
+        return database.client.get_item(TableName="rejected_events", Key=key, ConsistentRead=True).get("Item")
+
+    before = row()
+    RejectedEvents(database).keep(rejected)
+    return record("rejected_events", before, row())
+
+
 @pytest.fixture
 def locked(database: Database) -> dict[str, Any]:
     """The stream record of an account's lock, as the store wrote its rows."""
@@ -109,13 +136,63 @@ def test_a_stream_record_that_comes_again_tells_nobody_again(
 ) -> None:
     house = House(database)
     house.add_endpoint("https://platform.example/")
-    for _ in range(2):
-        relay([locked, locked])
+    for _ in range(3):
+        relay([locked])
     events = surroundings.events()
-    assert len(events) == 4
+    assert len(events) == 3
     assert len({event.event_id for event in events}) == 1
     made = [house.spread(event) for event in events]
-    assert [len(deliveries) for deliveries in made] == [2, 0, 0, 0]
+    assert [len(deliveries) for deliveries in made] == [2, 0, 0]
+
+
+def test_what_several_changes_of_a_batch_say_is_put_on_the_bus_once(
+    relay: Relay, surroundings: Surroundings, locked: dict[str, Any]
+) -> None:
+    assert relay([locked, locked, locked]) == {"batchItemFailures": []}
+    assert len(surroundings.events()) == 1
+
+
+def test_two_hundred_broken_events_of_an_hour_are_one_webhook_a_reason_and_the_next_hour_is_told_again(
+    relay: Relay, surroundings: Surroundings, database: Database, receiver: Receiver
+) -> None:
+    house = House(database)
+    house.add_endpoint(receiver.url)
+
+    def tell(records: list[dict[str, Any]]) -> list[str]:
+        """The reasons that the endpoint has heard so far, after the records came in batches."""
+        for start in range(0, len(records), 50):
+            relay(records[start : start + 50])
+        for event in surroundings.events():
+            house.spread(event)
+        house.work_off()
+        return [json.loads(body)["data"]["code"] for _, _, body in receiver.received]
+
+    def broken(at: datetime, numbers: range) -> list[dict[str, Any]]:
+        codes = ("unknown_workspace", "unknown_feature")
+        return [rejection(database, f"{n} at {at}", codes[n % 2], at + timedelta(seconds=n)) for n in numbers]
+
+    the_hour = NOW.replace(minute=0)
+    assert sorted(tell(broken(the_hour, range(200)))) == ["unknown_feature", "unknown_workspace"]
+    assert len(tell(broken(the_hour + timedelta(hours=1), range(3)))) == 4
+    newest = RejectedEvents(database).page("open", 100, None)
+    older = RejectedEvents(database).page("open", 100, newest.next_cursor)
+    oldest = RejectedEvents(database).page("open", 100, older.next_cursor)
+    assert [len(page.items) for page in (newest, older, oldest)] == [100, 100, 3], "each is listed"
+
+
+def test_a_replay_that_is_rejected_again_is_told_again_in_another_hour_and_listed_in_any(
+    relay: Relay, surroundings: Surroundings, database: Database
+) -> None:
+    def rejected_at(at: datetime) -> list[str]:
+        relay([rejection(database, "broken", "unknown_workspace", at)])
+        ids = [event.event_id for event in surroundings.events()]
+        (listed,) = RejectedEvents(database).page("open", 100, None).items
+        RejectedEvents(database).mark_replayed(listed)
+        return ids
+
+    the_hour = NOW.replace(minute=0)
+    (first,), (soon,), (later,) = (rejected_at(the_hour + timedelta(minutes=minutes)) for minutes in (0, 59, 60))
+    assert soon == first != later
 
 
 def test_a_row_that_nobody_can_read_is_kept_whole_and_holds_up_nothing(
@@ -141,11 +218,53 @@ def test_while_the_bus_is_out_of_reach_the_stream_keeps_what_is_not_told(
     assert relay([locked]) == {"batchItemFailures": [{"itemIdentifier": locked["dynamodb"]["SequenceNumber"]}]}
 
 
-class FailingEvents:
-    """EventBridge where it throttles the entries at even positions of a request, so many times."""
+def charge(database: Database, number: int, why: Failure | None = None) -> dict[str, Any]:
+    """The stream record of a saved card's charge that was answered: paid, or failed for a reason."""
+    transactions = Transactions(database)
+    asked = Transaction(f"tx_{number}", "acme", "auto_refill", "Processing", micros("100"), "USD", NOW, None)
 
-    def __init__(self, failures: int) -> None:
+    def row() -> Any:
+        key = {"transaction_id": {"S": asked.transaction_id}}
+        return database.client.get_item(TableName="transactions", Key=key, ConsistentRead=True)["Item"]
+
+    transactions.create(asked)
+    before = row()
+    assert transactions.move(asked, replace(asked, status="Paid") if why is None else failed(asked, why))
+    return record("transactions", before, row(), number)
+
+
+def declines(output: str) -> list[int]:
+    return [value for line in output.splitlines() for value in json.loads(line).get("CardDeclined", [])]
+
+
+def test_each_charge_of_a_card_is_measured_as_declined_or_not(
+    relay: Relay, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = (None, failure("insufficient_funds"), failure("canceled"), None)
+    relay([charge(database, number, why) for number, why in enumerate(answers)])
+    assert declines(capsys.readouterr().out) == [0, 1, 0]
+
+
+def test_what_comes_again_because_the_bus_was_out_of_reach_is_measured_when_it_is_told(
+    relay: Relay, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = (failure("insufficient_funds"), None, failure("lost_card"))
+    records = [charge(database, number, why) for number, why in enumerate(answers)]
+    module = import_module("functions.relay_changes.handler")
+    answered = module._bus
+    monkeypatch.setattr(module, "_bus", bus_over(FailingEvents(failures=100, only=1)))
+    assert relay(records) == {"batchItemFailures": [{"itemIdentifier": records[1]["dynamodb"]["SequenceNumber"]}]}
+    monkeypatch.setattr(module, "_bus", answered)
+    relay(records[1:])
+    assert declines(capsys.readouterr().out) == [1, 0, 1]
+
+
+class FailingEvents:
+    """EventBridge where it throttles the entries at even positions of a request, or one entry only, so many times."""
+
+    def __init__(self, failures: int, *, only: int | None = None) -> None:
         self._failures = failures
+        self._only = only
         self.requests: list[list[str]] = []
 
     def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  (EventBridge's own name)
@@ -154,10 +273,16 @@ class FailingEvents:
         self._failures -= 1
         return {
             "Entries": [
-                {"ErrorCode": "ThrottlingException"} if failing and position % 2 == 0 else {"EventId": "1"}
+                {"ErrorCode": "ThrottlingException"} if failing and self._throttles(position) else {"EventId": "1"}
                 for position, _ in enumerate(Entries)
             ]
         }
+
+    def _throttles(self, position: int) -> bool:
+        """The one entry is by its position in the first request."""
+        if self._only is None:
+            return position % 2 == 0
+        return self.requests[-1][position] == self.requests[0][self._only]
 
 
 def bus_over(client: Any) -> EventBus:

@@ -1,7 +1,9 @@
 """Settling on the real store: charged once, kept when it cannot be charged, and told apart from a conflict."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,24 @@ def test_calls_of_all_workspaces_draw_one_allowance_and_one_balance(store: Store
     store.settle(call("a", seconds="90"), call("b", seconds="90", workspace_id="43", detections=1))
     assert store.wallet().balance_micros == micros("1") - micros("0.12") - micros("0.01")
     assert_books_balance(store)
+
+
+def test_what_was_bought_is_kept_with_the_wallet_and_takes_no_room_where_nothing_was(store: Store) -> None:
+    store.settle(call("a", seconds="120"))
+    assert "bought" not in stored_period(store)
+    store.settle(call("b", seconds="90", detections=1))
+    assert stored_period(store)["bought"] == {
+        "M": {"call_minutes": {"N": "90000000"}, "voicemail_detection": {"N": "1000000"}}
+    }
+    period = store.wallet().period
+    assert period is not None
+    assert period.bought == {"call_minutes": micros("90"), "voicemail_detection": micros("1")}
+    assert_books_balance(store)
+
+
+def stored_period(store: Store) -> Mapping[str, Any]:
+    item = store.database.client.get_item(TableName="wallets", Key={"account_id": {"S": "acme"}})["Item"]
+    return item["period"]["M"]
 
 
 def test_the_same_event_twice_is_charged_once_in_one_batch_and_in_another_one(store: Store) -> None:

@@ -1,7 +1,6 @@
 """Many workers at once on one account: the books are exact all the same."""
 
 import random
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from billing.services.settle_usage import Outcome, UsageSettlement
-from billing.store.database import Database
+from billing.store.database import Database, StoreBusy
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
 from tests.platform_of_one import Store, assert_books_balance
 
@@ -54,7 +53,7 @@ def test_adjustments_and_calls_at_once_lose_nothing(store: Store) -> None:
         for _ in range(20):
             try:
                 store.adjust("0.50", f"wire-{number}")
-            except AssertionError:
+            except StoreBusy:
                 continue
             return
 
@@ -94,9 +93,7 @@ def test_a_transaction_that_met_another_one_is_tried_again(store: Store) -> None
 
 def test_an_account_that_stays_busy_gives_its_messages_back_to_the_queue_within_bounded_attempts(store: Store) -> None:
     store.database.client.meta.events.register("before-call.dynamodb.TransactWriteItems", transaction_conflicts(1000))
-    started = time.monotonic()
     batch = [received(call("a")), received(call("a"), "message-of-its-copy")]
     outcome = UsageSettlement(store.database).settle_batch(batch, NOW)
     assert (outcome.failed, outcome.duplicates) == ({"message-of-a", "message-of-its-copy"}, 0)
-    assert time.monotonic() - started < 30
     assert store.wallet().sequence == 1

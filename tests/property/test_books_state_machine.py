@@ -1,14 +1,17 @@
 """Random lives of an account on the real store: after each step the books balance."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from billing.domain.plan import Plan
+from billing.domain.subscription import with_terms
+from billing.domain.terms import Terms
 from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Wallet, grant_credit
 from billing.services.settle_usage import UsageSettlement
@@ -16,20 +19,30 @@ from billing.store.database import Database
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
 from tests.platform_of_one import Store, assert_books_balance
 
-PLAN = plan(
-    calls_feature(included_minutes=5, price_per_minute="0.123457", increment_seconds="6", discounts={7: 10, 12: 25}),
-    detection_feature(price="0.0000015"),
-)
-SECONDS = st.decimals(min_value=0, max_value=200, places=3).map(lambda seconds: format(seconds, "f"))
+
+def including(minutes: int) -> Plan:
+    return plan(
+        calls_feature(
+            included_minutes=minutes, price_per_minute="0.123457", increment_seconds="6", discounts={7: 10, 12: 25}
+        ),
+        detection_feature(price="0.0000015"),
+        plan_id=f"including-{minutes}",
+    )
+
+
+PLAN = including(5)
+PLANS = {each.plan_id: each for each in (including(0), including(2), PLAN, including(8))}
+SECONDS = st.decimals(min_value=0, max_value=900, places=3).map(lambda seconds: format(seconds, "f"))
 CENTS = st.integers(min_value=-300, max_value=300).filter(bool)
 
 
 class LifeOfAnAccount(RuleBasedStateMachine):
-    """Calls, duplicates, reorderings, conflicts, adjustments and credit that expires, in any order."""
+    """Calls, duplicates, reorderings, conflicts, adjustments, other plans and credit that expires, in any order."""
 
     fresh_database: Callable[[], Database]
 
     sent = Bundle("sent")
+    adjusted = Bundle("adjusted")
 
     @initialize()
     def open(self) -> None:
@@ -48,14 +61,28 @@ class LifeOfAnAccount(RuleBasedStateMachine):
         minutes_ago=st.integers(min_value=0, max_value=600),
     )
     def a_call_ends(self, seconds: str, detections: int, workspace_id: str, minutes_ago: int) -> UsageEvent:
-        self.number += 1
         ended_at = self.now - timedelta(minutes=minutes_ago)
+        return self._new_call(seconds, detections=detections, workspace_id=workspace_id, ended_at=ended_at)
+
+    @rule(target=sent, seconds=SECONDS)
+    def a_call_ends_and_arrives_at_once(self, seconds: str) -> UsageEvent:
+        event = self._new_call(seconds, ended_at=self.now)
+        self._settle([event], redelivered=False)
+        return event
+
+    @rule(events=st.lists(sent, min_size=1, max_size=8), redelivered=st.booleans())
+    def events_arrive_in_any_order_and_number(self, events: list[UsageEvent], redelivered: bool) -> None:
+        self._settle(events, redelivered=redelivered)
+
+    def _new_call(
+        self, seconds: str, *, ended_at: datetime, detections: int = 0, workspace_id: str = "42"
+    ) -> UsageEvent:
+        self.number += 1
         return call(
             f"e{self.number}", seconds=seconds, detections=detections, workspace_id=workspace_id, ended_at=ended_at
         )
 
-    @rule(events=st.lists(sent, min_size=1, max_size=8), redelivered=st.booleans())
-    def events_arrive_in_any_order_and_number(self, events: list[UsageEvent], redelivered: bool) -> None:
+    def _settle(self, events: list[UsageEvent], *, redelivered: bool) -> None:
         batch = [received(event, f"m{position}", redelivered=redelivered) for position, event in enumerate(events)]
         outcome = self.settlement.settle_batch(batch, self.now)
         assert outcome.failed == set()
@@ -72,10 +99,18 @@ class LifeOfAnAccount(RuleBasedStateMachine):
             outcome = self.settlement.settle_batch([received(other)], self.now)
             assert (outcome.settled, outcome.rejected) == ([], 1)
 
-    @rule(cents=CENTS)
-    def an_administrator_adjusts_the_balance(self, cents: int) -> None:
+    @rule(target=adjusted, cents=CENTS)
+    def an_administrator_adjusts_the_balance(self, cents: int) -> tuple[str, str]:
         self.number += 1
-        self.store.adjust(str(Decimal(cents) / 100), f"a{self.number}", now=self.now)
+        amount, adjustment_id = str(Decimal(cents) / 100), f"a{self.number}"
+        self.store.adjust(amount, adjustment_id, now=self.now)
+        return amount, adjustment_id
+
+    @rule(adjustment=adjusted)
+    def an_adjustment_is_sent_again(self, adjustment: tuple[str, str]) -> None:
+        before = self.store.wallet()
+        self.store.adjust(*adjustment, now=self.now)
+        assert self.store.wallet() == before, "the same adjustment counted twice"
 
     @rule(cents=st.integers(min_value=1, max_value=200), days=st.integers(min_value=1, max_value=10))
     def promotional_credit_is_granted(self, cents: int, days: int) -> None:
@@ -93,6 +128,12 @@ class LifeOfAnAccount(RuleBasedStateMachine):
             )
             assert isinstance(self.store.books.commit(before, posted.wallet, posted.entries), Wallet)
 
+    @rule(plan_id=st.sampled_from(sorted(PLANS)))
+    def another_plan_takes_effect_at_once(self, plan_id: str) -> None:
+        on, before = self.store.current_version(PLANS[plan_id]), self.store.wallet()
+        moved = with_terms(before, Terms(on.plan_id, on.version, {}))
+        assert isinstance(self.store.books.commit(before, moved, ()), Wallet)
+
     @rule(hours=st.integers(min_value=1, max_value=96))
     def time_passes(self, hours: int) -> None:
         # Stays within the month: the invariant adds up the two periods that a wallet knows.
@@ -101,6 +142,17 @@ class LifeOfAnAccount(RuleBasedStateMachine):
     @invariant()
     def the_books_balance(self) -> None:
         assert_books_balance(self.store)
+
+    @invariant()
+    def each_call_draws_what_is_left_of_its_plan_s_allowance_and_buys_the_rest(self) -> None:
+        """All in one month: what was drawn under one plan counts against the next one's quota, what was bought not."""
+        drawn = 0
+        for entry in self.store.entries():
+            if entry.usage is not None:
+                quota = PLANS[entry.usage.plan_id].usage_features["call_minutes"].included_metered_millionths
+                (line,) = (each for each in entry.usage.lines if each.feature == "call_minutes")
+                assert line.included_millionths == min(line.billed_millionths, max(0, quota - drawn))
+                drawn += line.included_millionths
 
     @invariant()
     def a_negative_balance_is_paused_and_a_positive_one_is_not(self) -> None:
@@ -129,8 +181,6 @@ def test_whatever_happens_to_an_account_its_books_balance_after_each_step(machin
         settings=settings(
             max_examples=25,
             stateful_step_count=25,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         ),
     )
 

@@ -116,4 +116,4 @@ class Slots(RuleBasedStateMachine):
 
 def test_whatever_races_happen_live_leases_are_exactly_those_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "PAGE_SLOTS", 2)
-    run_state_machine_as_test(Slots, settings=settings(max_examples=300, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(Slots, settings=settings(max_examples=300, stateful_step_count=40))

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.auto_refill import after_dispute, after_failed, after_paid, configured, with_refill
-from billing.domain.card import Card, CardIsDefault, with_default_card, without_card
+from billing.domain.auto_refill import advice, after_dispute, after_failed, after_paid, configured, with_refill
+from billing.domain.card import Card, CardIsDefault, with_default_card, with_new_date, without_card
 from billing.domain.declines import failure
 from billing.domain.payment import Transaction
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
@@ -64,6 +64,10 @@ def test_the_months_limit_cuts_multiples_and_then_waits_for_the_next_month(
             state = after_paid(state, refill)
     assert state.refill is not None
     assert state.refill.next_attempt_at == datetime(2026, 12, 1, tzinfo=UTC)
+    assert advice(state.refill) == (
+        "The monthly limit is reached. Auto-refill goes on at 2026-12-01 00:00 UTC. "
+        "Raise the monthly limit or top up by hand to have credit before then."
+    )
     assert started(state, datetime(2026, 12, 1, tzinfo=UTC))[1] is not None
 
 
@@ -139,21 +143,42 @@ def test_however_deep_the_debt_one_refill_stays_below_the_most_that_is_charged_a
 
 
 def test_another_limit_is_tried_at_once_and_another_amount_does_not_shorten_the_wait_after_a_decline() -> None:
-    def set_up_again(before: Wallet) -> Wallet:
-        return configured(
-            before,
-            enabled=True,
-            threshold_micros=micros("20"),
-            amount_micros=micros("100"),
-            monthly_limit_micros=micros("900"),
-        )
-
     limited = after_paid(*_both(started(refilling(paid="0", limit="100"))))
     limited, _ = started(limited)
     assert started(limited)[1] is None
-    assert started(set_up_again(limited))[1] is not None
+    assert started(_limited(limited, "900"))[1] is not None
     declined = after_failed(*_both(started(refilling(paid="0"))), failure("do_not_honor"), NOW)
-    assert started(set_up_again(declined))[1] is None
+    assert started(_limited(declined, "900"))[1] is None
+
+
+@pytest.mark.parametrize(("failures", "wait"), [(1, timedelta(hours=1)), (2, timedelta(hours=24))])
+def test_a_raised_limit_waits_no_longer_than_the_last_decline_demands(failures: int, wait: timedelta) -> None:
+    state, now = refilling(paid="0", limit="300"), NOW
+    for _ in range(failures):
+        state, refill = _both(started(state, now))
+        state = after_failed(state, refill, failure("do_not_honor"), now)
+        now = (state.refill and state.refill.next_attempt_at) or now
+    lowered = _limited(state, "99")
+    before_and_at = now - timedelta(seconds=1), now
+    assert [started(lowered, moment)[1] for moment in before_and_at] == [None, None]
+    at_limit, _ = started(lowered, now)
+    assert at_limit.refill is not None
+    assert at_limit.refill.next_attempt_at == datetime(2026, 12, 1, tzinfo=UTC)
+    raised = _limited(at_limit, "900")
+    assert raised.refill is not None
+    assert raised.refill.next_attempt_at == now
+    assert [started(raised, moment)[1] is not None for moment in before_and_at] == [False, True]
+    assert now - (raised.refill.last_attempt_at or now) == wait
+
+
+def _limited(before: Wallet, limit: str) -> Wallet:
+    return configured(
+        before,
+        enabled=True,
+        threshold_micros=micros("20"),
+        amount_micros=micros("100"),
+        monthly_limit_micros=micros(limit),
+    )
 
 
 def _both(state: tuple[Wallet, Transaction | None]) -> tuple[Wallet, Transaction]:
@@ -182,6 +207,64 @@ def test_a_dispute_suspends_until_another_card_or_a_payment() -> None:
     assert suspended.refill is not None
     assert suspended.refill.suspended == "dispute_opened"
     assert with_default_card(suspended, a_card("2"), NOW).refill == refilling(paid="0").refill
+
+
+def renewed(before: Wallet) -> Wallet:
+    return with_new_date(before, replace(a_card("1"), payment_method_id="pm_new"), NOW)
+
+
+@pytest.mark.parametrize(
+    ("code", "stays"),
+    [
+        ("expired_card", None),
+        ("lost_card", "lost_card"),
+        ("authentication_required", "authentication_required"),
+        ("card_unusable", "card_unusable"),
+    ],
+)
+def test_a_new_date_closes_only_the_breaker_that_the_old_date_opened(code: str, stays: str | None) -> None:
+    state, refill = _both(started(refilling(paid="0")))
+    after = renewed(after_failed(state, refill, failure(code), NOW))
+    assert after.default_card == DefaultCard("pm_new", "fingerprint-1")
+    assert after.refill is not None
+    assert after.refill.suspended == stays
+    assert (started(after)[1] is not None) == (stays is None)
+
+
+def test_a_new_date_leaves_three_declines_a_wait_and_a_dispute_as_they_are() -> None:
+    waiting = after_failed(*_both(started(refilling(paid="0"))), failure("do_not_honor"), NOW)
+    assert renewed(waiting).refill == waiting.refill
+    disputed = after_dispute(refilling(paid="0"))
+    assert renewed(disputed).refill == disputed.refill
+    state, now = refilling(paid="0"), NOW
+    for _ in range(3):
+        state, refill = _both(started(state, now))
+        state = after_failed(state, refill, failure("do_not_honor"), now)
+        now += timedelta(days=2)
+    assert renewed(state).refill == state.refill
+
+
+def test_a_new_date_of_a_card_that_is_not_the_default_changes_nothing() -> None:
+    suspended = after_failed(*_both(started(refilling(paid="0"))), failure("expired_card"), NOW)
+    assert with_new_date(suspended, a_card("2"), NOW) == suspended
+
+
+def test_a_suspension_by_a_dispute_outlives_a_decline_of_the_expired_card() -> None:
+    pending, refill = _both(started(refilling(paid="0")))
+    state = after_failed(after_dispute(pending), refill, failure("expired_card"), NOW)
+    assert state.refill is not None
+    assert (state.refill.suspended, state.refill.last_failure) == ("dispute_opened", "expired_card")
+
+
+@pytest.mark.parametrize(
+    ("code", "counted"), [("expired_card", 0), ("card_unusable", 0), ("do_not_honor", 1), ("lost_card", 1)]
+)
+def test_of_a_date_that_was_renewed_meanwhile_only_what_is_said_of_the_number_counts(code: str, counted: int) -> None:
+    pending, refill = _both(started(refilling(paid="0")))
+    state = after_failed(renewed(pending), refill, failure(code), NOW)
+    assert state.refill is not None
+    assert state.refill.failures == counted
+    assert (started(state)[1] is not None) == (counted == 0)
 
 
 def test_only_the_last_card_can_be_removed_while_it_is_the_default() -> None:

@@ -14,6 +14,7 @@ from billing.contracts.event_requests import MAX_BODY_BYTES
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
 from billing.store.database import StoreBusy
+from tests.described import description
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TIMES = {"started_at": "2026-11-23T09:00:00Z", "ended_at": "2026-11-23T09:01:00Z"}
@@ -79,6 +80,7 @@ def post(
     handler: ModuleType, event: dict[str, Any], line: Line | None = None, shelf: Shelf | None = None
 ) -> tuple[int, Any]:
     response = handler.respond(event, queue=line or Line(), rejected=shelf or Shelf(), workspaces=Owners(), now=NOW)
+    description().check("POST", "/v1/events", response["statusCode"], response["headers"], response["body"])
     problem = response["statusCode"] != 202
     assert response["headers"]["content-type"] == ("application/problem+json" if problem else "application/json")
     return response["statusCode"], json.loads(response["body"])
@@ -201,6 +203,7 @@ def test_a_bound_key_hears_that_a_foreign_workspace_does_not_exist(handler: Modu
 def test_a_queue_without_room_is_an_error_that_says_what_to_do(handler: ModuleType) -> None:
     batch = [call("a"), call("b", agent="x"), call("c"), call("d")]
     response = handler.respond(request(batch), queue=Line(room=1), rejected=Shelf(), workspaces=Owners(), now=NOW)
+    description().check("POST", "/v1/events", response["statusCode"], response["headers"], response["body"])
     problem = json.loads(response["body"])
     assert (response["statusCode"], problem["code"]) == (503, "queue_unavailable")
     assert response["headers"]["retry-after"] == "2"

@@ -1,19 +1,19 @@
 """What a change means to the world: one notice a cause, whatever else changed."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
 
 from billing.domain.declines import failure
-from billing.domain.dunning import Dunning
+from billing.domain.dunning import FailedTry
 from billing.domain.notices import of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
-from billing.domain.payment import CardFace, Transaction
-from billing.domain.rejection import reject
+from billing.domain.payment import CardFace, Transaction, TransactionLine
+from billing.domain.rejection import RejectedEvent, reject
 from billing.domain.wallet import Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
-from tests.builders import NOW, PERIOD_END, micros, plan, wallet
+from tests.builders import NOW, PERIOD_END, PERIOD_START, dunning, micros, plan, wallet
 
 LOCKED = {"lock_reason": "under review"}
 PAUSED = {"paused": True}
@@ -98,6 +98,16 @@ def test_a_period_is_renewed_when_it_begins_paid_or_when_it_is_paid_later() -> N
     assert types(replace(old, period=unpaid), replace(old, period=paid)) == ["subscription.renewed"]
 
 
+def test_a_renewal_says_whether_a_card_was_charged_for_the_month() -> None:
+    old = wallet(on=plan())
+    assert old.period is not None
+    free = replace(old, period=replace(old.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31)))
+    assert free.period is not None
+    on_trust = replace(free, period=replace(free.period, payment="due"))
+    (rolled,), (paid,) = of_wallet(old, free, NOW), of_wallet(on_trust, free, NOW)
+    assert (rolled.data["charged"], paid.data["charged"]) == (False, True)
+
+
 def test_a_subscription_that_starts_anew_after_its_end_is_not_renewed() -> None:
     old = wallet(on=plan(), canceled=True)
     assert old.period is not None
@@ -108,14 +118,37 @@ def test_a_subscription_that_starts_anew_after_its_end_is_not_renewed() -> None:
 
 
 def test_each_failed_try_of_a_renewal_is_told_and_the_last_one_locks() -> None:
-    first = Dunning(NOW, 1, NOW + timedelta(days=1))
-    last = Dunning(NOW, 4, None, locked=True)
+    first = dunning(NOW, 1, NOW + timedelta(days=1))
+    last = dunning(NOW, 4, None, locked=True)
     healthy = wallet(on=plan())
     assert types(healthy, replace(healthy, dunning=first)) == ["subscription.past_due"]
     assert types(replace(healthy, dunning=first), replace(healthy, dunning=first, paid_micros=5)) == []
     told = of_wallet(replace(healthy, dunning=first), replace(healthy, dunning=last), NOW)
     assert [notice.type for notice in told] == ["account.locked", "subscription.past_due"]
-    assert told[0].data["locked_by"] == "unpaid_renewal"
+    assert (told[0].data["locked_by"], told[0].data["lock_reason"]) == (
+        "unpaid_renewal",
+        "The renewal could not be paid.",
+    )
+
+
+def test_a_failed_renewal_says_what_it_asked_which_card_for_and_why_it_got_nothing() -> None:
+    healthy = wallet(on=plan())
+    (notice,) = of_wallet(healthy, replace(healthy, dunning=dunning(NOW, 1, NOW + timedelta(days=1))), NOW)
+    told = {name: notice.data[name] for name in ("transaction_id", "amount", "card", "code", "reason")}
+    assert told == {
+        "transaction_id": "tx_1",
+        "amount": {"amount": "30.000000", "currency": "USD"},
+        "card": {"brand": "visa", "last4": "4242"},
+        "code": "insufficient_funds",
+        "reason": failure("insufficient_funds").message,
+    }
+
+
+def test_a_renewal_that_no_card_was_asked_for_names_none() -> None:
+    healthy, first = wallet(on=plan()), dunning(NOW, 1, None)
+    without_card = replace(first, last=FailedTry("tx_1", micros("30"), "no_card"))
+    (notice,) = of_wallet(healthy, replace(healthy, dunning=without_card), NOW)
+    assert (notice.data["card"], notice.data["reason"]) == (None, "There is no card to charge. Add one.")
 
 
 def test_a_subscription_ends_once() -> None:
@@ -154,6 +187,24 @@ def test_a_payment_is_told_when_it_arrives_or_is_refused() -> None:
     assert payments(refused, paid) == ["payment.succeeded"]
 
 
+def test_a_renewal_s_payment_names_the_month_and_another_payment_none() -> None:
+    line = TransactionLine("Starter", "1", micros("30"), PERIOD_START, PERIOD_END)
+    renewal = transaction(kind="renewal", lines=(line,))
+    change = transaction(kind="plan_change", lines=(line,))
+    unneeded = transaction(kind="renewal", lines=(TransactionLine("Your credit", "1", micros("30")),))
+    months = [
+        of_transaction(asked, replace(asked, status="Paid"), NOW)[0].data["period_end"]
+        for asked in (renewal, change, unneeded)
+    ]
+    assert months == ["2026-12-01T00:00:00.000Z", None, None]
+
+
+@pytest.mark.parametrize("amount", ["500", "-12.345678"])
+def test_credit_by_hand_is_told_as_no_payment_whether_given_or_taken(amount: str) -> None:
+    adjusted = transaction(kind="adjustment", status="Paid", amount_micros=micros(amount), card=None)
+    assert payments(None, adjusted) == []
+
+
 def test_a_dispute_is_told_when_money_is_taken_and_an_inquiry_takes_none() -> None:
     paid = transaction(status="Paid")
     inquiry = replace(paid, dispute_id="du_1", dispute_status="inquiry")
@@ -164,13 +215,39 @@ def test_a_dispute_is_told_when_money_is_taken_and_an_inquiry_takes_none() -> No
     assert payments(opened, replace(opened, dispute_status="won")) == []
 
 
-def test_a_rejection_is_told_once_and_again_when_its_replay_was_in_vain() -> None:
-    rejected = reject("{}", "unknown_workspace", "no", rejected_at=NOW, arrived_at=NOW)
+def rejection(payload: str = "{}", code: str = "unknown_workspace", **fields: Any) -> RejectedEvent:
+    return replace(reject(payload, code, "no", rejected_at=NOW, arrived_at=NOW), **fields)
+
+
+def rejected_id(rejected: RejectedEvent) -> str:
+    (notice,) = of_rejected_event(None, (rejected, "open"), NOW)
+    return notice.notice_id
+
+
+def test_rejections_are_told_once_a_reason_and_hour_whosever_they_are() -> None:
+    the_hour = NOW.replace(minute=0, second=0, microsecond=0)
+    first = rejected_id(rejection("1", rejected_at=the_hour))
+    last_of_the_hour = the_hour + timedelta(hours=1, milliseconds=-1)
+    assert rejected_id(rejection("2", rejected_at=last_of_the_hour, account_id="acme")) == first
+    assert rejected_id(rejection("3", rejected_at=the_hour + timedelta(hours=1))) != first
+    assert rejected_id(rejection("4", code="unknown_feature", rejected_at=the_hour)) != first
+
+
+def test_the_hour_of_a_rejection_is_the_same_on_a_machine_in_another_time_zone() -> None:
+    in_india = timezone(timedelta(hours=5, minutes=30))
+    quarter_past = NOW.replace(minute=15)
+    assert rejected_id(rejection(rejected_at=quarter_past.astimezone(in_india))) == rejected_id(
+        rejection(rejected_at=quarter_past + timedelta(minutes=40))
+    )
+
+
+def test_a_rejection_is_told_again_when_its_replay_was_in_vain_in_another_hour() -> None:
+    rejected = rejection()
     later = replace(rejected, rejected_at=NOW + timedelta(hours=1))
-    (first,) = of_rejected_event(None, (rejected, "open"), NOW)
     (second,) = of_rejected_event((rejected, "replayed"), (later, "open"), NOW)
-    assert first.notice_id != second.notice_id
+    assert second.notice_id != rejected_id(rejected)
     assert of_rejected_event((rejected, "open"), (rejected, "replayed"), NOW) == []
+    assert of_rejected_event((rejected, "open"), (later, "open"), NOW) == []
 
 
 def test_an_endpoint_that_the_system_disabled_is_told_and_one_disabled_by_hand_is_not() -> None:

@@ -15,6 +15,7 @@ from billing.domain.payment import (
     TransactionKind,
     TransactionStatus,
     chargeable,
+    declined,
     record,
 )
 from tests.builders import NOW, micros
@@ -70,6 +71,32 @@ def test_where_the_bank_demands_the_customer_only_one_who_is_there_can_go_on(
 ) -> None:
     asked = replace(report("needs_customer"), failure=failure("authentication_required"))
     assert record(transaction(kind=kind), asked, NOW).status == status
+
+
+@pytest.mark.parametrize(
+    ("code", "counts"),
+    [
+        ("insufficient_funds", True),
+        ("card_unusable", True),
+        ("authentication_required", True),
+        ("no_card", None),
+        ("canceled", None),
+        ("not_completed", None),
+        ("currency_mismatch", None),
+    ],
+)
+def test_what_a_card_refused_is_a_decline_and_what_nobody_asked_it_is_none(code: str, counts: bool | None) -> None:
+    asked = transaction()
+    assert declined(asked, replace(asked, status="Failed", failure=failure(code))) is counts
+
+
+def test_a_saved_card_s_charge_is_counted_when_it_is_answered_and_a_page_s_payment_is_not() -> None:
+    asked, page, paid = transaction(), transaction("Checkout"), transaction("Paid")
+    refused = replace(asked, status="Failed", failure=failure("insufficient_funds"))
+    assert declined(asked, paid) is False
+    assert declined(asked, replace(asked, attempt=1)) is None
+    assert declined(page, paid) is declined(None, paid) is declined(None, refused) is None
+    assert declined(refused, replace(refused, version=9)) is declined(paid, replace(paid, dispute_id="du_1")) is None
 
 
 def test_another_currency_is_never_credited() -> None:

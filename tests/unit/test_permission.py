@@ -5,12 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.dunning import Dunning
 from billing.domain.permission import PermissionCode, decide
 from billing.domain.plan import Plan, RecurringFeature
 from billing.domain.subscription import advance
 from billing.domain.wallet import Grant, Wallet
-from tests.builders import NOW, PERIOD_END, calls_feature, micros, plan, wallet
+from tests.builders import NOW, PERIOD_END, calls_feature, dunning, micros, plan, wallet
 
 PAY_AS_YOU_GO = plan()
 WITH_QUOTA = plan(calls_feature(included_minutes=2))
@@ -48,6 +47,14 @@ def test_the_answer_carries_the_allowance_left_in_priced_units() -> None:
     assert (permission.allowance_unit, permission.allowance_remaining_millionths) == ("minute", micros("1.5"))
 
 
+def test_what_was_bought_leaves_the_allowance_as_it_is() -> None:
+    before = wallet(on=WITH_QUOTA, used_seconds=150)
+    assert before.period is not None
+    moved = replace(before, period=replace(before.period, bought={"call_minutes": micros("60")}))
+    permission = decide(moved, WITH_QUOTA, NOW)
+    assert (permission.code, permission.allowance_remaining_millionths) == ("allowed", micros("0.5"))
+
+
 @pytest.mark.parametrize(("in_use", "code"), [(1, "allowed"), (2, "concurrency_limit_reached")])
 def test_a_call_needs_a_free_slot(in_use: int, code: str) -> None:
     assert decide(wallet(paid="1", on=TWO_SLOTS), TWO_SLOTS, NOW, in_use).code == code
@@ -76,5 +83,5 @@ def test_an_unpaid_month_gives_no_allowance_and_calls_go_on_from_credit() -> Non
 
 
 def test_a_renewal_that_was_never_paid_locks_like_an_administrator() -> None:
-    locked = wallet(paid="9", on=WITH_QUOTA, dunning=Dunning(NOW, 4, None, locked=True))
+    locked = wallet(paid="9", on=WITH_QUOTA, dunning=dunning(NOW, 4, None, locked=True))
     assert decide(locked, WITH_QUOTA, NOW).code == "account_locked"

@@ -45,6 +45,11 @@ def asked(before: Wallet, plan: Plan, now: datetime = MID, **quantities: int) ->
     return quote(advance(before, PLANS, now), PLANS, wanted, now)
 
 
+def called(before: Wallet, *, minutes: int, at: datetime = MID) -> Wallet:
+    event = call(f"call-{before.sequence}", seconds=str(minutes * 60), ended_at=at)
+    return settle(before, [event], PLANS, at).wallet
+
+
 def due(quoted: Quote) -> int:
     return quoted.charge.card_micros
 
@@ -102,6 +107,30 @@ def test_what_was_used_counts_against_the_new_plan_s_allowance() -> None:
     assert before.period is not None
     assert after.period is not None
     assert after.period.used == before.period.used
+
+
+def test_what_was_bought_beyond_the_old_allowance_is_not_taken_from_the_new_one() -> None:
+    used = called(on(STARTER), minutes=750)
+    assert used.paid_micros == -micros("30"), "500 included, 250 bought"
+    moved = called(asked(used, PRO).after, minutes=1500)
+    assert moved.paid_micros == used.paid_micros
+    assert called(moved, minutes=1).paid_micros == used.paid_micros - micros("0.12")
+
+
+def test_of_two_upgrades_in_a_month_each_leaves_what_was_bought_before_it_out_of_account() -> None:
+    pay_as_you_go = called(on(FREE), minutes=25)
+    starter = called(asked(pay_as_you_go, STARTER).after, minutes=501)
+    assert starter.paid_micros == pay_as_you_go.paid_micros - micros("0.12"), "500 of 501 are included"
+    pro = called(asked(starter, PRO).after, minutes=1501)
+    assert pro.paid_micros == starter.paid_micros - micros("0.12"), "500 of 2000 were drawn before"
+
+
+def test_a_downgrade_begins_its_month_with_nothing_used_and_nothing_bought() -> None:
+    leaving = asked(called(on(PRO), minutes=2100), STARTER).after
+    renewed = advance(leaving, PLANS, PERIOD_END)
+    assert renewed.period is not None
+    assert (renewed.period.plan_id, renewed.period.used, renewed.period.bought) == ("starter", {}, {})
+    assert called(renewed, minutes=500, at=PERIOD_END).paid_micros == leaving.paid_micros
 
 
 def test_a_cheaper_plan_takes_effect_at_the_next_renewal_and_costs_nothing_now() -> None:

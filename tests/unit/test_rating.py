@@ -12,8 +12,16 @@ from billing.domain.usage import UsageLine
 from tests.builders import MICROS, calls_feature, detection_feature, micros, plan
 
 
-def rated(feature: UsageFeature, quantity: str, unit: str | None = "second", *, used_seconds: int = 0) -> RatedLine:
-    return rate(plan(feature), UsageLine(feature.key, Decimal(quantity), unit), used_seconds * MICROS)
+def rated(
+    feature: UsageFeature,
+    quantity: str,
+    unit: str | None = "second",
+    *,
+    used_seconds: int = 0,
+    bought_seconds: int = 0,
+) -> RatedLine:
+    line = UsageLine(feature.key, Decimal(quantity), unit)
+    return rate(plan(feature), line, used_seconds * MICROS, bought_millionths=bought_seconds * MICROS)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +72,18 @@ def test_the_allowance_runs_out_in_the_middle_of_a_call() -> None:
     assert line.amount_micros == micros("0.06")
 
 
+@pytest.mark.parametrize(
+    ("used", "bought", "included"), [(15, 5, 10), (25, 25, 20), (25, 0, 0), (20, 0, 0), (45, 25, 0), (45, 26, 1)]
+)
+def test_what_was_bought_draws_no_allowance(used: int, bought: int, included: int) -> None:
+    feature = calls_feature(included_minutes=20)
+    line = rated(feature, "30", "minute", used_seconds=used * 60, bought_seconds=bought * 60)
+    assert (line.included_millionths, line.bought_millionths) == (
+        feature.to_metered(included * MICROS),
+        feature.to_metered((30 - included) * MICROS),
+    )
+
+
 def test_where_nothing_is_included_all_of_it_is_pay_as_you_go() -> None:
     line = rated(calls_feature(), "90")
     assert (line.included_millionths, line.overage_millionths) == (0, 0)
@@ -93,9 +113,15 @@ def test_included_units_count_towards_a_volume_discount() -> None:
     assert rated(feature, "120", used_seconds=9 * 60).amount_micros == micros("0.05")
 
 
+def test_bought_units_count_towards_a_volume_discount_as_drawn_ones_do() -> None:
+    feature = calls_feature(included_minutes=12, price_per_minute="0.10", discounts={17: 50})
+    line = rated(feature, "180", used_seconds=15 * 60, bought_seconds=4 * 60)
+    assert (line.included_millionths, line.amount_micros) == (micros("60"), micros("0.10") + micros("0.05"))
+
+
 def test_an_unknown_feature_is_refused_and_so_is_a_unit_it_is_not_counted_in() -> None:
     with pytest.raises(UnratableLine) as unknown_feature:
-        rate(plan(calls_feature()), UsageLine("llm_tokens", Decimal(5)), 0)
+        rate(plan(calls_feature()), UsageLine("llm_tokens", Decimal(5)), 0, bought_millionths=0)
     assert unknown_feature.value.code == "unknown_feature"
     with pytest.raises(UnratableLine) as unknown_unit:
         rated(detection_feature(), "5", "minute")

@@ -5,14 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.dunning import Dunning, after_failure
-from billing.domain.payment import Refund, Transaction, TransactionLine, take_back
+from billing.domain.declines import failure
+from billing.domain.dunning import FailedTry, after_failure
+from billing.domain.payment import CardFace, Refund, Transaction, TransactionLine, take_back
+from billing.domain.payment import failed as failed_payment
 from billing.domain.plan import RecurringFeature
 from billing.domain.renewal import Try, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
 from billing.domain.settlement import settle
 from billing.domain.subscription import advance, canceled, checked_quantities, due_at
 from billing.domain.wallet import DefaultCard, Wallet
-from tests.builders import MICROS, PERIOD_END, call, calls_feature, micros, plan, wallet
+from tests.builders import MICROS, PERIOD_END, call, calls_feature, dunning, micros, plan, wallet
 
 NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("3"))
 STARTER = plan(
@@ -80,6 +82,18 @@ def test_a_try_that_failed_counts_once_however_often_it_is_told() -> None:
     assert renewal_failed(once, found.transaction, RENEWAL + A_DAY) == once
 
 
+def test_an_unpaid_month_remembers_what_its_last_try_asked_for_and_why_it_failed() -> None:
+    found = tried(DUE)
+    declined = failed_payment(replace(found.transaction, card=CardFace("visa", "4242")), failure("lost_card"))
+    unpaid = renewal_failed(found.wallet, declined, RENEWAL)
+    assert unpaid.dunning is not None
+    assert unpaid.dunning.last == FailedTry(declined.transaction_id, micros("33"), "lost_card", "visa", "4242")
+    without_card = tried(replace(unpaid, default_card=None), RENEWAL + A_DAY)
+    again = renewal_failed(without_card.wallet, without_card.transaction, RENEWAL + A_DAY)
+    assert again.dunning is not None
+    assert again.dunning.last == FailedTry(without_card.transaction.transaction_id, micros("33"), "no_card")
+
+
 def test_a_month_that_is_not_paid_is_tried_after_one_three_and_seven_days_and_then_locks() -> None:
     now, unpaid, days = RENEWAL, DUE, []
     for _ in range(4):
@@ -92,7 +106,8 @@ def test_a_month_that_is_not_paid_is_tried_after_one_three_and_seven_days_and_th
 
 
 def test_a_sweep_that_comes_late_does_not_try_twice_in_a_row() -> None:
-    late = after_failure(after_failure(None, RENEWAL), RENEWAL + timedelta(days=4))
+    declined = FailedTry("tx_1", micros("33"), "card_declined")
+    late = after_failure(after_failure(None, declined, RENEWAL), declined, RENEWAL + timedelta(days=4))
     assert late.next_attempt_at == RENEWAL + timedelta(days=7)
 
 
@@ -114,6 +129,19 @@ def test_calls_between_the_renewal_s_second_and_its_charge_draw_the_new_month_s_
     later = paid(failed(settled.wallet), RENEWAL + A_DAY)
     assert later.period is not None
     assert later.period.used == {"call_minutes": 60 * MICROS}, "what was drawn on trust stays drawn"
+
+
+def test_what_was_bought_before_a_month_was_paid_takes_nothing_from_the_allowance_it_gives_then() -> None:
+    on_trust = settle(DUE, [call("a", seconds="360", ended_at=RENEWAL)], PLANS, RENEWAL).wallet
+    unpaid = settle(failed(on_trust), [call("b", seconds="90", ended_at=RENEWAL)], PLANS, RENEWAL).wallet
+    assert unpaid.period is not None
+    assert (unpaid.period.used, unpaid.period.bought) == (
+        {"call_minutes": 360 * MICROS},
+        {"call_minutes": 60 * MICROS},
+    )
+    well = paid(unpaid, RENEWAL + A_DAY)
+    assert well.period is not None
+    assert (well.period.used, well.period.bought) == (unpaid.period.used, unpaid.period.bought)
 
 
 def test_a_call_that_ended_before_the_renewal_draws_the_old_month_though_the_new_one_is_unpaid() -> None:
@@ -139,7 +167,7 @@ def test_a_payment_lifts_no_administrator_s_lock() -> None:
 
 
 def test_months_that_went_by_while_locked_are_not_charged() -> None:
-    unpaid = replace(failed(DUE), dunning=Dunning(RENEWAL, 4, None, locked=True))
+    unpaid = replace(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True))
     found = tried(try_at_once(unpaid, RENEWAL), datetime(2027, 3, 10, tzinfo=UTC))
     assert found.transaction.lines[0].period_start == datetime(2027, 3, 1, tzinfo=UTC)
     assert found.wallet.status == "locked", "until it is paid"
@@ -164,7 +192,7 @@ def test_a_card_that_became_the_default_while_the_old_one_was_charged_is_tried_a
 
 
 def test_an_administrator_s_unlock_gives_seven_days_more_and_one_last_try() -> None:
-    locked = replace(failed(DUE), dunning=Dunning(RENEWAL, 4, None, locked=True), lock_reason="unpaid, too")
+    locked = replace(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True), lock_reason="unpaid, too")
     now = RENEWAL + timedelta(days=9)
     given = unlocked(locked, now)
     assert (given.status, due_at(given)) == ("active", now + timedelta(days=7))

@@ -57,6 +57,33 @@ def test_a_quota_is_used_up_in_the_middle_of_a_call() -> None:
     assert outcome.wallet.period.used_of("call_minutes") == micros("180")
 
 
+def test_what_is_priced_is_counted_as_bought_by_feature_and_nothing_else_is() -> None:
+    within = settled(wallet(on=WITH_QUOTA), call("a", seconds="90"), on=WITH_QUOTA).wallet
+    beyond = settled(
+        within, call("b", seconds="90", detections=2), call("c", seconds="6", detections=1), on=WITH_QUOTA
+    ).wallet
+    assert within.period is not None
+    assert beyond.period is not None
+    assert within.period.bought == {}
+    assert beyond.period.used == {"call_minutes": micros("186"), "voicemail_detection": micros("3")}
+    assert beyond.period.bought == {"call_minutes": micros("66"), "voicemail_detection": micros("3")}
+
+
+def test_an_event_that_is_rejected_counts_nothing_as_bought() -> None:
+    only_calls = plan(calls_feature())
+    before = wallet(on=only_calls)
+    assert settled(before, call(seconds="60", detections=1), on=only_calls).wallet == before
+
+
+def test_what_a_late_call_buys_is_counted_in_the_old_period() -> None:
+    before = renewed(used_seconds=90)
+    late = call(seconds="60", ended_at=PERIOD_START - timedelta(minutes=1), arrived_at=PERIOD_START)
+    outcome = settled(before, late, on=WITH_QUOTA)
+    assert outcome.wallet.previous_period is not None
+    assert outcome.wallet.previous_period.bought == {"call_minutes": micros("30")}
+    assert outcome.wallet.period == before.period
+
+
 def test_a_call_is_never_cut_off_and_a_negative_balance_pauses_the_account() -> None:
     outcome = settled(wallet(paid="0.10", on=FREE), call(seconds="60"))
     assert outcome.wallet.balance_micros == -micros("0.02")

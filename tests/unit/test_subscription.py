@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.dunning import Dunning
 from billing.domain.errors import InvalidValue
 from billing.domain.plan import Plan, RecurringFeature
 from billing.domain.subscription import (
@@ -19,7 +18,8 @@ from billing.domain.subscription import (
     with_terms,
 )
 from billing.domain.terms import Terms
-from tests.builders import NOW, PERIOD_END, calls_feature, micros, plan, wallet
+from billing.domain.wallet import Wallet
+from tests.builders import NOW, PERIOD_END, calls_feature, dunning, micros, plan, wallet
 
 NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("2"))
 SLOTS = RecurringFeature("call_concurrency", "Calls at once", included=5, unit_price_micros=micros("8"), maximum=10)
@@ -59,6 +59,11 @@ def test_the_concurrency_limit_is_included_and_rented_slots_up_to_the_maximum() 
     assert plan().concurrency_limit({}) is None
 
 
+def bought(before: Wallet, seconds: str) -> Wallet:
+    assert before.period is not None
+    return replace(before, period=replace(before.period, bought={"call_minutes": micros(seconds)}))
+
+
 def terms_of(on: Plan, **quantities: int) -> Terms:
     return Terms(on.plan_id, on.version, checked_quantities(on, quantities))
 
@@ -75,6 +80,15 @@ def test_a_change_of_plan_keeps_the_period_and_counts_what_was_used_against_the_
     after = with_terms(before, terms_of(plan(version=2)))
     assert before.period is not None
     assert after.period == replace(before.period, plan_version=2)
+
+
+def test_what_was_bought_is_bought_for_its_month_only() -> None:
+    before = bought(wallet(on=FREE, used_seconds=180), "60")
+    moved, rolled = with_terms(before, terms_of(PRICED)), advance(before, PLANS, PERIOD_END)
+    assert moved.period is not None
+    assert rolled.period is not None
+    assert (moved.period.bought, rolled.period.bought) == ({"call_minutes": micros("60")}, {})
+    assert rolled.previous_period == before.period
 
 
 def test_what_was_unused_is_gone_after_a_renewal_however_many_months_nobody_called() -> None:
@@ -115,7 +129,7 @@ def test_canceling_can_be_undone_until_the_end_by_any_change() -> None:
 
 
 def test_an_unpaid_subscription_that_is_canceled_ends_at_once_since_there_is_nothing_to_run_out() -> None:
-    unpaid = replace(advance(wallet(on=PRICED), PLANS, PERIOD_END), dunning=Dunning(PERIOD_END, 1, PERIOD_END))
+    unpaid = replace(advance(wallet(on=PRICED), PLANS, PERIOD_END), dunning=dunning(PERIOD_END, 1, PERIOD_END))
     assert unpaid.period is not None
     unpaid = replace(unpaid, period=replace(unpaid.period, payment="failed"))
     assert (canceled(unpaid).status, canceled(unpaid).dunning) == ("canceled", None)
@@ -142,3 +156,13 @@ def test_resetting_the_usage_leaves_a_trail_of_who_why_and_what_was_counted() ->
     assert posted.wallet.period is not None
     assert (posted.wallet.period.used, entry.amount_micros, entry.postings, entry.by) == ({}, 0, (), "ops")
     assert entry.description == "goodwill (counted before, in metered units: call_minutes 90)"
+
+
+def test_resetting_the_usage_forgets_what_was_bought_too_and_the_trail_says_how_much_it_was() -> None:
+    before = bought(wallet(on=FREE, used_seconds=180), "60")
+    posted = reset_usage(before, reset_id="r1", reason="goodwill", by="ops", now=NOW, fingerprint="f")
+    assert posted.wallet.period is not None
+    assert (posted.wallet.period.used, posted.wallet.period.bought) == ({}, {})
+    assert posted.entries[0].description == (
+        "goodwill (counted before, in metered units: call_minutes 180 of which 60 bought)"
+    )

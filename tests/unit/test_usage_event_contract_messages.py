@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -48,6 +49,14 @@ def rejected(text: str = BROKEN, account_id: str | None = None) -> RejectedEvent
 def test_an_event_comes_out_of_the_queue_as_it_went_in_however_late() -> None:
     queued = received(account_id="acme")
     assert decode(encode(queued), sent_at=LATER, now=LATER) == queued
+
+
+def test_a_replay_comes_out_of_the_queue_as_what_it_is_a_replay_of_good_or_bad() -> None:
+    queued = replace(received(), rejection_id="0" * 32)
+    assert decode(encode(queued), sent_at=LATER, now=LATER) == queued
+    bad = decode(encode(replace(queued, payload=BROKEN)), sent_at=LATER, now=LATER)
+    assert isinstance(bad, RejectedEvent)
+    assert bad.rejection_id == "0" * 32
 
 
 def test_a_message_is_ascii_so_that_no_character_stops_the_queue() -> None:

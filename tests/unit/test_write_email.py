@@ -14,7 +14,7 @@ from billing.domain.account import LANGUAGES, Account
 from billing.domain.auto_refill import advice, after_dispute
 from billing.domain.declines import SENTENCES, failure
 from billing.domain.wallet import Refill
-from billing.services.email_texts import MAILED, WORDINGS
+from billing.services.email_texts import LAST_TRY, WORDINGS, is_mailed
 from billing.services.write_email import Email, write_email
 from tests.builders import NOW, wallet
 
@@ -23,9 +23,18 @@ ACME = Account("acme", "Acme LLC", "billing@acme.example", "USD", "en", NOW)
 ISOLATE, END = "\u2068", "\u2069"
 
 
+MAILS = sorted(WORDINGS["en"])
+LOCKED_UNPAID = {"locked_by": "unpaid_renewal", "lock_reason": None}
+
+
 def data_of(event_type: str) -> dict[str, Any]:
     data: dict[str, Any] = json.loads((BUS / f"{event_type}.json").read_text())["data"]
     return data
+
+
+def event_of(mail: str) -> tuple[str, dict[str, Any]]:
+    """The event that a mail is about, and facts with which it is the mail that is written."""
+    return ("subscription.past_due", {"next_attempt_at": None}) if mail == LAST_TRY else (mail, {})
 
 
 def written(event_type: str, account: Account = ACME, **facts: object) -> Email:
@@ -55,14 +64,15 @@ class Words(HTMLParser):
 
 def test_every_language_has_words_for_the_same_types() -> None:
     assert {language: set(wordings) for language, wordings in WORDINGS.items()} == {
-        language: set(MAILED) for language in LANGUAGES
+        language: set(MAILS) for language in LANGUAGES
     }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("event_type", sorted(MAILED))
-def test_a_mail_leaves_no_fact_open_and_says_the_same_twice(event_type: str, language: str) -> None:
-    mail = written(event_type, replace(ACME, language=language))
+@pytest.mark.parametrize("mail_about", MAILS)
+def test_a_mail_leaves_no_fact_open_and_says_the_same_twice(mail_about: str, language: str) -> None:
+    event_type, facts = event_of(mail_about)
+    mail = written(event_type, replace(ACME, language=language), **facts)
     page = Words(mail.html)
     assert page.open == []
     assert "$" not in mail.subject + mail.text + mail.html
@@ -72,19 +82,19 @@ def test_a_mail_leaves_no_fact_open_and_says_the_same_twice(event_type: str, lan
     assert "\n" not in mail.subject
 
 
-@pytest.mark.parametrize("event_type", sorted(MAILED))
-def test_the_first_line_and_the_subject_name_only_facts_that_each_event_states(event_type: str) -> None:
-    stated = data_of(event_type).keys() | {"name"}
+@pytest.mark.parametrize("mail_about", MAILS)
+def test_the_first_line_and_the_subject_name_only_facts_that_each_event_states(mail_about: str) -> None:
+    stated = data_of(event_of(mail_about)[0]).keys() | {"name"}
     for wordings in WORDINGS.values():
-        subject, lines = wordings[event_type]
+        subject, lines = wordings[mail_about]
         assert set(Template(subject).get_identifiers()) <= stated
         assert set(Template(lines[0]).get_identifiers()) <= stated
 
 
-@pytest.mark.parametrize("event_type", sorted(MAILED))
-def test_languages_state_the_same_facts(event_type: str) -> None:
+@pytest.mark.parametrize("mail_about", MAILS)
+def test_languages_state_the_same_facts(mail_about: str) -> None:
     facts = {
-        language: {name for line in wordings[event_type].lines for name in Template(line).get_identifiers()}
+        language: {name for line in wordings[mail_about].lines for name in Template(line).get_identifiers()}
         for language, wordings in WORDINGS.items()
     }
     assert facts["ar"] == facts["en"]
@@ -102,10 +112,11 @@ def test_arabic_is_set_from_right_to_left_with_each_fact_isolated() -> None:
 ARABIC = replace(ACME, language="ar", name="شركة أكمي")
 
 
+@pytest.mark.parametrize("event_type", ["payment.failed", "subscription.past_due"])
 @pytest.mark.parametrize("code", [*SENTENCES, "stolen_card", "a_code_of_next_year"])
-def test_why_a_payment_failed_is_said_in_the_mails_language(code: str) -> None:
+def test_why_a_card_paid_nothing_is_said_in_the_mails_language(code: str, event_type: str) -> None:
     why = failure(code)
-    english, arabic = (written("payment.failed", account, code=code, reason=why.message) for account in (ACME, ARABIC))
+    english, arabic = (written(event_type, account, code=code, reason=why.message) for account in (ACME, ARABIC))
     assert why.message in english.text
     assert why.message not in arabic.text + arabic.html
     assert len(arabic.text.split("\n\n")) == len(english.text.split("\n\n"))
@@ -166,6 +177,55 @@ def test_an_amount_has_its_currencys_decimals_and_whatever_more_there_is(
     amount: str, currency: str, shown: str
 ) -> None:
     assert shown in written("account.paused", balance={"amount": amount, "currency": currency}).text
+
+
+@pytest.mark.parametrize(
+    ("event_type", "facts", "mailed"),
+    [
+        ("payment.failed", {"kind": "renewal"}, False),
+        ("payment.failed", {"kind": "auto_refill"}, True),
+        ("payment.failed", {"kind": "top_up"}, True),
+        ("payment.failed", {"kind": "plan_change"}, True),
+        ("subscription.past_due", {}, True),
+        ("subscription.past_due", {"next_attempt_at": None}, True),
+        ("account.locked", LOCKED_UNPAID, False),
+        ("account.locked", {"locked_by": "administrator"}, True),
+        ("payment.succeeded", {"kind": "renewal"}, True),
+        ("subscription.renewed", {"charged": True}, False),
+        ("subscription.renewed", {"charged": False}, True),
+        ("usage.rejected", {}, False),
+        ("webhook_endpoint.disabled", {}, False),
+    ],
+)
+def test_a_renewal_is_one_mail_paid_or_not_and_the_rest_is_mailed_as_it_is(
+    event_type: str, facts: dict[str, Any], mailed: bool
+) -> None:
+    assert is_mailed(event_type, data_of(event_type) | facts) is mailed
+
+
+def test_the_mail_about_a_failed_renewal_says_how_much_of_which_card_and_why_and_what_comes() -> None:
+    assert written("subscription.past_due").text.split("\n\n") == [
+        "The renewal of the subscription of Acme LLC for 49.00 USD could not be paid.",
+        "The card has insufficient funds. Use another card, or try again once it has.",
+        f"Card: {ISOLATE}visa •••• 4242{END}",
+        "We try again on 2026-11-24. Until then calls go on from the credit balance.",
+        "A new default card is charged at once.",
+        "Transaction: tx_90b1c2d3e4f5061728394a5b\n",
+    ]
+
+
+def test_the_mail_about_the_last_try_says_that_calls_are_refused_and_promises_no_other_try() -> None:
+    mail = written("subscription.past_due", next_attempt_at=None)
+    assert mail.subject == "Acme LLC is locked: the subscription is not paid"
+    assert "new calls are refused" in mail.text
+    assert "The card has insufficient funds." in mail.text
+    assert "We try again" not in mail.text
+
+
+def test_the_mail_about_a_renewal_s_payment_says_until_when_it_is_renewed_and_another_payment_s_does_not() -> None:
+    paid = written("payment.succeeded", kind="renewal", period_end="2026-12-23T09:15:02.000Z")
+    assert "The subscription is renewed until 2026-12-23." in paid.text
+    assert "renewed" not in written("payment.succeeded").text
 
 
 def test_a_line_about_what_the_event_does_not_state_is_left_out() -> None:

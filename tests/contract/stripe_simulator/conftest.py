@@ -14,8 +14,8 @@ import stripe
 from stripe import StripeClient
 
 from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
+from tests.patience import WITHIN_SECONDS
 
-TIMEOUT_SECONDS = 20
 REAL_KEY = os.environ.get("STRIPE_API_KEY", "")
 
 Pay = Callable[..., stripe.PaymentIntent]
@@ -41,7 +41,7 @@ def client_of(running: RunningSimulator) -> StripeClient:
         running.api_key,
         base_addresses={"api": running.url},
         max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+        http_client=stripe.RequestsClient(timeout=WITHIN_SECONDS),
     )
 
 

@@ -31,8 +31,9 @@ def running_receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             payload = self.rfile.read(int(self.headers["Content-Length"]))
+            status = receiver.answers.pop(0) if receiver.answers else 200
             receiver.received.append((payload, self.headers["Stripe-Signature"]))
-            self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
+            self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

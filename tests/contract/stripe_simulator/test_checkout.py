@@ -10,6 +10,7 @@ from stripe import InvalidRequestError, StripeClient
 
 from tests.contract.stripe_simulator.conftest import Pay
 from tests.fakes.stripe_simulator import RunningSimulator
+from tests.patience import WITHIN_SECONDS
 
 SUCCESS = "https://talktime.example/done?session={CHECKOUT_SESSION_ID}"
 CANCEL = "https://talktime.example/back"
@@ -46,7 +47,7 @@ def test_a_payment_session_is_open_and_unpaid_with_a_page(stripe_client: StripeC
     session = _payment_page(stripe_client)
     assert (session.status, session.payment_status, session.amount_total) == ("open", "unpaid", 5000)
     assert (session.client_reference_id, session.payment_intent) == ("acme", None)
-    assert httpx.get(str(session.url), timeout=20, follow_redirects=True).status_code == 200
+    assert httpx.get(str(session.url), timeout=WITHIN_SECONDS, follow_redirects=True).status_code == 200
     items = stripe_client.v1.checkout.sessions.line_items.list(session.id).data
     assert [(item.description, item.quantity, item.amount_total) for item in items] == [("Credit <50 USD>", 2, 5000)]
 
@@ -57,6 +58,44 @@ def test_a_setup_session_needs_a_currency_now_that_payment_method_types_is_gone(
     with pytest.raises(InvalidRequestError) as refused:
         stripe_client.v1.checkout.sessions.create({"mode": "setup", "customer": customer.id, "success_url": SUCCESS})
     assert refused.value.param == "currency"
+
+
+def test_what_is_allowed_filters_what_a_page_offers_and_needs_no_currency(
+    stripe_client: StripeClient, customer: stripe.Customer
+) -> None:
+    params: Any = {"mode": "setup", "customer": customer.id, "success_url": SUCCESS}
+    session = stripe_client.v1.checkout.sessions.create(params | {"allowed_payment_method_types": ["card"]})
+    assert (session.payment_method_types, session.allowed_payment_method_types) == (["card"], ["card"])
+    with pytest.raises(InvalidRequestError):
+        stripe_client.v1.checkout.sessions.create(params | {"allowed_payment_method_types": ["oxxo"]})
+
+
+def test_link_pays_where_the_page_offers_it_and_is_no_card(
+    simulator: RunningSimulator, stripe_client: StripeClient
+) -> None:
+    only_cards = _payment_page(stripe_client, allowed_payment_method_types=["card"])
+    with pytest.raises(httpx.HTTPStatusError):
+        simulator.control(f"checkout/sessions/{only_cards.id}/complete", {"card": "link"})
+    page = _payment_page(stripe_client)
+    assert page.payment_method_types == ["card", "link"]
+    simulator.control(f"checkout/sessions/{page.id}/complete", {"card": "link"})
+    session = stripe_client.v1.checkout.sessions.retrieve(page.id, {"expand": ["payment_intent.latest_charge"]})
+    assert isinstance(session.payment_intent, stripe.PaymentIntent)
+    charge = session.payment_intent.latest_charge
+    assert isinstance(charge, stripe.Charge)
+    assert charge.payment_method_details is not None
+    assert (session.payment_status, charge.payment_method_details.type) == ("paid", "link")
+    assert "card" not in charge.payment_method_details
+
+
+def test_a_card_has_the_date_that_was_entered(
+    simulator: RunningSimulator, stripe_client: StripeClient, customer: stripe.Customer
+) -> None:
+    page = _setup_page(stripe_client, customer)
+    simulator.control(f"checkout/sessions/{page.id}/complete", {"exp_month": 3, "exp_year": 2031})
+    (method,) = stripe_client.v1.customers.payment_methods.list(customer.id).data
+    assert method.card is not None
+    assert (method.card.exp_month, method.card.exp_year) == (3, 2031)
 
 
 def test_a_session_too_cheap_to_be_paid_is_refused(stripe_client: StripeClient) -> None:
@@ -179,7 +218,7 @@ def test_a_guest_becomes_a_customer_only_where_one_is_asked_for(
 
 def test_a_session_expires_by_the_clock_after_a_day(simulator: RunningSimulator, stripe_client: StripeClient) -> None:
     session = _payment_page(stripe_client)
-    simulator.control("clock", {"now": session.expires_at - 5})
+    simulator.control("clock", {"now": session.expires_at - 600})
     assert stripe_client.v1.checkout.sessions.retrieve(session.id).status == "open"
     simulator.control("clock", {"now": session.expires_at})
     assert stripe_client.v1.checkout.sessions.retrieve(session.id).status == "expired"
@@ -212,18 +251,20 @@ def test_an_intent_of_checkout_is_canceled_only_by_expiring_its_session(
 def test_the_page_shows_the_amount_and_its_form_pays(simulator: RunningSimulator, stripe_client: StripeClient) -> None:
     del simulator  # no browser can press Stripe's own buttons from here
     session = _payment_page(stripe_client)
-    page = httpx.get(str(session.url), timeout=20)
+    page = httpx.get(str(session.url), timeout=WITHIN_SECONDS)
     assert "50.00 USD" in page.text
     assert "Credit &lt;50 USD&gt;" in page.text
     assert set(re.findall(r'name="action" value="(\w+)"', page.text)) == {"pay", "cancel"}
-    declined = httpx.post(str(session.url), data={"action": "pay", "card": "pm_card_chargeDeclined"}, timeout=20)
+    declined = httpx.post(
+        str(session.url), data={"action": "pay", "card": "pm_card_chargeDeclined"}, timeout=WITHIN_SECONDS
+    )
     assert (declined.status_code, "Your card was declined." in declined.text) == (402, True)
-    paid = httpx.post(str(session.url), data={"action": "pay", "card": "pm_card_visa"}, timeout=20)
+    paid = httpx.post(str(session.url), data={"action": "pay", "card": "pm_card_visa"}, timeout=WITHIN_SECONDS)
     assert (paid.status_code, paid.headers["location"]) == (
         303,
         f"https://talktime.example/done?session={session.id}",
     )
-    assert "already been completed" in httpx.get(str(session.url), timeout=20).text
+    assert "already been completed" in httpx.get(str(session.url), timeout=WITHIN_SECONDS).text
 
 
 def test_a_page_without_a_way_back_has_no_cancel_button_and_presses_none(
@@ -234,17 +275,17 @@ def test_a_page_without_a_way_back_has_no_cancel_button_and_presses_none(
     session = stripe_client.v1.checkout.sessions.create(
         {"mode": "payment", "success_url": SUCCESS, "line_items": [{"price_data": price, "quantity": 1}]}
     )
-    assert 'value="cancel"' not in httpx.get(str(session.url), timeout=20).text
+    assert 'value="cancel"' not in httpx.get(str(session.url), timeout=WITHIN_SECONDS).text
     for action in ("cancel", "save", ""):
         form = {"action": action, "card": "pm_card_visa"}
-        assert httpx.post(str(session.url), data=form, timeout=20).status_code == 400
+        assert httpx.post(str(session.url), data=form, timeout=WITHIN_SECONDS).status_code == 400
     assert stripe_client.v1.checkout.sessions.retrieve(session.id).status == "open"
 
 
 def test_an_expired_page_says_so_and_takes_no_card(simulator: RunningSimulator, stripe_client: StripeClient) -> None:
     session = _payment_page(stripe_client)
     simulator.control(f"checkout/sessions/{session.id}/expire")
-    late = httpx.post(str(session.url), data={"action": "pay", "card": "pm_card_visa"}, timeout=20)
+    late = httpx.post(str(session.url), data={"action": "pay", "card": "pm_card_visa"}, timeout=WITHIN_SECONDS)
     assert (late.status_code, "expired" in late.text) == (400, True)
     assert stripe_client.v1.checkout.sessions.retrieve(session.id).payment_status == "unpaid"
 
@@ -254,11 +295,11 @@ def test_the_cancel_button_leads_back_and_leaves_the_session_open(
 ) -> None:
     del simulator  # no browser can press Stripe's own buttons from here
     session = _setup_page(stripe_client, customer)
-    assert "Save card" in httpx.get(str(session.url), timeout=20).text
-    canceled = httpx.post(str(session.url), data={"action": "cancel"}, timeout=20)
+    assert "Save card" in httpx.get(str(session.url), timeout=WITHIN_SECONDS).text
+    canceled = httpx.post(str(session.url), data={"action": "cancel"}, timeout=WITHIN_SECONDS)
     assert (canceled.status_code, canceled.headers["location"]) == (303, CANCEL)
     assert stripe_client.v1.checkout.sessions.retrieve(session.id).status == "open"
-    saved = httpx.post(str(session.url), data={"action": "save", "card": "pm_card_mastercard"}, timeout=20)
+    saved = httpx.post(str(session.url), data={"action": "save", "card": "pm_card_mastercard"}, timeout=WITHIN_SECONDS)
     assert urlsplit(saved.headers["location"]).query == f"session={session.id}"
     brands = [method.card and method.card.brand for method in
               stripe_client.v1.customers.payment_methods.list(customer.id).data]  # fmt: skip

@@ -9,13 +9,14 @@ from stripe import APIError, CardError, IdempotencyError, InvalidRequestError, S
 
 from tests.contract.stripe_simulator.conftest import Pay
 from tests.fakes.stripe_simulator import RunningSimulator
+from tests.patience import WITHIN_SECONDS, until
 
 INTENT: Any = {"amount": 2000, "currency": "usd"}
 
 
 def _post(running: RunningSimulator, path: str, data: dict[str, str], key: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {running.api_key}", "Idempotency-Key": key}
-    return httpx.post(f"{running.url}{path}", data=data, headers=headers, timeout=20)
+    return httpx.post(f"{running.url}{path}", data=data, headers=headers, timeout=WITHIN_SECONDS)
 
 
 def _count(client: StripeClient, customer: stripe.Customer) -> int:
@@ -107,11 +108,14 @@ def test_a_500_is_replayed_whether_or_not_anything_was_done(
 
 
 def test_a_key_in_use_is_a_409_and_then_the_answer(simulator: RunningSimulator) -> None:
-    simulator.control("faults", {"method": "POST", "path": "/v1/customers", "fault": "slow", "seconds": 1})
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: _post(simulator, "/v1/customers", {"name": "A"}, "key-1"), range(2)))
-    assert sorted(answer.status_code for answer in answers) == [200, 409]
-    error = next(answer.json()["error"] for answer in answers if answer.status_code == 409)
+    simulator.control("faults", {"method": "POST", "path": "/v1/customers", "fault": "slow", "seconds": 60})
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(_post, simulator, "/v1/customers", {"name": "A"}, "key-1")
+        until(lambda: simulator.control("requests", method="GET")["requests"])
+        second = _post(simulator, "/v1/customers", {"name": "A"}, "key-1")
+        simulator.control("faults", method="DELETE")
+    assert (first.result().status_code, second.status_code) == (200, 409)
+    error = second.json()["error"]
     assert (error["type"], error["code"]) == ("idempotency_error", "idempotency_key_in_use")
     assert _post(simulator, "/v1/customers", {"name": "A"}, "key-1").headers["idempotent-replayed"] == "true"
 

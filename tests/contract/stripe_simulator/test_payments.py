@@ -8,6 +8,7 @@ from stripe import CardError, InvalidRequestError, StripeClient
 
 from tests.contract.stripe_simulator.conftest import Pay, intent_inside
 from tests.fakes.stripe_simulator import RunningSimulator
+from tests.patience import until
 
 DECLINES = {
     "pm_card_chargeDeclined": ("card_declined", "generic_decline"),
@@ -229,13 +230,9 @@ def test_an_intent_is_found_by_its_metadata(
     paid = pay(saved_card.id, metadata={"transaction_id": transaction})
     pay(saved_card.id, metadata={"transaction_id": "another"})
     query = f"metadata['transaction_id']:'{transaction}' AND status:'succeeded'"
-    found: list[str] = []
     # Stripe's index lags up to a minute.
-    deadline = time.monotonic() + 70
-    while not found and time.monotonic() < deadline:
-        found = [intent.id for intent in stripe_client.v1.payment_intents.search({"query": query}).data]
-        time.sleep(0 if found else 2)
-    assert found == [paid.id]
+    found = until(lambda: stripe_client.v1.payment_intents.search({"query": query}).data)
+    assert [intent.id for intent in found] == [paid.id]
 
 
 @pytest.mark.parametrize("query", ["", "metadata", "nonsense:'1'", "status:'a' AND currency:'b' OR currency:'c'"])

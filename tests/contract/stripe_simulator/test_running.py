@@ -10,6 +10,7 @@ from stripe import StripeClient
 
 from tests.contract.stripe_simulator.conftest import client_of
 from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
+from tests.patience import WITHIN_SECONDS
 
 
 def test_the_log_tells_each_call_with_its_parameters_key_and_status(
@@ -80,4 +81,4 @@ def test_the_command_line_prints_one_line_of_json_and_serves() -> None:
             assert client.v1.customers.create({"name": "Acme"}).name == "Acme"
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(WITHIN_SECONDS)

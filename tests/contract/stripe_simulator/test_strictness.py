@@ -11,11 +11,14 @@ from tests.contract.stripe_simulator.conftest import Pay
 from tests.fakes.stripe_simulator import RunningSimulator, schema
 from tests.fakes.stripe_simulator.routes import HANDLERS
 from tests.fakes.stripe_simulator.slice_spec import GONE_IN_ENDIVE, dump_slice, make_slice
+from tests.patience import WITHIN_SECONDS
 
 
 def _call(running: RunningSimulator, method: str, path: str, body: str = "", **headers: str) -> httpx.Response:
     authorization = {"Authorization": f"Bearer {running.api_key}"}
-    return httpx.request(method, f"{running.url}{path}", content=body, headers=authorization | headers, timeout=20)
+    return httpx.request(
+        method, f"{running.url}{path}", content=body, headers=authorization | headers, timeout=WITHIN_SECONDS
+    )
 
 
 def _error(response: httpx.Response) -> tuple[int, str, str | None, str | None]:

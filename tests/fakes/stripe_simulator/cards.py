@@ -118,6 +118,9 @@ _CARDS = [
     Card("pm_card_riskLevelHighest", "4000000000004954", "visa", "highest_risk", risk_level="highest"),
 ]
 
+LINK = Card("link", "", "link")
+"""What stands in for a card where a customer pays by Link, which always pays."""
+
 CARDS = {card.token: card for card in _CARDS}
 BY_FINGERPRINT = {card.fingerprint: card for card in _CARDS}
 

@@ -126,6 +126,8 @@ def _outcome(method: Json, decline: Decline | None) -> Json:
 
 
 def _method_details(state: State, intent: Json, method: Json, *, held: bool) -> Json:
+    if method["type"] != "card":
+        return {"link": {"country": None}, "type": "link"}
     card = method["card"]
     same = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status")
     details: Json = {name: card[name] for name in same} | {

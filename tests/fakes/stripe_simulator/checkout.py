@@ -1,8 +1,9 @@
 """Checkout Sessions: what the hosted page offers, and what its buttons do."""
 
 from tests.fakes.stripe_simulator.calls import Call, merge_metadata
+from tests.fakes.stripe_simulator.cards import LINK
 from tests.fakes.stripe_simulator.currencies import check_amount, parse_currency
-from tests.fakes.stripe_simulator.customers import create_customer, usable_method
+from tests.fakes.stripe_simulator.customers import create_customer, new_link, usable_method
 from tests.fakes.stripe_simulator.errors import Json, invalid
 from tests.fakes.stripe_simulator.lists import list_page
 from tests.fakes.stripe_simulator.payments import add_intent, cancel, pay_in_person
@@ -14,6 +15,7 @@ MAX_LIFE_SECONDS = 24 * 3600
 # Half a minute of grace: the caller's clock is not the simulator's.
 _CLOCK_GRACE_SECONDS = 30
 _MAX_LINE_ITEMS = 100
+_SWITCHED_ON = ("card", "link")
 _ONLY_IN = {"line_items": "payment", "payment_intent_data": "payment", "submit_type": "payment",
             "setup_intent_data": "setup"}  # fmt: skip
 
@@ -26,13 +28,15 @@ def create_session(state: State, call: Call) -> Json:
     items = [_line_item(state, item, index) for index, item in enumerate(params.get("line_items", []))]
     total = sum(item["amount_total"] for item in items)
     currency = _currency(params, mode)
-    if mode == "payment":
+    offered = _offered(params)
+    if mode == "payment" and currency is not None:
         check_amount(total, currency, "line_items")
     session = state.add(
         "checkout.session",
         "cs_test",
         {
             "id": session_id,
+            "allowed_payment_method_types": params.get("allowed_payment_method_types"),
             "amount_subtotal": total if mode == "payment" else None,
             "amount_total": total if mode == "payment" else None,
             "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
@@ -51,7 +55,7 @@ def create_session(state: State, call: Call) -> Json:
             "metadata": merge_metadata({}, params.get("metadata")),
             "mode": mode,
             "payment_method_collection": "if_required" if mode == "payment" else "always",
-            "payment_method_types": ["card"],
+            "payment_method_types": offered,
             "payment_status": "unpaid" if mode == "payment" else "no_payment_required",
             "phone_number_collection": {"enabled": False},
             "shipping_options": [],
@@ -89,11 +93,22 @@ def _check_mode(params: Json) -> str:
     return mode
 
 
-def _currency(params: Json, mode: str) -> str:
+def _offered(params: Json) -> list[str]:
+    """What the page offers: of the methods that are switched on in the Dashboard, those that are allowed."""
+    allowed = params.get("allowed_payment_method_types", _SWITCHED_ON)
+    offered = [name for name in _SWITCHED_ON if name in allowed]
+    if not offered:
+        raise invalid("No valid payment method types for this Checkout Session.", "allowed_payment_method_types")
+    return offered
+
+
+def _currency(params: Json, mode: str) -> str | None:
     if mode == "setup":
-        if "currency" not in params:
+        if "currency" in params:
+            return parse_currency(params["currency"])
+        if "allowed_payment_method_types" not in params:
             raise invalid("Missing required param: currency.", "currency", "parameter_missing")
-        return parse_currency(params["currency"])
+        return None
     currencies = {item["price_data"]["currency"].lower() for item in params["line_items"]}
     currencies |= {params["currency"].lower()} if "currency" in params else set()
     if len(currencies) > 1:
@@ -159,7 +174,8 @@ def _price(state: State, unit_amount: int, currency: str) -> Json:
 
 
 def _add_setup_intent(state: State, session: Json) -> None:
-    setup = add_setup(state, state.checkout_data[session["id"]] | {"customer": session["customer"]})
+    of_page = {"customer": session["customer"], "payment_method_types": session["payment_method_types"]}
+    setup = add_setup(state, state.checkout_data[session["id"]] | of_page)
     session["setup_intent"] = setup["id"]
     state.emit("setup_intent.created", setup)
 
@@ -175,10 +191,13 @@ def open_session(state: State, session_id: str) -> Json:
     return session
 
 
-def complete(state: State, session_id: str, token: str) -> Json:
-    """The cardholder enters a card and presses the button. Raises the decline; the session then stays open."""
+def complete(state: State, session_id: str, token: str, date: Json | None = None) -> Json:
+    """The cardholder enters a card, with this date, and presses the button; the token `link` is Link's button.
+
+    Raises the decline; the session then stays open.
+    """
     session = open_session(state, session_id)
-    method = usable_method(state, token, "card")
+    method = _entered(state, session, token, date or {})
     if session["mode"] == "setup":
         set_up_in_person(state, state.find("setup_intent", session["setup_intent"]), method)
     else:
@@ -187,6 +206,17 @@ def complete(state: State, session_id: str, token: str) -> Json:
     session |= {"status": "complete", "url": None}
     state.emit("checkout.session.completed", session)
     return session
+
+
+def _entered(state: State, session: Json, token: str, date: Json) -> Json:
+    kind = "link" if token == LINK.token else "card"
+    if kind not in session["payment_method_types"]:
+        raise invalid(f"The page does not offer {kind}.", "card")
+    if kind == "link":
+        return new_link(state, (session["customer_details"] or {}).get("email"))
+    method = usable_method(state, token, "card")
+    method["card"] |= date
+    return method
 
 
 def _payment_intent(state: State, session: Json) -> Json:
@@ -198,6 +228,7 @@ def _payment_intent(state: State, session: Json) -> Json:
         "amount": session["amount_total"],
         "currency": session["currency"],
         "customer": session["customer"],
+        "payment_method_types": session["payment_method_types"],
     }
     intent = add_intent(state, data)
     session["payment_intent"] = intent["id"]

@@ -21,12 +21,14 @@ MAX_TIMES = 1000
 MAX_DUPLICATES = 10
 
 Types = dict[str, tuple[type, ...]]
+_DATE: Types = {"exp_month": (int,), "exp_year": (int,)}
 Action = Callable[[Simulator, str, Json], Awaitable[Json]]
 
 
 async def complete_session(simulator: Simulator, target: str, body: Json) -> Json:
-    fields = _fields(body, {}, {"card": (str,)})
-    return checkout.complete(simulator.state, target, fields.get("card", "pm_card_visa"))
+    fields = _fields(body, {}, {"card": (str,)} | _DATE)
+    token = fields.pop("card", "pm_card_visa")
+    return checkout.complete(simulator.state, target, token, _checked_date(fields))
 
 
 async def expire_session(simulator: Simulator, target: str, body: Json) -> Json:
@@ -37,20 +39,24 @@ async def expire_session(simulator: Simulator, target: str, body: Json) -> Json:
 
 
 async def change_method(simulator: Simulator, target: str, body: Json) -> Json:
-    """Make a saved card behave otherwise from now on, or have its network change its expiry."""
-    fields = _fields(body, {}, {"behavior": (str,), "exp_month": (int,), "exp_year": (int,)})
+    """Make a saved card behave otherwise from now on, or have its network change its expiry or its last digits."""
+    fields = _fields(body, {}, {"behavior": (str,), "last4": (str,)} | _DATE)
     method = simulator.state.find("payment_method", target)
     if "behavior" in fields:
         if fields["behavior"] not in BEHAVIORS:
             raise invalid(f"behavior must be one of {', '.join(sorted(BEHAVIORS))}", "behavior")
         simulator.state.saved_cards[target].behavior = fields.pop("behavior")
-    if not 1 <= fields.get("exp_month", 1) <= 12:
-        raise invalid("exp_month must be 1 to 12", "exp_month")
-    if fields:
+    if _checked_date(fields):
         before = {name: method["card"][name] for name in fields}
         method["card"] |= fields
         simulator.state.emit("payment_method.automatically_updated", method, previous={"card": before})
     return method
+
+
+def _checked_date(fields: Json) -> Json:
+    if not 1 <= fields.get("exp_month", 1) <= 12:
+        raise invalid("exp_month must be 1 to 12", "exp_month")
+    return fields
 
 
 async def authenticate_intent(simulator: Simulator, target: str, body: Json) -> Json:
@@ -87,6 +93,12 @@ async def arm_fault(simulator: Simulator, _target: str, body: Json) -> Json:
     fault = Fault(fields["method"].upper(), fields["path"], fields["fault"], times, seconds)
     simulator.faults.armed.append(fault)
     return asdict(fault)
+
+
+async def end_faults(simulator: Simulator, _target: str, _body: Json) -> Json:
+    """Disarm all faults; what a slow one holds up goes on."""
+    simulator.faults.end()
+    return {}
 
 
 async def set_webhook_mode(simulator: Simulator, _target: str, body: Json) -> Json:
@@ -168,6 +180,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/disputes"): create_dispute,
     ("POST", "/disputes/{target}/close"): close_dispute,
     ("POST", "/faults"): arm_fault,
+    ("DELETE", "/faults"): end_faults,
     ("POST", "/webhooks"): set_webhook_mode,
     ("GET", "/webhooks"): read_webhooks,
     ("POST", "/webhooks/flush"): flush_webhooks,

@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 from tests.fakes.stripe_simulator.calls import Call, merge_metadata
-from tests.fakes.stripe_simulator.cards import BY_FINGERPRINT, CARDS, DECLINES, Card
+from tests.fakes.stripe_simulator.cards import BY_FINGERPRINT, CARDS, DECLINES, LINK, Card
 from tests.fakes.stripe_simulator.errors import Json, StripeError, declined, invalid
 from tests.fakes.stripe_simulator.lists import list_page
 from tests.fakes.stripe_simulator.state import SavedCard, State
@@ -120,16 +120,19 @@ def detach_method(state: State, call: Call) -> Json:
 def usable_method(state: State, method_id: str, param: str | None = "payment_method") -> Json:
     """The payment method named; a test card's token makes a new one of it, as at Stripe."""
     card = CARDS.get(method_id)
-    return state.find("payment_method", method_id, param) if card is None else _new_method(state, card)
+    return state.find("payment_method", method_id, param) if card is None else _new_card(state, card)
 
 
-def _new_method(state: State, card: Card) -> Json:
-    method = state.add(
-        "payment_method",
-        "pm",
+def new_link(state: State, email: str | None) -> Json:
+    """A payment method that is no card."""
+    return _new_method(state, LINK, {"link": {"email": email}, "type": "link"})
+
+
+def _new_card(state: State, card: Card) -> Json:
+    return _new_method(
+        state,
+        card,
         {
-            "allow_redisplay": "unspecified",
-            "billing_details": {"address": _NO_ADDRESS, "email": None, "name": None, "phone": None, "tax_id": None},
             "card": {
                 "brand": card.brand,
                 "checks": {
@@ -148,17 +151,29 @@ def _new_method(state: State, card: Card) -> Json:
                 "three_d_secure_usage": {"supported": True},
                 "wallet": None,
             },
-            "metadata": {},
             "type": "card",
         },
     )  # fmt: skip
+
+
+def _new_method(state: State, card: Card, details: Json) -> Json:
+    method = state.add(
+        "payment_method",
+        "pm",
+        {
+            "allow_redisplay": "unspecified",
+            "billing_details": {"address": _NO_ADDRESS, "email": None, "name": None, "phone": None, "tax_id": None},
+            "metadata": {},
+            **details,
+        },
+    )
     state.saved_cards[method["id"]] = SavedCard(card.behavior)
     return method
 
 
 def card_of(method: Json) -> Card:
     """The test card that a payment method was made of."""
-    return BY_FINGERPRINT[method["card"]["fingerprint"]]
+    return BY_FINGERPRINT[method["card"]["fingerprint"]] if method["type"] == "card" else LINK
 
 
 def check_attachable(state: State, method: Json) -> None:
@@ -177,7 +192,8 @@ def attach(state: State, method: Json, customer_id: str) -> None:
     if method["customer"] == customer_id:
         return
     method["customer"] = customer_id
-    method["card"]["checks"]["cvc_check"] = "pass"
+    if method["type"] == "card":
+        method["card"]["checks"]["cvc_check"] = "pass"
     state.emit("payment_method.attached", method)
 
 
@@ -214,6 +230,8 @@ def method_of_customer(state: State, method_id: str, customer_id: str | None) ->
 
 def has_expired(state: State, method: Json) -> bool:
     """Whether the month on the card is over. Stripe's clock is UTC."""
+    if method["type"] != "card":
+        return False
     today = state.today()
     return (method["card"]["exp_year"], method["card"]["exp_month"]) < (today.year, today.month)
 

@@ -1,5 +1,7 @@
 """Failures on demand: armed by the control API, each used up by the requests it meets."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
@@ -33,6 +35,7 @@ class Faults:
     """The armed faults, oldest first."""
 
     armed: list[Fault] = field(default_factory=list)
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, method: str, path: str, *, at_edge: bool) -> Fault | None:
         """The next fault for a request if it belongs to this stage, and count it."""
@@ -41,3 +44,14 @@ class Faults:
             return None
         fault.times -= 1
         return fault
+
+    async def hang(self, fault: Fault) -> None:
+        """Wait as long as the fault says, or until the faults are over."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), fault.seconds)
+
+    def end(self) -> None:
+        """Disarm all, and let go on what hangs."""
+        self.armed.clear()
+        self._over.set()
+        self._over = asyncio.Event()

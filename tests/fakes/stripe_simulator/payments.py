@@ -11,7 +11,7 @@ from tests.fakes.stripe_simulator.cards import (
     Decline,
     ask_bank,
 )
-from tests.fakes.stripe_simulator.charges import add_charge, add_movement
+from tests.fakes.stripe_simulator.charges import HOLD_SECONDS, add_charge, add_movement
 from tests.fakes.stripe_simulator.currencies import check_amount, parse_currency
 from tests.fakes.stripe_simulator.customers import attach, card_of, has_expired, method_of_customer
 from tests.fakes.stripe_simulator.disputes import open_dispute
@@ -91,7 +91,7 @@ def add_intent(state: State, params: Json) -> Json:
                 "card": {"installments": None, "mandate_options": None, "network": None,
                          "request_three_d_secure": "automatic"},
             },
-            "payment_method_types": ["card"],
+            "payment_method_types": params.get("payment_method_types", ["card"]),
             "receipt_email": params.get("receipt_email") or None,
             "setup_future_usage": params.get("setup_future_usage"),
             "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),
@@ -249,7 +249,9 @@ def expire_holds(state: State) -> None:
         if intent["status"] != "requires_capture":
             continue
         charge = state.find("charge", intent["latest_charge"])
-        if charge["payment_method_details"]["card"]["capture_before"] <= state.now():
+        # By Link, as by a card, for a week.
+        card = charge["payment_method_details"].get("card", {})
+        if card.get("capture_before", charge["created"] + HOLD_SECONDS) <= state.now():
             state.emit("charge.expired", charge)
             cancel(state, intent, "automatic")
 

@@ -56,8 +56,7 @@ def add_refund(state: State, charge: Json, amount: int, params: Json) -> Json:
             "amount": amount,
             "charge": charge["id"],
             "currency": charge["currency"],
-            "destination_details": {"card": {"type": "reversal" if not charge["captured"] else "refund"},
-                                    "type": "card"},
+            "destination_details": _destination(charge),
             "metadata": merge_metadata({}, params.get("metadata")),
             "payment_intent": charge["payment_intent"],
             "reason": params.get("reason"),
@@ -73,6 +72,13 @@ def add_refund(state: State, charge: Json, amount: int, params: Json) -> Json:
     changed = {name: value for name, value in before.items() if charge[name] != value}
     state.emit("charge.refunded", charge, previous=changed)
     return refund
+
+
+def _destination(charge: Json) -> Json:
+    kind = charge["payment_method_details"]["type"]
+    if kind != "card":
+        return {"type": kind}
+    return {"card": {"type": "reversal" if not charge["captured"] else "refund"}, "type": "card"}
 
 
 def fail_refund(state: State, refund_id: str) -> Json:

@@ -21,8 +21,8 @@ from tests.fakes.stripe_simulator.webhooks import TLS, Endpoint, Webhooks
 API_KEY = "sk_test_simulator"
 WEBHOOK_SECRET = "whsec_simulator"
 _HOST = "127.0.0.1"
-_START_SECONDS = 10.0
-_CONTROL_TIMEOUT_SECONDS = 60.0
+_START_SECONDS = 60.0
+_CONTROL_TIMEOUT_SECONDS = 120.0
 # Longer than any pause of a client: a connection closed just when it is used again looks like an outage.
 _KEEP_ALIVE_SECONDS = 3600
 

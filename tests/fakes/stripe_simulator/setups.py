@@ -45,7 +45,7 @@ def add_setup(state: State, params: Json) -> Json:
             "customer": params.get("customer"),
             "description": params.get("description"),
             "metadata": merge_metadata({}, params.get("metadata")),
-            "payment_method_types": ["card"],
+            "payment_method_types": params.get("payment_method_types", ["card"]),
             "status": "requires_payment_method",
             "usage": params.get("usage", "off_session"),
         },

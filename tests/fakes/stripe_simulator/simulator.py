@@ -120,7 +120,7 @@ class Simulator:
         fault = self.faults.take(request.method, request.path, at_edge=False)
         kind = fault.kind if fault else ""
         if fault is not None and kind == "slow":
-            await asyncio.sleep(fault.seconds)
+            await self.faults.hang(fault)
         if kind == "500_before":
             answer = ApiAnswer(500, outage().body)
         else:

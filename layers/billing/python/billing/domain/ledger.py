@@ -56,6 +56,11 @@ class RatedLine:
     unit_price_micros: int
     amount_micros: int
 
+    @property
+    def bought_millionths(self) -> int:
+        """What was priced, since it drew no allowance."""
+        return self.billed_millionths - self.included_millionths
+
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:

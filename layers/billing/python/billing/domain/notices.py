@@ -7,15 +7,17 @@ cause alone, so that whoever hears it twice can tell.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from billing.domain.auto_refill import advice
 from billing.domain.card import Card
 from billing.domain.card_expiry import expires_at
+from billing.domain.declines import failure
+from billing.domain.dunning import FailedTry
 from billing.domain.instants import format_instant
 from billing.domain.money import Money
-from billing.domain.payment import Transaction
+from billing.domain.payment import CardFace, Transaction
 from billing.domain.rejection import RejectedEvent, RejectionStatus
 from billing.domain.wallet import Period, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
@@ -82,7 +84,7 @@ def _standing(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
     facts: dict[str, object] = {"status": after.status, "previous_status": before.status}
     if after.status == "locked":
         facts["locked_by"] = "unpaid_renewal" if after.lock_reason is None else "administrator"
-        facts["lock_reason"] = after.lock_reason
+        facts["lock_reason"] = after.why_locked
     return _of_wallet(standing[after.status], after, at, facts)
 
 
@@ -107,25 +109,42 @@ def _suspended_refill(before: Wallet, after: Wallet, at: datetime) -> Notice | N
 
 
 def _renewed(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
-    """Once a period: when it begins, or when it is paid where it began on trust."""
+    """Once a period: when it begins, or when it is paid where it began on trust. Then a card was charged for it."""
     old, new = before.period, after.period
     ends = before.canceled or before.cancel_at_period_end
     if old is None or new is None or ends or new.payment != "paid":
         return None
-    if not (new.start >= old.end or (new.start == old.start and old.payment != "paid")):
+    charged = new.start == old.start and old.payment != "paid"
+    if not (charged or new.start >= old.end):
         return None
-    notice = _of_wallet("subscription.renewed", after, at, _subscription(new))
+    notice = _of_wallet("subscription.renewed", after, at, {**_subscription(new), "charged": charged})
     return replace(notice, cause=f"{after.account_id}:{format_instant(new.start)}")
 
 
 def _past_due(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
-    """At each failed try. Without a next one the account is locked, which is told by itself."""
+    """At each failed try, with what it asked for and why it failed. Without a next one the account is locked."""
     old, new = before.dunning, after.dunning
     if new is None or after.period is None or (old is not None and old.attempts >= new.attempts):
         return None
     coming = None if new.next_attempt_at is None else format_instant(new.next_attempt_at)
-    facts = {**_subscription(after.period), "attempts": new.attempts, "next_attempt_at": coming}
+    facts = {
+        **_subscription(after.period),
+        "attempts": new.attempts,
+        "next_attempt_at": coming,
+        **_failed_try(new.last, after.currency),
+    }
     return _of_wallet("subscription.past_due", after, at, facts)
+
+
+def _failed_try(failed: FailedTry, currency: str) -> dict[str, object]:
+    card = None if failed.brand is None or failed.last4 is None else CardFace(failed.brand, failed.last4)
+    return {
+        "transaction_id": failed.transaction_id,
+        "amount": Money(failed.amount_micros, currency).to_wire(),
+        "card": _face(card),
+        "code": failed.code,
+        "reason": None if failed.code is None else failure(failed.code).message,
+    }
 
 
 def _subscription_ended(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
@@ -136,9 +155,11 @@ def _subscription_ended(before: Wallet, after: Wallet, at: datetime) -> Notice |
 
 def of_transaction(before: Transaction | None, after: Transaction, at: datetime) -> list[Notice]:
     """Money that arrived or was refused, and a dispute that took it back; an inquiry takes nothing and is not told."""
+    if not after.is_payment:
+        return []
     notices: list[Notice] = []
     if after.status == "Paid" and (before is None or before.status != "Paid"):
-        notices.append(_of_transaction("payment.succeeded", after, at, {}))
+        notices.append(_of_transaction("payment.succeeded", after, at, _renewed_month(after)))
     if after.status == "Failed" and (before is None or before.status != "Failed"):
         why = after.failure
         facts = {"code": None if why is None else why.code, "reason": None if why is None else why.message}
@@ -147,6 +168,16 @@ def of_transaction(before: Transaction | None, after: Transaction, at: datetime)
         told = _of_transaction("dispute.opened", after, at, {"dispute_id": after.dispute_id})
         notices.append(replace(told, cause=f"{after.dispute_id}"))
     return notices
+
+
+def _renewed_month(transaction: Transaction) -> dict[str, object]:
+    """The month that a renewal paid: null of any other payment, and of one that no month waited for any more."""
+    line = transaction.lines[0] if transaction.kind == "renewal" and transaction.lines else None
+    start, end = (None, None) if line is None else (line.period_start, line.period_end)
+    return {
+        "period_start": None if start is None else format_instant(start),
+        "period_end": None if end is None else format_instant(end),
+    }
 
 
 def of_card(before: Card | None, after: Card, at: datetime) -> list[Notice]:
@@ -169,7 +200,13 @@ def of_card(before: Card | None, after: Card, at: datetime) -> list[Notice]:
 def of_rejected_event(
     before: tuple[RejectedEvent, RejectionStatus] | None, after: tuple[RejectedEvent, RejectionStatus], at: datetime
 ) -> list[Notice]:
-    """Once a rejection: when the event is kept, and when one that was replayed is rejected again."""
+    """For an event that is kept, or rejected again after its replay: once a reason and hour (UTC) of the rejection.
+
+    A platform that sends nothing but broken events hears of it once an hour, not once an event. The data are those of
+    the rejection that is told first; all of them are listed. The account is neither part of the cause nor the notice's
+    subject: a fault of the platform breaks the events of all its accounts at once, and a notice for each account would
+    be the storm again. Nobody misses one by that, since every destination hears of all accounts.
+    """
     rejected, status = after
     if status != "open" or (before is not None and before[1] == "open"):
         return []
@@ -180,8 +217,8 @@ def of_rejected_event(
         "code": rejected.code,
         "detail": rejected.detail,
     }
-    cause = f"{rejected.rejection_id}:{format_instant(rejected.rejected_at)}"
-    return [Notice("usage.rejected", cause, rejected.account_id, at, data)]
+    hour = format_instant(rejected.rejected_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
+    return [Notice("usage.rejected", f"{rejected.code}:{hour}", None, at, data)]
 
 
 def of_webhook_endpoint(before: WebhookEndpoint | None, after: WebhookEndpoint, at: datetime) -> list[Notice]:
@@ -208,7 +245,6 @@ def _of_wallet(type_: NoticeType, wallet: Wallet, at: datetime, facts: Mapping[s
 
 
 def _of_transaction(type_: NoticeType, transaction: Transaction, at: datetime, facts: Mapping[str, object]) -> Notice:
-    card = transaction.card
     return Notice(
         type=type_,
         cause=transaction.transaction_id,
@@ -219,10 +255,14 @@ def _of_transaction(type_: NoticeType, transaction: Transaction, at: datetime, f
             "transaction_id": transaction.transaction_id,
             "kind": transaction.kind,
             "amount": Money(transaction.amount_micros, transaction.currency).to_wire(),
-            "card": None if card is None else {"brand": card.brand, "last4": card.last4},
+            "card": _face(transaction.card),
             **facts,
         },
     )
+
+
+def _face(card: CardFace | None) -> dict[str, str] | None:
+    return None if card is None else {"brand": card.brand, "last4": card.last4}
 
 
 def _subscription(period: Period) -> dict[str, object]:

@@ -1,7 +1,9 @@
 """Transactions of the billing history: money between a card and an account, and what may follow what.
 
-A transaction is recorded before Stripe is asked. Whatever then says how it went (the API's answer, a webhook,
+A payment is recorded before Stripe is asked. Whatever then says how it went (the API's answer, a webhook,
 reconciliation) says it as a `PaymentReport`, and `record` is the only way from one status to the next.
+
+Credit by hand is the one transaction that is no payment: it begins and ends as Paid.
 """
 
 import hashlib
@@ -11,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from billing.domain.declines import Failure, failure
-from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, LedgerEntry, balanced
 from billing.domain.money import Money, card_minor_units, from_minor_units
 from billing.domain.wallet import Posted, Wallet, post
 
@@ -36,7 +38,6 @@ _DESCRIPTIONS: dict[TransactionKind, str] = {
     "auto_refill": "Auto-refill",
     "renewal": "Renewal",
     "plan_change": "Change of plan",
-    "adjustment": "Adjustment",
 }
 
 
@@ -71,7 +72,10 @@ class TransactionLine:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One movement between a card and an account. `amount_micros` is a whole number of the card's minor units.
+    """One movement between a card and an account, or credit by hand.
+
+    `amount_micros` of a payment is a whole number of the card's minor units; of an adjustment it is any number, below
+    zero where credit was taken.
 
     `fingerprint` is the digest of the request that asked for it. `attempt` numbers the idempotency keys that were used
     up at Stripe; `check_at` is when somebody must look whether it is still open, None once nothing can follow any more.
@@ -101,6 +105,11 @@ class Transaction:
     fingerprint: str | None = None
     attempt: int = 0
     version: int = 0
+
+    @property
+    def is_payment(self) -> bool:
+        """Whether it goes through Stripe. An adjustment does not: nothing to tell as paid, to refund or to look up."""
+        return self.kind != "adjustment"
 
     @property
     def refunded_micros(self) -> int:
@@ -144,6 +153,25 @@ def chargeable(micros: int, currency: str) -> int:
     return from_minor_units(card_minor_units(Money(micros, currency)), currency).micros
 
 
+def adjustment(entry: LedgerEntry, adjustment_id: str) -> Transaction:
+    """The row of the history for an adjustment's ledger entry: its amount, its moment, and the reason as its one line.
+
+    One for an adjustment id of an account, for ever. Who did it is in the entry alone.
+    """
+    return Transaction(
+        transaction_id=transaction_id(entry.account_id, "adjustment", adjustment_id),
+        account_id=entry.account_id,
+        kind="adjustment",
+        status="Paid",
+        amount_micros=entry.amount_micros,
+        currency=entry.currency,
+        created_at=entry.posted_at,
+        check_at=None,
+        paid_at=entry.posted_at,
+        lines=(TransactionLine(entry.description, "1", entry.amount_micros),),
+    )
+
+
 def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Transaction:
     """The transaction after a report. A late, repeated or outrun report returns it as it is.
 
@@ -176,6 +204,18 @@ def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Tr
 
 def failed(transaction: Transaction, why: Failure) -> Transaction:
     return replace(transaction, status="Failed", failure=why, check_at=None)
+
+
+def declined(before: Transaction | None, after: Transaction) -> bool | None:
+    """Whether a saved card's charge was refused where a change answers it: false where it paid, None for all others.
+
+    A decline on a hosted page is none: the page stays open for another card. So what is paid there counts neither.
+    """
+    if before is None or before.status != "Processing":
+        return None
+    if after.status == "Paid":
+        return False
+    return True if after.status == "Failed" and after.failure is not None and after.failure.is_decline else None
 
 
 def _arrived(seen: Transaction, report: PaymentReport, now: datetime) -> Transaction:

@@ -58,7 +58,9 @@ def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int 
     period = wallet.period
     feature = plan.usage_features.get(CALL_MINUTES) if plan else None
     entitled = period is not None and wallet.entitles(period, now)
-    left = feature.remaining_millionths(period.used_of(CALL_MINUTES)) if feature and period and entitled else 0
+    left = 0
+    if feature and period and entitled:
+        left = feature.remaining_millionths(period.used_of(CALL_MINUTES), period.bought_of(CALL_MINUTES))
     limit = plan.concurrency_limit(wallet.quantities) if plan else None
     code: PermissionCode = "allowed"
     if wallet.canceled:

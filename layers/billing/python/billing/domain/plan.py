@@ -47,14 +47,24 @@ class UsageFeature:
         """Metered millionths of a priced quantity; plans are accepted only where this is exact."""
         return priced_millionths * self.metered_per_priced_millionths // MILLION
 
+    def to_priced(self, metered_millionths: int) -> int:
+        """Priced millionths of a metered quantity, rounded half up."""
+        return divide_half_up(metered_millionths * MILLION, self.metered_per_priced_millionths)
+
     @property
     def included_metered_millionths(self) -> int:
         return self.to_metered(self.included_millionths)
 
-    def remaining_millionths(self, used_metered_millionths: int) -> int:
-        """What is left of the included quantity, in priced units, rounded half up to six places."""
-        left = max(0, self.included_metered_millionths - used_metered_millionths)
-        return divide_half_up(left * MILLION, self.metered_per_priced_millionths)
+    def left_metered_millionths(self, used: int, bought: int) -> int:
+        """What is left of the included quantity in a period that used so many metered millionths.
+
+        Those of them that were `bought` drew no allowance: nobody pays for a unit twice, whatever plan he moves to.
+        """
+        return max(0, self.included_metered_millionths - (used - bought))
+
+    def remaining_millionths(self, used: int, bought: int) -> int:
+        """The same in priced units, rounded half up to six places."""
+        return self.to_priced(self.left_metered_millionths(used, bought))
 
 
 @dataclass(frozen=True, slots=True)

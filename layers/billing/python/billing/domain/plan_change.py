@@ -1,16 +1,18 @@
 """Changes of a subscription: what takes effect at once and what at the next renewal, and what is due for it now.
 
-More of something is had at once and paid for the rest of the period; less of it is had from the next renewal on.
-Another plan, or another version of the plan, is one thing: it takes effect at once where its month, with the quantities
-asked for, costs as much as the present one or more, and at the next renewal where it costs less. That holds between
-free plans and others, too.
+More of something is had at once and paid for the rest of the period; less of it is had from the next renewal on: what
+is rented stays until then, whatever else changes. Another plan, or another version of the plan, is one thing: it takes
+effect at once where its month, with the quantities asked for, costs as much as the present one or more, and at the next
+renewal where it costs less. That holds between free plans and others, too.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from billing.domain.errors import CardRequired, Conflict
+from billing.domain.charge_limits import most_by_stripe_micros
+from billing.domain.decimals import format_millionths
+from billing.domain.errors import CardRequired, Conflict, InvalidValue
 from billing.domain.payment import PROCESSING_CHECK, Transaction, TransactionLine, transaction_id
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Charge, Item, Month, charge_for, items_of, lines_of
@@ -18,6 +20,7 @@ from billing.domain.renewal import keep_as_credit, post_subscription
 from billing.domain.subscription import (
     ChangePending,
     NoSubscription,
+    checked_quantities,
     coming_terms,
     is_subscribed,
     month_after,
@@ -60,10 +63,43 @@ class Quote:
     renewal_charge: Charge
 
 
+def wanted_terms(
+    wallet: Wallet, plans: Mapping[PlanKey, Plan], plan: Plan, quantities: Mapping[str, int] | None
+) -> Terms:
+    """A plan with the units of its recurring features that are asked for. `plans` holds the versions the wallet names.
+
+    `quantities` are the whole of it: a feature left out is at its included units. None leaves what is rented as it is:
+    as it is to be, where the next renewal is under the same plan, else as it is at present; what the plan does not rent
+    out goes with the old one. A new subscription has the included units. Raises InvalidValue, as `checked_quantities`
+    does, also for units that are more than another plan's maximum.
+    """
+    if quantities is None:
+        rented = _kept_units(wallet, plans, plan) if is_subscribed(wallet) else {}
+        quantities = {key: rented[key] for key in plan.recurring_features if key in rented}
+    return Terms(plan.plan_id, plan.version, checked_quantities(plan, quantities))
+
+
+def _kept_units(wallet: Wallet, plans: Mapping[PlanKey, Plan], plan: Plan) -> Mapping[str, int]:
+    present, coming = present_terms(wallet), coming_terms(wallet)
+    rented = _rented_units(plans, present)
+    if coming.plan_id != plan.plan_id:
+        return rented
+    # Another version of the plan that is to come may not have all of its features.
+    not_coming = {key: units for key, units in rented.items() if key not in coming.quantities}
+    return not_coming | _rented_units(plans, coming)
+
+
+def _rented_units(plans: Mapping[PlanKey, Plan], terms: Terms) -> dict[str, int]:
+    """The units of each feature that more is rented of than the plan includes: those that come with it go with it."""
+    features = plans[terms.plan_key].recurring_features
+    return {key: units for key, units in terms.quantities.items() if units > features[key].included}
+
+
 def quote(wallet: Wallet, plans: Mapping[PlanKey, Plan], wanted: Terms, now: datetime) -> Quote:
     """Price a change of the wallet as of `now` to `wanted`, to the second.
 
-    `plans` holds the versions that the wallet and `wanted` name. Raises ChangePending, RenewalPending, RenewalUnpaid.
+    `plans` holds the versions that the wallet and `wanted` name. Raises ChangePending, RenewalPending, RenewalUnpaid;
+    InvalidValue where more is due, now or at the next renewal, than Stripe charges at once.
     """
     if wallet.pending_change is not None:
         raise ChangePending
@@ -79,7 +115,9 @@ def quote(wallet: Wallet, plans: Mapping[PlanKey, Plan], wanted: Terms, now: dat
         change = PendingChange(transaction, wanted, later=None, starts_at=second)
     after = changed(wallet, change)
     charge = charge_for(_due_lines(wallet, after, plans, second), wallet.currency)
-    return Quote(wallet, after, change, charge, coming_month(after), renewal_charge(after, plans))
+    renewal = renewal_charge(after, plans)
+    _require_chargeable(max(charge.card_micros, renewal.card_micros), wallet.currency)
+    return Quote(wallet, after, change, charge, coming_month(after), renewal)
 
 
 def changed(wallet: Wallet, change: PendingChange) -> Wallet:
@@ -87,16 +125,26 @@ def changed(wallet: Wallet, change: PendingChange) -> Wallet:
 
 
 def _divided(present: Terms, plans: Mapping[PlanKey, Plan], wanted: Terms) -> tuple[Terms, Terms | None]:
-    """What holds at once, and what at the next renewal where that is something else."""
-    if wanted.plan_key == present.plan_key:
-        keys = present.quantities.keys() | wanted.quantities.keys()
-        most = {key: max(present.quantities.get(key, 0), wanted.quantities.get(key, 0)) for key in sorted(keys)}
-        at_once = Terms(wanted.plan_id, wanted.plan_version, most)
-        return at_once, wanted if most != dict(wanted.quantities) else None
+    """What holds at once, and what at the next renewal where that is something else.
+
+    What holds at once never costs less than what is present. Of the same plan no units are fewer. Another one costs as
+    much with the units asked for, of which none are fewer at once either, and a month's rest costs more for more.
+    """
     old, new = plans[present.plan_key], plans[wanted.plan_key]
-    if _price(plans, wanted) >= _price(plans, present) and _counts_alike(old, new):
-        return wanted, None
-    return present, wanted
+    if new.key != old.key and (_price(plans, wanted) < _price(plans, present) or not _counts_alike(old, new)):
+        return present, wanted
+    at_once = replace(wanted, quantities=_most(new, _rented_units(plans, present), wanted))
+    return at_once, wanted if at_once != wanted else None
+
+
+def _most(plan: Plan, rented: Mapping[str, int], wanted: Terms) -> dict[str, int]:
+    """The units that are wanted, or the rented ones where those are more, as far as the plan allows."""
+    most: dict[str, int] = {}
+    for key, units in wanted.quantities.items():
+        maximum = plan.recurring_features[key].maximum
+        had = rented.get(key, 0)
+        most[key] = max(units, had if maximum is None else min(had, maximum))
+    return most
 
 
 def _counts_alike(old: Plan, new: Plan) -> bool:
@@ -107,6 +155,17 @@ def _counts_alike(old: Plan, new: Plan) -> bool:
 
 def _price(plans: Mapping[PlanKey, Plan], terms: Terms) -> int:
     return plans[terms.plan_key].monthly_price_micros(terms.quantities)
+
+
+def _require_chargeable(micros: int, currency: str) -> None:
+    """Raises InvalidValue."""
+    most = most_by_stripe_micros(currency)
+    if micros > most:
+        raise InvalidValue(
+            f"must not cost more than a card can be charged at once, {format_millionths(most)} {currency}: "
+            f"{format_millionths(micros)} would be due",
+            field="quantities",
+        )
 
 
 def _due_lines(before: Wallet, after: Wallet, plans: Mapping[PlanKey, Plan], now: datetime) -> list[TransactionLine]:

@@ -9,18 +9,21 @@ from billing.domain.usage import UsageLine
 _STEPS_A_UNIT = {"second": 1000, "millisecond": 1}
 
 
-def rate(plan: Plan, line: UsageLine, used_millionths: int, *, entitled: bool = True) -> RatedLine:
+def rate(
+    plan: Plan, line: UsageLine, used_millionths: int, *, bought_millionths: int, entitled: bool = True
+) -> RatedLine:
     """Rate a line in a period that has consumed `used_millionths` of its feature (metered units) before it.
 
-    The allowance is drawn first, where the period is entitled to it. The charge is computed exactly and rounded once,
-    half up to a micro-unit. Raises UnratableLine with `unknown_feature` or `unknown_unit`.
+    The allowance is drawn first, where the period is entitled to it; `bought_millionths` of what was consumed did not
+    draw it, and count towards volume discounts all the same. The charge is computed exactly and rounded once, half up
+    to a micro-unit. Raises UnratableLine with `unknown_feature` or `unknown_unit`.
     """
     feature = plan.usage_features.get(line.feature)
     if feature is None:
         raise UnratableLine("unknown_feature", f'plan {plan.plan_id} has no usage feature "{line.feature}"')
     quantity = metered_millionths(feature, line)
     billed = billed_millionths(feature, quantity)
-    left = max(0, feature.included_metered_millionths - used_millionths)
+    left = feature.left_metered_millionths(used_millionths, bought_millionths)
     included = min(billed, left) if entitled else 0
     priced = billed - included
     overage, pay_as_you_go = (priced, 0) if feature.included_millionths else (0, priced)

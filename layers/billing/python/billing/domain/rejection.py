@@ -16,9 +16,10 @@ RejectionStatus = Literal["open", "replayed"]
 class RejectedEvent:
     """`payload` is the event as JSON text; `field` the path of what is wrong, such as "data.usage[0].quantity".
 
-    `rejection_id` follows from the payload and `account_id`, the account of the sender's key where it is bound to one:
-    the same bad event twice is one rejection, and no sender touches another's. `arrived_at` is the first arrival, which
-    a replay keeps.
+    `rejection_id` follows from the payload as it first came and `account_id`, the account of the sender's key where it
+    is bound to one: the same bad event twice is one rejection, and no sender touches another's. `arrived_at` is the
+    first arrival, which a replay keeps. `replay_event_id` is the id of the event that its first replay sent: it may be
+    charged under that id alone, for ever, so that replays of one rejection are charged once.
     """
 
     rejection_id: str
@@ -30,6 +31,7 @@ class RejectedEvent:
     rejected_at: datetime
     arrived_at: datetime
     account_id: str | None = None
+    replay_event_id: str | None = None
 
 
 def reject(
@@ -42,12 +44,16 @@ def reject(
     event_id: str | None = None,
     field: str | None = None,
     account_id: str | None = None,
+    rejection_id: str | None = None,
 ) -> RejectedEvent:
-    """A payload beyond 200 KB is kept cut off, enough to see who sent it; its id still tells it from any other."""
+    """A payload beyond 200 KB is kept cut off, enough to see who sent it; its id still tells it from any other.
+
+    `rejection_id` is that of the rejection which was replayed, None where the event was not rejected before.
+    """
     raw = payload.encode()
     sender = b"" if account_id is None else f"{account_id}\0".encode()
     return RejectedEvent(
-        rejection_id=hashlib.sha256(sender + raw).hexdigest()[:32],
+        rejection_id=rejection_id or hashlib.sha256(sender + raw).hexdigest()[:32],
         event_id=event_id,
         code=code,
         detail=detail,
@@ -72,4 +78,5 @@ def reject_queued(
         event_id=queued.event.event_id,
         field=field,
         account_id=queued.account_id,
+        rejection_id=queued.rejection_id,
     )

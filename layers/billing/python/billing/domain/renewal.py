@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.domain.declines import failure
-from billing.domain.dunning import GRACE, Dunning, after_failure
+from billing.domain.dunning import GRACE, Dunning, FailedTry, after_failure
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
 from billing.domain.payment import PROCESSING_CHECK, Transaction, TransactionLine, failed, transaction_id
 from billing.domain.plan import Plan, PlanKey
@@ -142,11 +142,23 @@ def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> W
         return wallet
     # A sweep may be run as of a later moment than the clock's: no try fails before it was due.
     failed_at = max(now, due_at(wallet) or now)
-    wallet = replace(wallet, period=replace(period, payment="failed"), dunning=after_failure(wallet.dunning, failed_at))
+    dunning = after_failure(wallet.dunning, _failed_try(transaction), failed_at)
+    wallet = replace(wallet, period=replace(period, payment="failed"), dunning=dunning)
     card = wallet.default_card
     if card is not None and card.payment_method_id != transaction.payment_method_id:
         wallet = try_at_once(wallet, failed_at)  # it became the default while the other one was being charged
     return canceled(wallet) if wallet.cancel_at_period_end else wallet
+
+
+def _failed_try(transaction: Transaction) -> FailedTry:
+    card, why = transaction.card, transaction.failure
+    return FailedTry(
+        transaction_id=transaction.transaction_id,
+        amount_micros=transaction.amount_micros,
+        code=None if why is None else why.code,
+        brand=None if card is None else card.brand,
+        last4=None if card is None else card.last4,
+    )
 
 
 def try_at_once(wallet: Wallet, now: datetime) -> Wallet:

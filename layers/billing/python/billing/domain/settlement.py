@@ -54,32 +54,65 @@ def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey,
     posted = expire_grants(wallet, now)
     wallet, entries, rejections = posted.wallet, list(posted.entries), list[Rejection]()
     wallet = advance(wallet, plans, now)
+    counters = {_span(period): _Counters(dict(period.used), dict(period.bought)) for period in _periods(wallet)}
     for event in events:
         period = wallet.period_of(event.occurred_at, event.arrived_at)
         if period is None:
             rejections.append(Rejection(event, "no_plan", f"account {wallet.account_id} has no plan"))
             continue
         try:
-            settled = _settle_one(wallet, event, period, plans[period.plan_key], now)
+            counted, plan = counters[_span(period)], plans[period.plan_key]
+            settled = _settle_one(wallet, event, period, plan, counted=counted, now=now)
         except UnratableLine as refusal:
             rejections.append(Rejection(event, refusal.code, refusal.detail))
             continue
         wallet = settled.wallet
         entries.extend(settled.entries)
+    for period in _periods(wallet):
+        counted = counters[_span(period)]
+        if counted.used != period.used:
+            wallet = wallet.with_used(period, counted.used, counted.bought)
     posted = with_refill(Posted(wallet, tuple(entries)), now)
     return Settlement(posted.wallet.with_alerts(), posted.entries, tuple(rejections), posted.refill)
 
 
-def _settle_one(wallet: Wallet, event: UsageEvent, period: Period, plan: Plan, now: datetime) -> Posted:
-    """Charge one event. What is used while a period is not paid is paid from credit, and counts towards nothing."""
-    used = dict(period.used)
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """A period's counters while a batch is settled (see `Period`)."""
+
+    used: dict[str, int]
+    bought: dict[str, int]
+
+
+def _periods(wallet: Wallet) -> list[Period]:
+    return [period for period in (wallet.previous_period, wallet.period) if period is not None]
+
+
+def _span(period: Period) -> tuple[datetime, datetime]:
+    """What tells a wallet's periods apart: one that ended in its first second has the other's start."""
+    return period.start, period.end
+
+
+def _settle_one(
+    wallet: Wallet, event: UsageEvent, period: Period, plan: Plan, *, counted: _Counters, now: datetime
+) -> Posted:
+    """Charge one event and add it to `counted`, the period's counters: the wallet takes them over once for all events.
+
+    What is used while a period is not paid is paid from credit, and counts towards nothing.
+    """
     entitled = wallet.entitles(period, event.occurred_at)
+    used, bought = dict(counted.used), dict(counted.bought)
     lines: list[RatedLine] = []
     for line in event.lines:
-        rated = rate(plan, line, used.get(line.feature, 0), entitled=entitled)
+        used_before, bought_before = used.get(line.feature, 0), bought.get(line.feature, 0)
+        rated = rate(plan, line, used_before, bought_millionths=bought_before, entitled=entitled)
         if entitled:
-            used[line.feature] = used.get(line.feature, 0) + rated.billed_millionths
+            used[line.feature] = used_before + rated.billed_millionths
+            if rated.bought_millionths:
+                bought[line.feature] = bought_before + rated.bought_millionths
         lines.append(rated)
+    counted.used.update(used)
+    counted.bought.update(bought)
     charge = sum(line.amount_micros for line in lines)
     spent = spend(wallet, charge)
     record = UsageRecord(
@@ -94,7 +127,7 @@ def _settle_one(wallet: Wallet, event: UsageEvent, period: Period, plan: Plan, n
     )
     return post(
         wallet,
-        spent.wallet.with_used(period, used),
+        spent.wallet,
         cause=event.cause,
         kind="usage",
         now=now,

@@ -50,7 +50,7 @@ def checked_quantities(plan: Plan, quantities: Mapping[str, int]) -> dict[str, i
     for key, units in quantities.items():
         feature = plan.recurring_features.get(key)
         if feature is None:
-            raise InvalidValue(f'plan {plan.plan_id} has no recurring feature "{key}"', field=f"quantities.{key}")
+            raise InvalidValue(f"is not a recurring feature of plan {plan.plan_id}", field=f"quantities.{key}")
         if feature.maximum is not None and units > feature.maximum:
             raise InvalidValue(f"must be at most {feature.maximum}", field=f"quantities.{key}")
     return {key: max(feature.included, quantities.get(key, 0)) for key, feature in plan.recurring_features.items()}
@@ -84,7 +84,7 @@ def with_terms(
     """The wallet on `terms` at once, and on `later` from the next renewal; a cancellation is undone.
 
     With `starts_at` a new subscription starts, paid, at that whole second. Without, the present period and its anchor
-    go on, and what was used of the old allowance counts against the new one.
+    go on, and what was used of the old allowance counts against the new one; what was bought beyond it does not.
     """
     period = wallet.period
     if starts_at is not None:
@@ -188,10 +188,10 @@ def reset_usage(wallet: Wallet, *, reset_id: str, reason: str, by: str, now: dat
     period = wallet.period
     if period is None or wallet.canceled:
         raise NoSubscription
-    counters = ", ".join(f"{key} {format_millionths(used)}" for key, used in sorted(period.used.items())) or "nothing"
+    counters = ", ".join(_counted(period, feature) for feature in sorted(period.used)) or "nothing"
     return post(
         wallet,
-        replace(wallet, period=replace(period, used={})),
+        replace(wallet, period=replace(period, used={}, bought={})),
         cause=f"usage_reset:{wallet.account_id}:{reset_id}",
         kind="usage_reset",
         now=now,
@@ -200,3 +200,8 @@ def reset_usage(wallet: Wallet, *, reset_id: str, reason: str, by: str, now: dat
         by=by,
         fingerprint=fingerprint,
     )
+
+
+def _counted(period: Period, feature: str) -> str:
+    used, bought = format_millionths(period.used_of(feature)), period.bought_of(feature)
+    return f"{feature} {used}" + (f" of which {format_millionths(bought)} bought" if bought else "")

@@ -44,7 +44,9 @@ class Grant:
 class Period:
     """A subscription period under one plan version: [start, end) and what it consumed, in metered millionths.
 
-    `payment` is `due` from the renewal's second until its charge is answered, and `failed` until a later try pays it.
+    `used` is all that was consumed of a feature, `bought` the part of it that was priced and so drew no allowance; a
+    feature of which nothing was bought is not in it. `payment` is `due` from the renewal's second until its charge is
+    answered, and `failed` until a later try pays it.
     """
 
     plan_id: str
@@ -52,6 +54,7 @@ class Period:
     start: datetime
     end: datetime
     used: Mapping[str, int] = field(default_factory=dict)
+    bought: Mapping[str, int] = field(default_factory=dict)
     payment: PeriodPayment = "paid"
 
     @property
@@ -60,6 +63,9 @@ class Period:
 
     def used_of(self, feature: str) -> int:
         return self.used.get(feature, 0)
+
+    def bought_of(self, feature: str) -> int:
+        return self.bought.get(feature, 0)
 
     def covers(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
@@ -194,11 +200,11 @@ class Wallet:
         """Whether a call that ended then draws the period's allowance: not where it is unpaid, or was the last one."""
         return period.payment != "failed" and not (self.canceled and occurred_at >= period.end)
 
-    def with_used(self, period: Period, used: Mapping[str, int]) -> "Wallet":
-        drawn = replace(period, used=used)
+    def with_used(self, period: Period, used: Mapping[str, int], bought: Mapping[str, int]) -> "Wallet":
+        counted = replace(period, used=used, bought=bought)
         if self.previous_period is not None and period == self.previous_period:
-            return replace(self, previous_period=drawn)
-        return replace(self, period=drawn)
+            return replace(self, previous_period=counted)
+        return replace(self, period=counted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,10 +177,11 @@ class Gateway:
         return self._page(params, f"page:{transaction.idempotency_key}:{back}")
 
     def open_card_page(self, account: Account, customer_id: str, return_url: str, key: str) -> HostedPage:
-        """Stripe's page on which the customer adds a card."""
+        """Stripe's page on which the customer adds a card, and nothing but a card."""
         metadata = self._metadata(account.account_id)
         params: Any = {
             "mode": "setup",
+            "allowed_payment_method_types": ["card"],
             "customer": customer_id,
             "currency": account.currency.lower(),
             "setup_intent_data": {"metadata": metadata},
@@ -204,8 +205,15 @@ class Gateway:
         with _answered():
             return read_method(self._stripe.v1.payment_methods.retrieve(payment_method_id).to_dict())
 
+    def cards_of(self, customer_id: str) -> list[SavedMethod]:
+        """The cards that are attached to a customer, the newest first."""
+        params: Any = {"type": "card", "limit": 100}
+        with _answered():
+            found = self._stripe.v1.customers.payment_methods.list(customer_id, params).auto_paging_iter()
+            return [read_method(method.to_dict()) for method in islice(found, _LOOKED_THROUGH)]
+
     def detach(self, payment_method_id: str) -> None:
-        """Let Stripe forget a card; one that it has forgotten already is fine."""
+        """Let Stripe forget a payment method; one that it has forgotten already is fine."""
         try:
             with _answered():
                 self._stripe.v1.payment_methods.detach(payment_method_id)

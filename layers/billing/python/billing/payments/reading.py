@@ -57,26 +57,38 @@ class HostedPage:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedMethod:
-    """A card at Stripe, and the customer it is attached to."""
+class CardDetails:
+    """What Stripe knows of a card. The fingerprint names its number, whatever the date."""
 
-    payment_method_id: str
-    customer_id: str | None
     fingerprint: str
     brand: str
     last4: str
     exp_month: int
     exp_year: int
 
-    def as_card(self, account_id: str, added_at: datetime) -> Card:
+
+@dataclass(frozen=True, slots=True)
+class SavedMethod:
+    """A payment method at Stripe, the customer it is attached to, and the card that it is, if it is one."""
+
+    payment_method_id: str
+    customer_id: str | None
+    type: str
+    created_at: datetime
+    card: CardDetails | None
+
+    def as_card(self, account_id: str, added_at: datetime) -> Card | None:
+        """The account's card, still to be verified; None for what is no card."""
+        if self.card is None:
+            return None
         return Card(
             account_id=account_id,
-            fingerprint=self.fingerprint,
+            fingerprint=self.card.fingerprint,
             payment_method_id=self.payment_method_id,
-            brand=self.brand,
-            last4=self.last4,
-            exp_month=self.exp_month,
-            exp_year=self.exp_year,
+            brand=self.card.brand,
+            last4=self.card.last4,
+            exp_month=self.card.exp_month,
+            exp_year=self.card.exp_year,
             verification="pending",
             added_at=added_at,
         )
@@ -163,11 +175,20 @@ def read_session(session: Any, is_foreign: IsForeign) -> HostedPage:
 
 
 def read_method(method: Any) -> SavedMethod:
-    card = method["card"]
     return SavedMethod(
         payment_method_id=method["id"],
         customer_id=method["customer"],
-        fingerprint=card["fingerprint"],
+        type=method["type"],
+        created_at=datetime.fromtimestamp(method["created"], UTC),
+        card=_card_details(method) if method["type"] == "card" else None,
+    )
+
+
+def _card_details(method: Any) -> CardDetails:
+    card = method["card"]
+    return CardDetails(
+        # Stripe may have none, as of some tokens: then nothing else is the same card.
+        fingerprint=card["fingerprint"] or method["id"],
         brand=card["brand"],
         last4=card["last4"],
         exp_month=card["exp_month"],

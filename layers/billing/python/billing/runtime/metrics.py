@@ -14,13 +14,27 @@ _MAX_VALUES_A_LINE = 100
 
 
 def emit(
-    service: str, now: datetime, *, counts: Mapping[str, int], milliseconds: Mapping[str, Sequence[float]] | None = None
+    service: str,
+    now: datetime,
+    *,
+    counts: Mapping[str, int],
+    milliseconds: Mapping[str, Sequence[float]] | None = None,
+    verdicts: Mapping[str, Sequence[bool]] | None = None,
 ) -> None:
-    """Write counts, and distributions of times, of which the specification takes a hundred values a line."""
+    """Write counts; distributions of times; and verdicts, 1 for a true one and else 0, so that their average is a rate.
+
+    Of a distribution the specification takes a hundred values a line.
+    """
     _write(service, now, "Count", counts)
-    for name, values in (milliseconds or {}).items():
-        for start in range(0, len(values), _MAX_VALUES_A_LINE):
-            _write(service, now, "Milliseconds", {name: list(values[start : start + _MAX_VALUES_A_LINE])})
+    for name, times in (milliseconds or {}).items():
+        _write_each(service, now, "Milliseconds", name, times)
+    for name, given in (verdicts or {}).items():
+        _write_each(service, now, "None", name, [int(verdict) for verdict in given])
+
+
+def _write_each(service: str, now: datetime, unit: str, name: str, values: Sequence[float]) -> None:
+    for start in range(0, len(values), _MAX_VALUES_A_LINE):
+        _write(service, now, unit, {name: list(values[start : start + _MAX_VALUES_A_LINE])})
 
 
 def _write(service: str, now: datetime, unit: str, metrics: Mapping[str, object]) -> None:

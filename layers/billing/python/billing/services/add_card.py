@@ -1,27 +1,28 @@
 """Add a card: on Stripe's page, then proved by a hold of about 1.00 that is voided at once and never captured.
 
 The card's row, `pending`, is the intent: it is written before the hold is placed, and whoever finds it, now or after a
-crash, looks what Stripe has of it and brings it to its end.
+crash, looks what Stripe has of it and brings it to its end. A new expiry date of a card that is there is no row yet:
+while it is attached at Stripe, whoever is told of it does the same, and one of the two is detached last.
 """
 
 import logging
 from dataclasses import replace
 from datetime import datetime
 
-from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Card, with_default_card
+from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Card, with_default_card, with_new_date
 from billing.domain.declines import Failure, failure
 from billing.domain.errors import Conflict
 from billing.domain.wallet import Posted, Wallet
 from billing.payments.errors import StripeRefused
 from billing.payments.gateway import Gateway
-from billing.payments.reading import CARD_KEY
+from billing.payments.reading import CARD_KEY, SavedMethod
 from billing.services.accounts import find_account
 from billing.services.cards import finish_removal
 from billing.services.change_wallet import Change, change_wallet
 from billing.services.renew_subscription import renew_now
 from billing.services.stripe_customer import stripe_customer
 from billing.store.accounts import Accounts
-from billing.store.database import Database
+from billing.store.database import Database, StoreBusy
 from billing.store.payment_methods import PaymentMethods, card_put
 from billing.store.plans import Plans
 
@@ -48,23 +49,86 @@ def open_card_page(
 
 
 def keep_card(database: Database, gateway: Gateway, account_id: str, payment_method_id: str, now: datetime) -> None:
-    """Keep and verify a card that the customer entered; one that the account has already is left at that.
+    """Keep and verify a card that the customer entered. One that the account has already is left at that.
 
-    May be called any number of times. Raises PaymentsUnavailable, StoreBusy: then again later.
+    Another expiry date of the same card takes the place of the old one: of several, the one that was entered last.
+    What is no card is not kept. May be called any number of times. Raises PaymentsUnavailable, StoreBusy: then again
+    later.
     """
     method = gateway.method(payment_method_id)
     if method.customer_id is None:
         return  # refused or removed since: what is detached cannot be charged
-    cards = PaymentMethods(database)
-    before = cards.get(account_id, method.fingerprint)
-    if before is not None and before.verification == "removing" and before.payment_method_id != payment_method_id:
-        finish_removal(database, gateway, before)
-    card = cards.add(method.as_card(account_id, now))
-    if card.payment_method_id != payment_method_id:
-        log.info("card is there already", extra={"account_id": account_id, "payment_method_id": payment_method_id})
+    facts = {"account_id": account_id, "payment_method_id": payment_method_id, "type": method.type}
+    entered = method.as_card(account_id, now)
+    if entered is None:
+        log.warning("not a card, and not kept", extra=facts)
         gateway.detach(payment_method_id)
-    elif card.verification == "pending":
-        verify_card(database, gateway, card, now)
+        return
+    _finish_what_is_there(database, gateway, entered, now)
+    card = PaymentMethods(database).add(entered)
+    if card.payment_method_id == payment_method_id:
+        if card.verification == "pending":
+            verify_card(database, gateway, card, now)
+        else:
+            _forget_older(gateway, method, method.customer_id)
+    elif card.has_date_of(entered) or method.created_at < gateway.method(card.payment_method_id).created_at:
+        log.info("card is there already", extra=facts)
+        gateway.detach(payment_method_id)
+    else:
+        # As of its own beginning: a hold of an earlier attempt is then found, however long ago that died.
+        _renew_card(database, gateway, card, replace(entered, added_at=method.created_at), now)
+
+
+def _finish_what_is_there(database: Database, gateway: Gateway, entered: Card, now: datetime) -> None:
+    """Bring to its end what is under way with the same card: what was entered since comes after it."""
+    there = PaymentMethods(database).get(entered.account_id, entered.fingerprint)
+    if there is None or there.payment_method_id == entered.payment_method_id:
+        return
+    if there.verification == "removing":
+        finish_removal(database, gateway, there)
+    elif there.verification == "pending" and not there.has_date_of(entered):
+        verify_card(database, gateway, there, now)
+
+
+def _renew_card(database: Database, gateway: Gateway, card: Card, entered: Card, now: datetime) -> None:
+    """Verify the date that was entered for a card, and let it take the old one's place. Declined, the old one stays.
+
+    The one that loses is detached last: what is still attached when this dies is looked at again.
+    """
+    why = _refusal(database, gateway, entered, now)
+    methods = PaymentMethods(database)
+    is_renewed = why is None
+
+    def decide(wallet: Wallet) -> Posted | Change:
+        nonlocal is_renewed
+        current = methods.get(card.account_id, card.fingerprint)
+        is_there = current is not None and current.payment_method_id == entered.payment_method_id
+        is_renewed = why is None or is_there
+        if is_there:
+            return Posted(wallet)
+        if current is None or current.payment_method_id != card.payment_method_id or not current.is_usable:
+            raise StoreBusy("the card was changed while a new date of it was verified")
+        if why is not None:
+            return Change(Posted(wallet), (card_put(database, current, replace(current, failure=why)),))
+        renewed = current.renewed_as(entered)
+        return Change(Posted(with_new_date(wallet, renewed, now)), (card_put(database, current, renewed),))
+
+    after = change_wallet(database, card.account_id, decide, now=now).wallet
+    log.info("card renewed" if is_renewed else "new date not kept", extra={"account_id": card.account_id})
+    if is_renewed and after.dunning is not None:
+        renew_now(database, gateway, Plans(database), card.account_id, now)
+    gateway.detach(card.payment_method_id if is_renewed else entered.payment_method_id)
+
+
+def _forget_older(gateway: Gateway, kept: SavedMethod, customer_id: str) -> None:
+    """Detach what was entered of a kept card before it: whoever replaced that may have died before this."""
+    for other in gateway.cards_of(customer_id):
+        if _number_of(other) == _number_of(kept) and other.created_at < kept.created_at:
+            gateway.detach(other.payment_method_id)
+
+
+def _number_of(method: SavedMethod) -> str | None:
+    return None if method.card is None else method.card.fingerprint
 
 
 def verify_card(database: Database, gateway: Gateway, card: Card, now: datetime) -> None:
@@ -77,9 +141,10 @@ def verify_card(database: Database, gateway: Gateway, card: Card, now: datetime)
         current = methods.get(card.account_id, card.fingerprint)
         if current is None or current.verification != "pending" or current.payment_method_id != card.payment_method_id:
             return Posted(wallet)
-        is_first = why is None and wallet.default_card is None
-        after = with_default_card(wallet, verdict, now) if is_first else wallet
-        return Change(Posted(after), (card_put(database, current, verdict),))
+        if why is None and wallet.default_card is None:
+            # With the last card its date was forgotten, not that it had expired; the hold says that it has not.
+            wallet = with_new_date(with_default_card(wallet, verdict, now), verdict, now)
+        return Change(Posted(wallet), (card_put(database, current, verdict),))
 
     after = change_wallet(database, card.account_id, decide, now=now).wallet
     if after.dunning is not None and why is None:

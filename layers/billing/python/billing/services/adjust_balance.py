@@ -7,10 +7,12 @@ from datetime import datetime
 
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
 from billing.domain.ledger import LedgerEntry
+from billing.domain.payment import Transaction, adjustment
 from billing.domain.wallet import MAX_GRANTS, Posted, Wallet, adjust, expire_grants, grant_credit
-from billing.services.change_wallet import change_wallet
+from billing.services.change_wallet import Change, change_wallet
 from billing.store.books import Books
 from billing.store.database import Database
+from billing.store.transactions import new_transaction_put
 
 _ID_DIGITS = 24
 
@@ -25,6 +27,9 @@ def adjust_balance(
 ) -> LedgerEntry:
     """Add paid credit, or take it where `micros` is negative; once for an adjustment id.
 
+    The billing history shows it as a transaction, written with the entry or not at all. It is no payment: it is told as
+    none, and a suspended auto-refill stays suspended.
+
     The same id with the same content returns the entry of the first time. Raises AccountNotFound, InvalidValue for an
     amount of zero, Conflict (`idempotency_key_reused`) for other content.
     """
@@ -37,13 +42,13 @@ def adjust_balance(
             wallet, micros, adjustment_id=adjustment_id, reason=reason, by=by, now=now, fingerprint=fingerprint
         )
 
-    return post_once(database, account_id, post, now)
+    return post_once(database, account_id, post, now, row=lambda entry: adjustment(entry, adjustment_id))
 
 
 def give_credit(
     database: Database, account_id: str, *, micros: int, expires_at: datetime, reason: str, grant_id: str, now: datetime
 ) -> LedgerEntry:
-    """Grant promotional credit; once for a grant id, as an adjustment is.
+    """Grant promotional credit; once for a grant id, as an adjustment is. No money moves: the history has no row of it.
 
     Raises AccountNotFound, InvalidValue, Conflict (`idempotency_key_reused`, `too_many_grants`).
     """
@@ -62,7 +67,7 @@ def give_credit(
         if len(wallet.grants) >= MAX_GRANTS:
             raise Conflict(f"an account has at most {MAX_GRANTS} credit grants at a time", code="too_many_grants")
 
-    return post_once(database, account_id, post, now, check)
+    return post_once(database, account_id, post, now, check=check)
 
 
 def post_once(
@@ -70,12 +75,17 @@ def post_once(
     account_id: str,
     post: Callable[[Wallet], Posted],
     now: datetime,
+    *,
     check: Callable[[Wallet], None] | None = None,
+    row: Callable[[LedgerEntry], Transaction] | None = None,
 ) -> LedgerEntry:
-    """The entry that `post` makes, or the one of its cause that exists: a repeated request is not checked again."""
+    """The entry that `post` makes, with its row of the history, or the entry of its cause that exists.
+
+    A repeated request is not checked again, and writes nothing.
+    """
     books = Books(database)
 
-    def decide(wallet: Wallet) -> Posted:
+    def decide(wallet: Wallet) -> Posted | Change:
         expired = expire_grants(wallet, now)
         posted = post(expired.wallet)
         (entry,) = posted.entries
@@ -85,7 +95,8 @@ def post_once(
             return Posted(wallet, (written,))
         if check is not None:
             check(expired.wallet)
-        return Posted(posted.wallet, (*expired.entries, entry))
+        rows = () if row is None else (new_transaction_put(database, row(entry)),)
+        return Change(Posted(posted.wallet, (*expired.entries, entry)), rows)
 
     return change_wallet(database, account_id, decide, now=now).entries[-1]
 

@@ -1,20 +1,21 @@
 """An account's cards: list them, choose the default, remove one."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from billing.domain.card import Card, with_default_card, without_card
-from billing.domain.card_expiry import expires_at
+from billing.domain.card import Card, with_default_card, with_new_date, without_card
 from billing.domain.errors import Conflict, NotFound
 from billing.domain.wallet import Posted, Wallet
 from billing.payments.errors import PaymentsUnavailable
 from billing.payments.gateway import Gateway
 from billing.services.accounts import AccountNotFound
 from billing.services.change_wallet import Change, change_wallet
+from billing.services.renew_subscription import renew_now
 from billing.store.database import Database
+from billing.store.paging import Listing, page_of
 from billing.store.payment_methods import PaymentMethods, card_is_verified, card_put
+from billing.store.plans import Plans
 from billing.store.wallets import Wallets
 
 log = logging.getLogger(__name__)
@@ -29,19 +30,20 @@ class CardNotFound(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class CardList:
-    """Cards, the first added first, and the id of the default one. Cards that were not kept say why."""
+    """A page of cards, the first added first, and the id of the default one. Cards that were not kept say why."""
 
-    cards: Sequence[Card]
+    cards: Listing[Card]
     default_id: str | None
 
 
-def list_cards(database: Database, account_id: str) -> CardList:
-    """Raises AccountNotFound."""
+def list_cards(database: Database, account_id: str, limit: int, cursor: str | None) -> CardList:
+    """Raises AccountNotFound, InvalidValue (cursor)."""
     wallet = Wallets(database).get(account_id)
     if wallet is None:
         raise AccountNotFound(account_id)
     default = None if wallet.default_card is None else wallet.default_card.payment_method_id
-    return CardList([card for card in PaymentMethods(database).of_account(account_id) if card.is_listed], default)
+    listed = [card for card in PaymentMethods(database).of_account(account_id) if card.is_listed]
+    return CardList(page_of(listed, lambda card: (card.added_at, card.fingerprint), limit, cursor), default)
 
 
 def default_card(database: Database, wallet: Wallet) -> Card | None:
@@ -113,14 +115,35 @@ def finish_removal(database: Database, gateway: Gateway, card: Card) -> None:
     PaymentMethods(database).forget(card)
 
 
-def refresh_card(database: Database, gateway: Gateway, account_id: str, payment_method_id: str) -> None:
-    """Take over what the card's network changed: a renewed card has a new expiry date."""
-    cards = PaymentMethods(database)
-    card = next((each for each in cards.of_account(account_id) if each.payment_method_id == payment_method_id), None)
-    if card is None:
-        return
+def refresh_card(database: Database, gateway: Gateway, account_id: str, payment_method_id: str, now: datetime) -> None:
+    """Take over what the card's network changed: a renewed card has a new expiry date (see `with_new_date`).
+
+    Raises PaymentsUnavailable, StoreBusy.
+    """
+    methods = PaymentMethods(database)
     seen = gateway.method(payment_method_id)
-    renewed = replace(card, last4=seen.last4, exp_month=seen.exp_month, exp_year=seen.exp_year)
-    if expires_at(renewed) != expires_at(card):
-        renewed = replace(renewed, expiry_told_days=None)
-    database.write_all([card_put(database, card, renewed)])
+    has_new_date = False
+
+    def find() -> Card | None:
+        cards = methods.of_account(account_id)
+        return next((each for each in cards if each.payment_method_id == payment_method_id), None)
+
+    def decide(wallet: Wallet) -> Posted | Change:
+        nonlocal has_new_date
+        has_new_date = False
+        card = find()
+        now_there = None if card is None else seen.as_card(account_id, card.added_at)
+        if card is None or now_there is None:
+            return Posted(wallet)
+        renewed = card.renewed_as(now_there)
+        if renewed == card:
+            return Posted(wallet)
+        has_new_date = not card.has_date_of(renewed)
+        after = with_new_date(wallet, renewed, now) if has_new_date else wallet
+        return Change(Posted(after), (card_put(database, card, renewed),))
+
+    if find() is None:
+        return
+    after = change_wallet(database, account_id, decide, now=now).wallet
+    if has_new_date and after.dunning is not None:
+        renew_now(database, gateway, Plans(database), account_id, now)

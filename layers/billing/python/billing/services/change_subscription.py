@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.domain.declines import Failure
 from billing.domain.errors import BillingError, Conflict
 from billing.domain.payment import Transaction
-from billing.domain.plan import Plan
-from billing.domain.plan_change import Quote, quote, started
-from billing.domain.subscription import checked_quantities, is_subscribed
-from billing.domain.terms import Terms
+from billing.domain.plan import Plan, PlanKey
+from billing.domain.plan_change import Quote, quote, started, wanted_terms
+from billing.domain.subscription import coming_terms, is_subscribed, present_terms
 from billing.domain.wallet import Posted, Wallet
 from billing.payments.gateway import Gateway
 from billing.services.accounts import AccountNotFound
@@ -26,13 +26,14 @@ from billing.store.wallets import Wallets
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a customer asks for. `quantities` are units in all.
+    """What a customer asks for. `quantities` are units in all, None for those that there are (see `wanted_terms`).
 
-    Without `version`, the version that the account has of the plan, or the current one where it has another plan.
+    Without `version`, the version that the account has of the plan, or the current one where it has another plan. Who
+    names nothing but the plan that is to come leaves all that is to come as it is, its version, too.
     """
 
     plan_id: str
-    quantities: Mapping[str, int]
+    quantities: Mapping[str, int] | None = None
     version: int | None = None
 
 
@@ -40,6 +41,15 @@ class CardDeclined(BillingError):
     """The card was not charged, and nothing was changed."""
 
     code = "card_declined"
+
+
+class ConfirmationRequired(CardDeclined):
+    """The bank wants the customer, who is not there: a change is charged to the default card, and not kept open."""
+
+    code = "authentication_required"
+
+    def __init__(self, why: Failure) -> None:
+        super().__init__(f"{why.message} Here that is not possible: make another card the default, and try again.")
 
 
 class PaymentPending(BillingError):
@@ -67,8 +77,9 @@ def change_subscription(
     The same once more changes nothing. The charge is recorded with the wallet before Stripe is asked, and the change
     comes with the payment: in one transaction, whoever brings the news.
 
-    Raises PlanNotFound, AccountNotFound, InvalidValue, Conflict (`currency_mismatch`), CardRequired, CardDeclined,
-    PaymentPending, ChangePending, RenewalPending, RenewalUnpaid, StoreBusy.
+    Raises PlanNotFound, AccountNotFound, InvalidValue, Conflict (`currency_mismatch`), CardRequired, CardDeclined (as
+    ConfirmationRequired where the bank wants the customer), PaymentPending, ChangePending (the change of somebody who
+    was faster), RenewalPending, RenewalUnpaid, StoreBusy.
     """
     _finish_what_is_open(database, gateway, plans, account_id, now)
     quoted: Quote | None = None
@@ -106,25 +117,37 @@ def _finish_what_is_open(database: Database, gateway: Gateway, plans: Plans, acc
 
 def _require_paid(charged: Transaction) -> None:
     if charged.status == "Failed":
+        if charged.failure is not None and charged.failure.needs_customer:
+            raise ConfirmationRequired(charged.failure)
         raise CardDeclined(charged.failure.message if charged.failure else "the card was declined")
     if charged.status != "Paid":
         raise PaymentPending
 
 
 def _quote(plans: Plans, wallet: Wallet, wanted: Wanted, now: datetime) -> Quote:
-    present, own = as_of(plans, wallet, now)
-    plan = _chosen(plans, own if is_subscribed(present) else None, wanted)
+    present, _ = as_of(plans, wallet, now)
+    plan = _chosen(plans, present, wanted)
     if plan.currency != wallet.currency:
         raise Conflict(
             f"the plan is in {plan.currency} and the account in {wallet.currency}",
             code="currency_mismatch",
             field="plan_id",
         )
-    terms = Terms(plan.plan_id, plan.version, checked_quantities(plan, wanted.quantities))
-    return quote(present, plans.versions(present.plan_keys | {terms.plan_key}), terms, now)
+    versions = plans.versions(present.plan_keys | {plan.key})
+    return quote(present, versions, wanted_terms(present, versions, plan, wanted.quantities), now)
 
 
-def _chosen(plans: Plans, own: Plan | None, wanted: Wanted) -> Plan:
-    if wanted.version is None and own is not None and own.plan_id == wanted.plan_id:
-        return own
+def _chosen(plans: Plans, wallet: Wallet, wanted: Wanted) -> Plan:
+    if wanted.version is None:
+        for plan_id, version in _own_versions(wallet, wanted):
+            if plan_id == wanted.plan_id:
+                return plans.version(plan_id, version)
     return find_plan(plans, wanted.plan_id, wanted.version, field="plan_id" if wanted.version is None else "version")
+
+
+def _own_versions(wallet: Wallet, wanted: Wanted) -> list[PlanKey]:
+    """The versions that the account is on, the one first that is to stay where nothing else is named."""
+    if not is_subscribed(wallet):
+        return []
+    present, coming = present_terms(wallet).plan_key, coming_terms(wallet).plan_key
+    return [coming, present] if wanted.quantities is None else [present]

@@ -1,16 +1,19 @@
-"""What the customer is told by e-mail, in English and Arabic.
+"""What the customer is told by e-mail, in English and Arabic, and which events are told so.
 
 A line stands in a mail only where the event states each fact that the line names; the first one always does.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Wording(NamedTuple):
     subject: str
     lines: tuple[str, ...]
 
+
+LAST_TRY = "subscription.past_due, the last try"
+"""What `subscription.past_due` says where no other try comes: the account is locked."""
 
 _ENGLISH: Mapping[str, Wording] = {
     "account.paused": Wording(
@@ -39,6 +42,7 @@ _ENGLISH: Mapping[str, Wording] = {
         "We received $amount for $name",
         (
             "We received your payment of $amount for $name. Thank you.",
+            "The subscription is renewed until $period_end.",
             "Paid with: $card",
             "Transaction: $transaction_id",
         ),
@@ -67,9 +71,23 @@ _ENGLISH: Mapping[str, Wording] = {
     "subscription.past_due": Wording(
         "The subscription of $name is not paid",
         (
-            "The renewal of the subscription of $name could not be paid.",
+            "The renewal of the subscription of $name for $amount could not be paid.",
+            "$reason",
+            "Card: $card",
             "We try again on $next_attempt_at. Until then calls go on from the credit balance.",
             "A new default card is charged at once.",
+            "Transaction: $transaction_id",
+        ),
+    ),
+    LAST_TRY: Wording(
+        "$name is locked: the subscription is not paid",
+        (
+            "$name is locked, and new calls are refused.",
+            "The renewal of the subscription for $amount could not be paid, and this was the last try.",
+            "$reason",
+            "Card: $card",
+            "A new default card is charged at once, and paying lifts this lock.",
+            "Transaction: $transaction_id",
         ),
     ),
     "subscription.canceled": Wording(
@@ -115,7 +133,12 @@ _ARABIC: Mapping[str, Wording] = {
     ),
     "payment.succeeded": Wording(
         "استلمنا $amount لحساب $name",
-        ("استلمنا دفعتك بقيمة $amount لحساب $name. شكرًا لك.", "البطاقة: $card", "رقم المعاملة: $transaction_id"),
+        (
+            "استلمنا دفعتك بقيمة $amount لحساب $name. شكرًا لك.",
+            "تم تجديد الاشتراك حتى $period_end.",
+            "البطاقة: $card",
+            "رقم المعاملة: $transaction_id",
+        ),
     ),
     "payment.failed": Wording(
         "تعذّر دفع $amount لحساب $name",
@@ -141,9 +164,23 @@ _ARABIC: Mapping[str, Wording] = {
     "subscription.past_due": Wording(
         "اشتراك حساب $name غير مدفوع",
         (
-            "تعذّر دفع تجديد اشتراك حساب $name.",
+            "تعذّر دفع تجديد اشتراك حساب $name بمبلغ $amount.",
+            "$reason",
+            "البطاقة: $card",
             "سنحاول مرة أخرى في $next_attempt_at. حتى ذلك الحين تستمر المكالمات من الرصيد.",
-            "عند إضافة بطاقة افتراضية جديدة يُعاد الدفع فورًا.",
+            "عند تعيين بطاقة افتراضية جديدة يُعاد الدفع فورًا.",
+            "رقم المعاملة: $transaction_id",
+        ),
+    ),
+    LAST_TRY: Wording(
+        "تم قفل حساب $name: الاشتراك غير مدفوع",
+        (
+            "تم قفل حساب $name، وتُرفض المكالمات الجديدة.",
+            "تعذّر دفع تجديد الاشتراك بمبلغ $amount، وكانت هذه المحاولة الأخيرة.",
+            "$reason",
+            "البطاقة: $card",
+            "عند تعيين بطاقة افتراضية جديدة يُعاد الدفع فورًا، ويُرفع هذا القفل بعد الدفع.",
+            "رقم المعاملة: $transaction_id",
         ),
     ),
     "subscription.canceled": Wording(
@@ -168,32 +205,34 @@ _ASK_THE_BANK = "رفض مصرفك البطاقة دون ذكر السبب. اس
 _OVER_ITS_LIMIT = "بلغت البطاقة حدها. حاول لاحقًا أو استخدم بطاقة أخرى."
 _BANK_TROUBLE = "واجه المصرف مشكلة في هذه الدفعة. حاول لاحقًا."
 
+_ARABIC_DECLINES: Mapping[str, str] = {
+    "authentication_required": "يطلب مصرفك أن تؤكد هذه الدفعة بنفسك.",
+    "card_declined": _ASK_THE_BANK,
+    "card_not_supported": "لا تدعم البطاقة هذا النوع من الدفع. استخدم بطاقة أخرى.",
+    "card_unusable": "لم يعد بالإمكان الخصم من البطاقة. أضفها من جديد أو استخدم بطاقة أخرى.",
+    "card_velocity_exceeded": _OVER_ITS_LIMIT,
+    "canceled": "أُلغيت عملية الدفع. لم يُخصم أي مبلغ.",
+    "currency_mismatch": "تمت الدفعة بعملة غير عملة الحساب ولم تُضف إلى الرصيد: تواصل معنا.",
+    "currency_not_supported": "لا تدعم البطاقة هذه العملة. استخدم بطاقة أخرى.",
+    "do_not_honor": _ASK_THE_BANK,
+    "expired_card": "انتهت صلاحية البطاقة. استخدم بطاقة أخرى.",
+    "incorrect_cvc": "رمز أمان البطاقة غير صحيح. أضف البطاقة من جديد.",
+    "insufficient_funds": "رصيد البطاقة غير كافٍ. استخدم بطاقة أخرى، أو حاول من جديد عند توفر الرصيد.",
+    "invalid_account": "البطاقة أو الحساب المرتبط بها غير صالح. استخدم بطاقة أخرى.",
+    "invalid_amount": "المبلغ أكبر مما تسمح به البطاقة. استخدم مبلغًا أصغر أو بطاقة أخرى.",
+    "issuer_not_available": "تعذّر الوصول إلى مصرفك. حاول لاحقًا.",
+    "no_card": "لا توجد بطاقة للخصم منها. أضف بطاقة.",
+    "not_completed": "لم تتم عملية الدفع ولم يُخصم أي مبلغ. يُرجى المحاولة من جديد.",
+    "processing_error": _BANK_TROUBLE,
+    "reenter_transaction": _BANK_TROUBLE,
+    "restricted_card": "لا يمكن استخدام البطاقة لهذه الدفعة. استخدم بطاقة أخرى.",
+    "transaction_not_allowed": "لا يمكن استخدام البطاقة لهذه الدفعة. استفسر من مصرفك أو استخدم بطاقة أخرى.",
+    "try_again_later": "لم يتمكن مصرفك من الرد. حاول لاحقًا.",
+    "withdrawal_count_limit_exceeded": _OVER_ITS_LIMIT,
+}
 _ARABIC_REASONS: Mapping[str, Mapping[str, str]] = {
-    "payment.failed": {
-        "authentication_required": "يطلب مصرفك أن تؤكد هذه الدفعة بنفسك.",
-        "card_declined": _ASK_THE_BANK,
-        "card_not_supported": "لا تدعم البطاقة هذا النوع من الدفع. استخدم بطاقة أخرى.",
-        "card_unusable": "لم يعد بالإمكان الخصم من البطاقة. أضفها من جديد أو استخدم بطاقة أخرى.",
-        "card_velocity_exceeded": _OVER_ITS_LIMIT,
-        "canceled": "أُلغيت عملية الدفع. لم يُخصم أي مبلغ.",
-        "currency_mismatch": "تمت الدفعة بعملة غير عملة الحساب ولم تُضف إلى الرصيد: تواصل معنا.",
-        "currency_not_supported": "لا تدعم البطاقة هذه العملة. استخدم بطاقة أخرى.",
-        "do_not_honor": _ASK_THE_BANK,
-        "expired_card": "انتهت صلاحية البطاقة. استخدم بطاقة أخرى.",
-        "incorrect_cvc": "رمز أمان البطاقة غير صحيح. أضف البطاقة من جديد.",
-        "insufficient_funds": "رصيد البطاقة غير كافٍ. استخدم بطاقة أخرى، أو حاول من جديد عند توفر الرصيد.",
-        "invalid_account": "البطاقة أو الحساب المرتبط بها غير صالح. استخدم بطاقة أخرى.",
-        "invalid_amount": "المبلغ أكبر مما تسمح به البطاقة. استخدم مبلغًا أصغر أو بطاقة أخرى.",
-        "issuer_not_available": "تعذّر الوصول إلى مصرفك. حاول لاحقًا.",
-        "no_card": "لا توجد بطاقة للخصم منها. أضف بطاقة.",
-        "not_completed": "لم تتم عملية الدفع ولم يُخصم أي مبلغ. يُرجى المحاولة من جديد.",
-        "processing_error": _BANK_TROUBLE,
-        "reenter_transaction": _BANK_TROUBLE,
-        "restricted_card": "لا يمكن استخدام البطاقة لهذه الدفعة. استخدم بطاقة أخرى.",
-        "transaction_not_allowed": "لا يمكن استخدام البطاقة لهذه الدفعة. استفسر من مصرفك أو استخدم بطاقة أخرى.",
-        "try_again_later": "لم يتمكن مصرفك من الرد. حاول لاحقًا.",
-        "withdrawal_count_limit_exceeded": _OVER_ITS_LIMIT,
-    },
+    "payment.failed": _ARABIC_DECLINES,
+    "subscription.past_due": _ARABIC_DECLINES,
     "auto_refill.suspended": {
         "authentication_required": "يطلب مصرفك تأكيد الدفعات. ادفع يدويًا أو غيّر البطاقة الافتراضية.",
         "dispute_opened": "تم الاعتراض على دفعة. اجعل بطاقة أخرى افتراضية أو ادفع يدويًا لاستئناف التعبئة.",
@@ -201,8 +240,34 @@ _ARABIC_REASONS: Mapping[str, Mapping[str, str]] = {
 }
 _OTHER_ARABIC_REASON: Mapping[str, str] = {
     "payment.failed": _ASK_THE_BANK,
+    "subscription.past_due": _ASK_THE_BANK,
     "auto_refill.suspended": "رُفضت البطاقة. ادفع يدويًا أو غيّر البطاقة الافتراضية لاستئناف التعبئة.",
 }
+
+
+WORDINGS: Mapping[str, Mapping[str, Wording]] = {"en": _ENGLISH, "ar": _ARABIC}
+RIGHT_TO_LEFT = frozenset({"ar"})
+
+
+def is_mailed(event_type: str, data: Mapping[str, Any]) -> bool:
+    """Whether the customer gets a mail of an event with these data: one mail a cause, the one that says most of it.
+
+    A renewal's decline is told by `subscription.past_due`, the last one with the lock that follows; a renewal's payment
+    by `payment.succeeded`, with the month that it paid. A payment by hand that is declined is mailed, though the API
+    answered so: the answer is the platform's, and comes later or not at all where Stripe's own was late.
+    """
+    told_by_another = {
+        "payment.failed": data.get("kind") == "renewal",
+        "account.locked": data.get("locked_by") == "unpaid_renewal",
+        "subscription.renewed": data.get("charged") is True,
+    }
+    return event_type in _ENGLISH and not told_by_another.get(event_type, False)
+
+
+def wording(language: str, event_type: str, data: Mapping[str, Any]) -> Wording:
+    """The words of an event that is mailed."""
+    last_try = event_type == "subscription.past_due" and data["next_attempt_at"] is None
+    return WORDINGS[language][LAST_TRY if last_try else event_type]
 
 
 def reason_in(language: str, event_type: str, code: str | None, reason: str | None) -> str | None:
@@ -210,8 +275,3 @@ def reason_in(language: str, event_type: str, code: str | None, reason: str | No
     if language != "ar" or reason is None or event_type not in _ARABIC_REASONS:
         return reason
     return _ARABIC_REASONS[event_type].get(code or "", _OTHER_ARABIC_REASON[event_type])
-
-
-WORDINGS: Mapping[str, Mapping[str, Wording]] = {"en": _ENGLISH, "ar": _ARABIC}
-MAILED = frozenset(_ENGLISH)
-RIGHT_TO_LEFT = frozenset({"ar"})

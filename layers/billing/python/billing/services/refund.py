@@ -1,6 +1,7 @@
 """Give a payment back, whole or in parts; and take over refunds, from wherever they were made."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,6 +14,13 @@ from billing.payments.gateway import Gateway
 from billing.services.change_wallet import Change, change_wallet
 from billing.store.database import Database
 from billing.store.transactions import Transactions, transaction_update
+
+# By Stripe's code, in our words: its own name what is none of the caller's business.
+_REFUSALS: Mapping[str | None, str] = {
+    "charge_disputed": "the payment is disputed, and the bank decides who has the money",
+    "charge_already_refunded": "nothing is left to refund: the payment was refunded at Stripe, too",
+}
+_REFUSED = "Stripe does not refund this payment; the reason was logged"
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +56,8 @@ def refund_payment(
     for the key of a refund of another amount, PaymentsUnavailable.
     """
     transaction = find_transaction(database, account_id, transaction_id)
+    if not transaction.is_payment:
+        raise Conflict("no card was charged: another adjustment takes this one back", code="not_refundable")
     if transaction.status != "Paid" or transaction.payment_intent_id is None:
         raise Conflict(f"the transaction is {transaction.status}, not Paid", code="not_refundable")
     asked = "all" if micros is None else str(micros)
@@ -62,7 +72,9 @@ def refund_payment(
                 asked,
             )
         except StripeRefused as refusal:
-            raise Conflict(refusal.detail, code="not_refundable") from refusal
+            facts = {"transaction_id": transaction_id, "reason": refusal.detail, "stripe_code": refusal.code}
+            log.warning("a refund is refused", extra=facts)
+            raise Conflict(_REFUSALS.get(refusal.code, _REFUSED), code="not_refundable") from refusal
     elif made.asked != asked:
         raise IdempotencyKeyReused
     return apply_refund(database, transaction_id, made.refund, now)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from billing.domain.notices import Notice, of_card, of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
+from billing.domain.payment import declined
 from billing.store.database import Item
 from billing.store.payment_methods import read_card
 from billing.store.rejected_events import read_rejected_event
@@ -35,6 +36,13 @@ NoticesOf = Callable[[Change], list[Notice]]
 def notices_of(change: Change) -> list[Notice]:
     """What there is to tell of a change. Raises where a row cannot be read: a bug, or a newer release's row."""
     return _NOTICES_OF[change.table](change)
+
+
+def card_declined(change: Change) -> bool | None:
+    """What a change says of a saved card's charge (see `declined`); each charge is answered by one change."""
+    if change.table != "transactions" or change.before is None or change.after is None:
+        return None
+    return declined(read_transaction(change.before), read_transaction(change.after))
 
 
 def _differences(read: Callable[[Item], T], tell: Callable[[T | None, T, datetime], list[Notice]]) -> NoticesOf:

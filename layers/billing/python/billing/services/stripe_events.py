@@ -36,7 +36,7 @@ def handle_event(database: Database, gateway: Gateway, event: StripeEvent, now: 
             payment = gateway.payment_of(family.removeprefix("charge."), event.object_id)
             return None if payment is None else bring_up_to_date(database, gateway, payment, now)
         case "payment_method":
-            _refresh_method(database, gateway, event.object_id)
+            _refresh_method(database, gateway, event.object_id, now)
             return None
         case _:
             log.info("event ignored", extra={"event_id": event.event_id, "type": event.type})
@@ -93,8 +93,14 @@ def _finish_verification(database: Database, gateway: Gateway, hold: Intent, now
         gateway.release(hold.intent_id)
 
 
-def _refresh_method(database: Database, gateway: Gateway, payment_method_id: str) -> None:
-    customer = gateway.method(payment_method_id).customer_id
-    account_id = None if customer is None else gateway.account_of(customer)
-    if account_id is not None:
-        refresh_card(database, gateway, account_id, payment_method_id)
+def _refresh_method(database: Database, gateway: Gateway, payment_method_id: str, now: datetime) -> None:
+    """Others that share the Stripe account have payment methods, too, and not all of them are cards."""
+    method = gateway.method(payment_method_id)
+    if method.card is None or method.customer_id is None:
+        log.info("payment method ignored", extra={"payment_method_id": payment_method_id, "type": method.type})
+        return
+    account_id = gateway.account_of(method.customer_id)
+    if account_id is None:
+        log.info("foreign payment method ignored", extra={"payment_method_id": payment_method_id})
+        return
+    refresh_card(database, gateway, account_id, payment_method_id, now)

@@ -8,7 +8,7 @@ from billing.domain.delivery import Delivery
 from billing.domain.errors import Conflict, NotFound
 from billing.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint, checked_url
 from billing.store.deliveries import Deliveries
-from billing.store.paging import Listing
+from billing.store.paging import Listing, page_of
 from billing.store.webhook_endpoints import WebhookEndpoints
 
 MAX_REPLAYED = 200
@@ -27,6 +27,11 @@ def create_endpoint(endpoints: WebhookEndpoints, endpoint: WebhookEndpoint, secr
     if len(endpoints.all()) >= MAX_ENDPOINTS:
         raise Conflict(f"there are at most {MAX_ENDPOINTS} webhook endpoints", code="too_many_webhook_endpoints")
     endpoints.add(endpoint, secret)
+
+
+def list_endpoints(endpoints: WebhookEndpoints, limit: int, cursor: str | None) -> Listing[WebhookEndpoint]:
+    """The oldest first. Raises InvalidValue (cursor)."""
+    return page_of(endpoints.all(), lambda each: (each.created_at, each.endpoint_id), limit, cursor)
 
 
 def find_endpoint(endpoints: WebhookEndpoints, endpoint_id: str) -> WebhookEndpoint:

@@ -12,7 +12,7 @@ from typing import Any
 
 from billing.domain.account import Account
 from billing.domain.money import minor_unit_decimals
-from billing.services.email_texts import RIGHT_TO_LEFT, WORDINGS, reason_in
+from billing.services.email_texts import RIGHT_TO_LEFT, reason_in, wording
 
 _MAX_FACT_CHARACTERS = 300
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
@@ -38,20 +38,20 @@ class Email:
 
 
 def write_email(account: Account, event_type: str, data: Mapping[str, Any]) -> Email:
-    """The mail about an event of one of the types in `MAILED`; `data` is the event's."""
+    """The mail about an event that is mailed (see `is_mailed`); `data` is the event's."""
     language = account.language
-    wording = WORDINGS[language][event_type]
+    words = wording(language, event_type, data)
     reason = reason_in(language, event_type, data.get("code"), data.get("reason"))
     facts = {"name": account.name} | {
         name: text for name, value in {**data, "reason": reason}.items() if (text := _shown(name, value))
     }
-    lines = [line for line in map(Template, wording.lines) if facts.keys() >= set(line.get_identifiers())]
+    lines = [line for line in map(Template, words.lines) if facts.keys() >= set(line.get_identifiers())]
 
     def isolated(value: str) -> str:
         needless = language not in RIGHT_TO_LEFT and value.isascii()
         return value if needless else f"{_ISOLATE}{value}{_END_ISOLATE}"
 
-    subject = _filled(Template(wording.subject), facts, isolated)
+    subject = _filled(Template(words.subject), facts, isolated)
     paragraphs = [_filled(Template(html.escape(each.template)), facts, _bdi) for each in lines]
     return Email(
         to=account.email,

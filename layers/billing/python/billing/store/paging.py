@@ -3,16 +3,20 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from billing.domain.errors import InvalidValue
+from billing.domain.instants import format_instant
 from billing.store.database import Item, Page
 
 T = TypeVar("T")
 
 MAX_CURSOR_CHARACTERS = 2048
+_PLACE = ("at", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,24 @@ class Listing(Generic[T]):
     @classmethod
     def of(cls, page: Page, read: Callable[[Item], T]) -> "Listing[T]":
         return cls([read(item) for item in page.items], _encode(page.next_key))
+
+
+def page_of(
+    items: Iterable[T], place: Callable[[T], tuple[datetime, str]], limit: int, cursor: str | None
+) -> Listing[T]:
+    """A page of a list that is short enough to be read whole, in the order of `place`, which no two items share.
+
+    What is added or removed between two pages moves nothing else. Raises InvalidValue for a cursor not made here.
+    """
+    start = start_key(cursor, _PLACE)
+    after = ["", ""] if start is None else [start[name].get("S") for name in _PLACE]
+    if None in after:
+        raise InvalidValue("is not a cursor of this list", field="cursor")
+    placed = [([format_instant(moment), name], item) for item in items for moment, name in [place(item)]]
+    left = sorted((each for each in placed if each[0] > after), key=itemgetter(0))
+    page = left[:limit]
+    last = {name: {"S": text} for name, text in zip(_PLACE, page[-1][0], strict=True)} if len(left) > limit else None
+    return Listing([item for _, item in page], _encode(last))
 
 
 def _encode(key: Item | None) -> str | None:

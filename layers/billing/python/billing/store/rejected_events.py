@@ -13,7 +13,10 @@ class RejectedEvents:
         self._database = database
 
     def keep(self, rejected: RejectedEvent) -> None:
-        """Keep the event with its reason, open. Rejected once more, it has the latest reason and its first arrival."""
+        """Keep the event with its reason, open.
+
+        Rejected once more, it has the latest content and reason, its first arrival, and the id that a replay fixed.
+        """
         values = raw_item(
             RejectedEventItem,
             status="open",
@@ -40,6 +43,19 @@ class RejectedEvents:
     def get(self, rejection_id: str) -> tuple[RejectedEvent, RejectionStatus] | None:
         item = self._database.get(RejectedEventItem, {"rejection_id": rejection_id})
         return None if item is None else _with_status(item)
+
+    def fix_replay(self, rejection_id: str, event_id: str) -> bool:
+        """Have it charged under `event_id` alone, for ever. False, having written nothing, where another id is fixed.
+
+        Of two replays at once with different ids, one is told so.
+        """
+        return self._database.update(
+            RejectedEventItem,
+            {"rejection_id": rejection_id},
+            UpdateExpression="SET replay_event_id = :event_id",
+            ConditionExpression="attribute_not_exists(replay_event_id) OR replay_event_id = :event_id",
+            ExpressionAttributeValues={":event_id": {"S": event_id}},
+        )
 
     def mark_replayed(self, rejected: RejectedEvent) -> None:
         """Take it from the open ones, unless it was rejected again since it was read."""
@@ -89,4 +105,5 @@ def _rejected(item: RejectedEventItem) -> RejectedEvent:
         rejected_at=item.rejected_at,
         arrived_at=item.arrived_at,
         account_id=item.account_id,
+        replay_event_id=item.replay_event_id,
     )

@@ -1,10 +1,11 @@
 """What a wallet's item says of its subscription beside the period, and the index that tells a sweep whose is due."""
 
 from collections.abc import Iterator
+from dataclasses import astuple
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from billing.domain.dunning import Dunning
+from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription import RENEWAL_SHARDS, due_at, renewal_shard
@@ -84,7 +85,8 @@ def _said(wallet: Wallet) -> dict[str, Any] | None:
         ]  # fmt: skip
     if dunning is not None:
         said["dunning"] = [
-            _text(dunning.failed_at), dunning.attempts, _text(dunning.next_attempt_at), dunning.locked
+            _text(dunning.failed_at), dunning.attempts, _text(dunning.next_attempt_at), astuple(dunning.last),
+            dunning.locked,
         ]  # fmt: skip
     return said or None
 
@@ -100,7 +102,9 @@ def read_subscription(said: Any) -> dict[str, Any]:
         "pending_change": change
         and PendingChange(change[0], Terms(*change[1]), _read_terms(change[2]), _moment(change[3])),
         "dunning": dunning
-        and Dunning(parse_stored_instant(dunning[0]), dunning[1], _moment(dunning[2]), locked=dunning[3]),
+        and Dunning(
+            parse_stored_instant(dunning[0]), dunning[1], _moment(dunning[2]), FailedTry(*dunning[3]), locked=dunning[4]
+        ),
     }
 
 

@@ -3,6 +3,8 @@
 Each table is built from its model, on AWS (infra) as in the tests, so that there is one truth about keys.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from pynamodb.attributes import (
@@ -79,6 +81,7 @@ class PeriodMap(MapAttribute[str, Any]):
     starts_at = InstantAttribute()
     ends_at = InstantAttribute()
     used = IntegerMapAttribute()
+    bought = IntegerMapAttribute(null=True)
     payment = UnicodeAttribute(null=True)
 
 
@@ -219,6 +222,7 @@ class RejectedEventItem(Model):
     field = UnicodeAttribute(null=True)
     event_id = UnicodeAttribute(null=True)
     account_id = UnicodeAttribute(null=True)
+    replay_event_id = UnicodeAttribute(null=True)
     payload = UnicodeAttribute()
 
     by_status = RejectionsByStatus()
@@ -349,7 +353,7 @@ class OpenTransactions(GlobalSecondaryIndex[Any]):
 
 
 class TransactionItem(Model):
-    """A movement between a card and an account; each write is conditioned on `version`."""
+    """A row of the billing history: a payment or an adjustment; each write is conditioned on `version`."""
 
     class Meta:
         table_name = "transactions"
@@ -458,12 +462,19 @@ def raw_item(model: type[Model], /, **values: Any) -> dict[str, Any]:
 
     It is what the model's instance would serialize, in a third of the CPU: settling writes thousands of them.
     """
-    attributes = model.get_attributes()
-    return {
-        name: {attributes[name].attr_type: attributes[name].serialize(value)}
-        for name, value in values.items()
-        if value is not None
-    }
+    writers = _writers(model)
+    item: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is not None:
+            kind, serialize = writers[name]
+            item[name] = {kind: serialize(value)}
+    return item
+
+
+@cache
+def _writers(model: type[Model]) -> dict[str, tuple[str, Callable[[Any], Any]]]:
+    """DynamoDB's type of each attribute, and what writes its value."""
+    return {name: (attribute.attr_type, attribute.serialize) for name, attribute in model.get_attributes().items()}
 
 
 def table_definition(model: type[Model]) -> "CreateTableInputTypeDef":

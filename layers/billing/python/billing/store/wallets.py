@@ -148,6 +148,7 @@ def _period_map(period: Period | None) -> PeriodMap | None:
         starts_at=period.start,
         ends_at=period.end,
         used=dict(period.used),
+        bought=dict(period.bought) or None,
         payment=None if period.payment == "paid" else period.payment,
     )
 
@@ -156,5 +157,11 @@ def _period(stored: Any) -> Period | None:
     if stored is None:
         return None
     return Period(
-        stored.plan_id, stored.plan_version, stored.starts_at, stored.ends_at, stored.used, stored.payment or "paid"
+        stored.plan_id,
+        stored.plan_version,
+        stored.starts_at,
+        stored.ends_at,
+        stored.used,
+        stored.bought or {},
+        stored.payment or "paid",
     )

@@ -3,7 +3,7 @@
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from billing.contracts.api.values import AccountId, Body, Currency, Email, Language, Name, Reason, Scope, View
+from billing.contracts.api.values import AccountId, Body, Currency, Email, Instant, Language, Name, Reason, Scope, View
 from billing.domain.account import Account
 from billing.domain.api_key import SCOPES, ApiKey
 from billing.domain.instants import format_instant
@@ -40,7 +40,7 @@ class AccountView(View):
     email: str
     currency: str
     language: str
-    created_at: str
+    created_at: Instant
 
     @classmethod
     def of(cls, account: Account) -> "AccountView":
@@ -72,7 +72,7 @@ class LockBody(Body):
     reason: Reason
 
 
-class StatusView(View):
+class AccountStatusView(View):
     """The account's standing; `lock_reason` is null where it is not locked."""
 
     account_id: str
@@ -80,7 +80,7 @@ class StatusView(View):
     lock_reason: str | None
 
     @classmethod
-    def of(cls, wallet: Wallet) -> "StatusView":
+    def of(cls, wallet: Wallet) -> "AccountStatusView":
         return cls(account_id=wallet.account_id, status=wallet.status, lock_reason=wallet.why_locked)
 
 
@@ -106,7 +106,7 @@ class ApiKeyView(View):
     name: str
     scopes: list[str]
     account_id: str | None
-    created_at: str
+    created_at: Instant
 
     @classmethod
     def of(cls, key: ApiKey) -> "ApiKeyView":

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from billing.contracts.api.values import Amount, Body, Cursor, Moment, MoneyView, Name, View
+from billing.contracts.api.values import Amount, Body, Cursor, Instant, Moment, MoneyView, Name, View
 from billing.domain.delivery import Delivery, DeliveryStatus
 from billing.domain.instants import format_instant
 from billing.domain.low_balance import MAX_THRESHOLDS
@@ -13,9 +13,7 @@ from billing.domain.notices import NOTICE_TYPES, NoticeType
 from billing.domain.wallet import Wallet
 from billing.domain.webhook_endpoint import MAX_URL_CHARACTERS, WebhookEndpoint
 
-_ALL = "absent, or an empty list, for every type"
-
-EventTypes = Annotated[list[NoticeType], Field(max_length=len(NOTICE_TYPES), description=_ALL)]
+EventTypes = Annotated[list[NoticeType], Field(max_length=len(NOTICE_TYPES), json_schema_extra={"minItems": 1})]
 Url = Annotated[
     str,
     WithJsonSchema(
@@ -29,7 +27,12 @@ Url = Annotated[
 ]
 
 
-def _distinct(events: list[NoticeType]) -> list[NoticeType]:
+def _distinct(events: list[NoticeType] | None) -> list[NoticeType]:
+    """None of them stands for every type, as it is kept: a list that says so by being empty says the opposite."""
+    if events is None:
+        return []
+    if not events:
+        raise PydanticCustomError("invalid_value", "must name a type, or be null for every type")
     if len(set(events)) != len(events):
         raise PydanticCustomError("invalid_value", "must not name a type twice")
     return events
@@ -39,7 +42,7 @@ class NewWebhookEndpointBody(Body):
     """An https address on the internet."""
 
     url: Url
-    events: EventTypes = Field(default_factory=list)
+    events: EventTypes | None = Field(default_factory=list, description="absent or null for every type")
     description: Name | None = None
 
     _events_are_distinct = field_validator("events")(_distinct)
@@ -49,7 +52,7 @@ class WebhookEndpointChangeBody(Body):
     """What is left out stays."""
 
     url: Url = ""
-    events: EventTypes = Field(default_factory=list)
+    events: EventTypes | None = Field(default_factory=list, description="null for every type")
     description: Name = ""
     enabled: bool = True
 
@@ -71,8 +74,8 @@ class WebhookEndpointView(View):
     description: str
     enabled: bool
     disabled_reason: str | None
-    failing_since: str | None
-    created_at: str
+    failing_since: Instant | None
+    created_at: Instant
 
     @classmethod
     def of(cls, endpoint: WebhookEndpoint) -> "WebhookEndpointView":
@@ -113,11 +116,11 @@ class DeliveryView(View):
     type: str
     status: DeliveryStatus
     attempts: int
-    created_at: str
-    last_attempt_at: str | None
+    created_at: Instant
+    last_attempt_at: Instant | None
     last_status: int | None
     last_error: str | None
-    next_attempt_at: str | None
+    next_attempt_at: Instant | None
 
     @classmethod
     def of(cls, delivery: Delivery) -> "DeliveryView":
@@ -150,7 +153,7 @@ class ReplayDeliveriesBody(Body):
     cursor: Cursor | None = None
 
 
-class ReplayDeliveriesView(View):
+class ReplayedDeliveriesView(View):
     """How many are on their way; where `next_cursor` is not null, ask again with it for more."""
 
     replayed: int

@@ -1,151 +1,149 @@
-"""The OpenAPI 3.1 document, read off the routes: their paths, parameters, models and refusals."""
+"""The OpenAPI 3.1 document, written from the operations of the API."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, Field
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import CoreSchema, WithDefaultSchema
 
-from billing.contracts.api.routing import Route
-from billing.contracts.api.values import IDEMPOTENCY_KEY, PATH_PARAMETERS, View
+from billing.contracts.api.event_schemas import event_schemas
+from billing.contracts.api.operations import JSON, Content, GatewayRefusalView, Operation, ProblemView, Schema
 
-_REFERENCE = "#/components/schemas/{model}"
+_PROBLEM = "application/problem+json"
+_SCHEMA = "#/components/schemas/{model}"
 _DESCRIPTION = """Billing for a platform of voice agents: plans, accounts, credit and what was used.
 
 Amounts go in as decimal strings in the account's currency and come out with it, to six decimals; quantities are
 decimal strings; times are RFC 3339 in UTC. Unknown fields are refused. Lists take `limit` and `cursor` and answer
-`next_cursor`, null at the end. Errors are problem documents (RFC 9457) with a stable `code`.
+`next_cursor`, null at the end. Errors are problem documents (RFC 9457) with a stable `code`; each answer lists its
+codes, for programs in `x-codes`. What the gateway refuses by itself (no key, a wrong one, too many requests) is plain
+JSON with a `message`.
 
 A key has scopes, of which `admin` implies the others. A key that is bound to an account reaches that account only: for
 it any other one does not exist, and what concerns all accounts is closed to it."""
+_KEY = """An API key, `tk_...`. The scopes that a key may have are `usage:write`, `calls:authorize`, `billing:read`,
+`billing:write` and `admin`, which implies the others; each operation names the one it needs."""
+_RETRY_AFTER = {"description": "seconds to wait before the request is sent again", "schema": {"type": "integer"}}
+
+# The same in every operation that has them.
+_SHARED = {401: "NoKey", 403: "NotAllowed", 429: "TooManyRequests"}
+_ACRONYMS = {"api": "API", "openapi": "OpenAPI", "stripe": "Stripe"}
 
 
-class FieldErrorView(View):
-    field: str
-    detail: str
+class _Schemas(GenerateJsonSchema):
+    """Names as a client should have them: without the `View` of what is answered, and no titles that repeat names."""
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name).removesuffix("View")
+
+    def field_title_should_be_set(self, _: CoreSchema | Any) -> bool:  # noqa: ANN401  (pydantic's own union)
+        return False
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """What is answered is always there: a default says something of requests only."""
+        if self.mode == "serialization":
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
 
 
-class ProblemView(BaseModel):
-    """What went wrong (RFC 9457). `code` is stable; `errors` names each field at fault."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    field: str | None = Field(default=None, description="the first field at fault")
-    errors: list[FieldErrorView] | None = None
-
-
-def document(routes: Sequence[Route]) -> dict[str, Any]:
-    """Deterministic: the same routes make the same document."""
-    models = [("validation", each.body) for each in routes] + [("serialization", each.answer) for each in routes]
-    named: dict[Any, None] = {(model, mode): None for mode, model in models if model is not None}
-    _, schemas = models_json_schema([*named, (ProblemView, "serialization")], ref_template=_REFERENCE)
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Deterministic: the same operations make the same document. `servers` is for whoever knows its address to say."""
     paths: dict[str, dict[str, Any]] = {}
-    for each in routes:
-        paths.setdefault(each.spec.path, {})[each.spec.method.lower()] = _operation(each)
+    for each in operations:
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
+    shared = (_response(status, codes) for status, codes in ((401, ()), (403, ("insufficient_scope",)), (429, ())))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Talktime", "version": "1", "description": _DESCRIPTION, "license": {"name": "Apache-2.0"}},
         "paths": paths,
         "components": {
-            "schemas": schemas["$defs"],
-            "securitySchemes": {"api_key": {"type": "http", "scheme": "bearer", "description": "tk_..."}},
+            "schemas": {**_schemas(operations), **event_schemas()},
+            "responses": dict(zip(_SHARED.values(), shared, strict=True)),
+            "securitySchemes": {"api_key": {"type": "http", "scheme": "bearer", "description": _KEY}},
         },
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
-    spec, name = route.spec, route.function.__name__
-    operation: dict[str, Any] = {
-        "operationId": name,
-        "summary": name.replace("_", " ").capitalize(),
-        "description": _described(route),
-        "tags": [route.group],
-        "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
-        "responses": _answers(route) | {str(status): _problem(status) for status in _refusals(route)},
-        "security": [{"api_key": []}] if spec.scope else [],
+def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
+    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
+    for each in operations:
+        models |= dict.fromkeys((model, "validation") for model in _models(each.request))
+        models |= dict.fromkeys((model, "serialization") for said in each.answers.values() for model in _models(said))
+    models |= {(ProblemView, "serialization"): None, (GatewayRefusalView, "serialization"): None}
+    _, schemas = models_json_schema([*models], ref_template=_SCHEMA, schema_generator=_Schemas)
+    return {
+        name: {key: value for key, value in schema.items() if key != "title"}
+        for name, schema in schemas["$defs"].items()
     }
-    if route.body is not None:
-        operation["requestBody"] = {
-            "required": not route.body_optional,
-            "content": {"application/json": {"schema": _reference(route.body)}},
-        }
+
+
+def _models(contents: Mapping[str, Content]) -> list[type[BaseModel]]:
+    return [each.schema for each in contents.values() if not isinstance(each.schema, Mapping)]
+
+
+def _operation(said: Operation) -> dict[str, Any]:
+    needs = f"Scope: `{said.scope}`." if said.scope else ""
+    refused: dict[int, Sequence[str]] = dict.fromkeys(_gateway_refusals(said), ()) | dict(said.refusals)
+    operation: dict[str, Any] = {
+        "operationId": said.operation_id,
+        "summary": _summary(said.operation_id),
+        "description": f"{said.description} {needs}".strip(),
+        "tags": [said.group],
+        "parameters": list(said.parameters),
+        "responses": {str(status): _answer(status, contents) for status, contents in said.answers.items()}
+        | {str(status): _refusal(status, refused[status], said) for status in sorted(refused)},
+        "security": [{"api_key": [said.scope]}] if said.scope else [],
+    }
+    if said.request:
+        operation["requestBody"] = {"required": not said.request_optional, "content": _contents(said.request)}
     return operation
 
 
-def _described(route: Route) -> str:
-    text = " ".join((route.function.__doc__ or "").split())
-    return f"{text} Scope: `{route.spec.scope}`.".strip() if route.spec.scope else text
+def _summary(operation_id: str) -> str:
+    words = [_ACRONYMS.get(word, word) for word in operation_id.split("_")]
+    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
 
 
-def _answers(route: Route) -> dict[str, Any]:
-    status = route.spec.status if route.answer is not None or route.spec.scope is None else 204
+def _gateway_refusals(said: Operation) -> set[int]:
+    """What API Gateway may answer in place of a function: it did not let the request in, or had no answer to give."""
+    return {429, 500, 503} | ({401, 403} if said.scope else set()) | ({413} if said.request else set())
+
+
+def _answer(status: int, contents: Mapping[str, Content]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-    if route.answer is not None:
-        answer["content"] = {"application/json": {"schema": _reference(route.answer)}}
-        if route.spec.text is not None:
-            answer["content"][route.spec.text] = {"schema": {"type": "string"}}
-    elif status != HTTPStatus.NO_CONTENT:
-        answer["content"] = {"application/json": {"schema": {"type": "object"}}}
-    return {str(status): answer}
+    return answer | ({"content": _contents(contents)} if contents else {})
 
 
-def _refusals(route: Route) -> Iterable[int]:
-    """The statuses that follow from what a route takes, and those it names itself."""
-    statuses = set(route.spec.refusals)
-    if route.spec.scope is not None:
-        statuses |= {401, 403, 500, 503}
-    if route.path_parameters:
-        statuses |= {404, 422}
-    if route.query is not None or route.spec.idempotent:
-        statuses |= {422}
-    if route.body is not None:
-        statuses |= {400, 413, 415, 422}
-    return sorted(statuses)
+def _refusal(status: int, codes: Sequence[str], said: Operation) -> dict[str, Any]:
+    if status in _SHARED:
+        return {"$ref": f"#/components/responses/{_SHARED[status]}"}
+    return _response(status, codes, by_gateway=status in _gateway_refusals(said))
 
 
-def _problem(status: int) -> dict[str, Any]:
-    # 401 is the gateway's own answer.
-    content_type = "application/json" if status == HTTPStatus.UNAUTHORIZED else "application/problem+json"
-    schema = {"type": "object"} if status == HTTPStatus.UNAUTHORIZED else _reference(ProblemView)
-    return {"description": HTTPStatus(status).phrase, "content": {content_type: {"schema": schema}}}
+def _response(status: int, codes: Sequence[str], *, by_gateway: bool = True) -> dict[str, Any]:
+    content: dict[str, Content] = {_PROBLEM: Content(ProblemView)} if codes else {}
+    content |= {JSON: Content(GatewayRefusalView)} if by_gateway else {}
+    listed = f": {', '.join(f'`{code}`' for code in codes)}" if codes else ""
+    response: dict[str, Any] = {
+        "description": f"{HTTPStatus(status).phrase}{listed}",
+        "content": _contents(content),
+        "x-codes": list(codes),
+    }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["headers"] = {"Retry-After": _RETRY_AFTER}
+    return response
 
 
-def _path_parameters(route: Route) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": PATH_PARAMETERS[name].json_schema()}
-        for name in route.path_parameters
-    ]
+def _contents(contents: Mapping[str, Content]) -> dict[str, Any]:
+    return {
+        media_type: {"schema": _schema(each.schema)} | ({} if each.example is None else {"example": each.example})
+        for media_type, each in contents.items()
+    }
 
 
-def _query_parameters(route: Route) -> list[dict[str, Any]]:
-    if route.query is None:
-        return []
-    schema = route.query.model_json_schema()
-    return [
-        {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": _without_null(each)}
-        for name, each in schema["properties"].items()
-    ]
-
-
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter is left out, never null."""
-    given = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
-    return given[0] if given else {name: value for name, value in schema.items() if name != "title"}
-
-
-def _header_parameters(route: Route) -> list[dict[str, Any]]:
-    if not route.spec.idempotent:
-        return []
-    description = "The same key with the same body is done once and answered alike; with another body it is a 409."
-    schema = IDEMPOTENCY_KEY.json_schema()
-    return [
-        {"name": "Idempotency-Key", "in": "header", "required": False, "description": description, "schema": schema}
-    ]
-
-
-def _reference(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": _REFERENCE.format(model=model.__name__)}
+def _schema(schema: Schema) -> Mapping[str, Any]:
+    if isinstance(schema, Mapping):
+        return schema
+    return {"$ref": _SCHEMA.format(model=schema.__name__.removesuffix("View"))}

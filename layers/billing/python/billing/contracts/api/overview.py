@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+from pydantic import Field
+
 from billing.contracts.api.payments import AutoRefillView, DefaultCardView
 from billing.contracts.api.subscriptions import SubscriptionView
 from billing.contracts.api.values import MoneyView, View
 from billing.domain.card import Card
-from billing.domain.decimals import MILLION, divide_half_up, format_millionths
+from billing.domain.decimals import format_millionths
 from billing.domain.plan import Plan, UsageFeature
-from billing.domain.wallet import AccountStatus, Wallet
+from billing.domain.wallet import AccountStatus, Period, Wallet
 
 
 class PlanNameView(View):
@@ -18,20 +20,21 @@ class PlanNameView(View):
 
 
 class AllowanceView(View):
-    """Priced units, to six places. `used` is all that was used, beyond the included quantity too."""
+    """Priced units, to six places."""
 
     feature: str
     unit: str
     included: str
-    used: str
-    remaining: str
+    used: str = Field(description="all that was used in the period, what was bought beyond the allowance too")
+    remaining: str = Field(description="`included`, less what was used of an allowance: what was bought draws none")
 
     @classmethod
-    def of(cls, feature: UsageFeature, used_millionths: int) -> "AllowanceView":
-        left = feature.included_metered_millionths - used_millionths
-        remaining = _priced(feature, max(0, left))
+    def of(cls, feature: UsageFeature, period: Period) -> "AllowanceView":
+        metered, bought = period.used_of(feature.key), period.bought_of(feature.key)
+        remaining = feature.remaining_millionths(metered, bought)
+        within = bought == 0 and metered <= feature.included_metered_millionths
         # Within the quota, what is used and what remains add up to it, whatever was rounded.
-        used = feature.included_millionths - remaining if left >= 0 else _priced(feature, used_millionths)
+        used = feature.included_millionths - remaining if within else feature.to_priced(metered)
         return cls(
             feature=feature.key,
             unit=feature.priced_unit,
@@ -41,12 +44,7 @@ class AllowanceView(View):
         )
 
 
-def _priced(feature: UsageFeature, metered_millionths: int) -> int:
-    """Priced millionths of a metered quantity, rounded half up."""
-    return divide_half_up(metered_millionths * MILLION, feature.metered_per_priced_millionths)
-
-
-class OverviewView(View):
+class BillingOverviewView(View):
     """What is not there yet is null: without a plan there is no subscription and no allowance."""
 
     account_id: str
@@ -61,7 +59,7 @@ class OverviewView(View):
     default_payment_method: DefaultCardView | None
 
     @classmethod
-    def of(cls, wallet: Wallet, plan: Plan | None, card: Card | None) -> "OverviewView":
+    def of(cls, wallet: Wallet, plan: Plan | None, card: Card | None) -> "BillingOverviewView":
         return cls(
             account_id=wallet.account_id,
             status=wallet.status,
@@ -83,4 +81,4 @@ def _allowances(wallet: Wallet, plan: Plan | None) -> list[AllowanceView]:
     features = list(plan.usage_features.values())
     if period.payment == "failed" or wallet.canceled:
         features = [replace(each, included_millionths=0) for each in features]
-    return [AllowanceView.of(each, period.used_of(each.key)) for each in features]
+    return [AllowanceView.of(each, period) for each in features]

@@ -17,7 +17,7 @@ from billing.contracts.api.values import (
     ReturnUrl,
     View,
 )
-from billing.domain.auto_refill import advice
+from billing.domain.auto_refill import advice, waits_for_month
 from billing.domain.card import Card
 from billing.domain.declines import Failure, failure
 from billing.domain.instants import format_instant
@@ -76,7 +76,10 @@ class DefaultCardView(View):
 
 
 class CardView(View):
-    """A card. One whose verification `failed` was not kept: `failure` says why."""
+    """A card. One whose verification `failed` was not kept: `failure` says why.
+
+    On a `verified` card, `failure` says why a new expiry date that was entered for it was not accepted.
+    """
 
     payment_method_id: str
     brand: str
@@ -106,7 +109,7 @@ class CardView(View):
 
 
 class CardPage(View):
-    """All cards of the account, the first added first: there are not so many that they would need a cursor."""
+    """The first added first."""
 
     items: list[CardView]
     next_cursor: str | None
@@ -167,7 +170,10 @@ class AutoRefillBody(Body):
 
 
 class AutoRefillView(View):
-    """`suspended` needs the customer: `message` says what to do. `retrying` waits until `next_attempt_at`."""
+    """`suspended` needs the customer, `limit_reached` and `retrying` wait until `next_attempt_at`.
+
+    `message` says what the customer can do about the first two.
+    """
 
     enabled: bool = False
     threshold: MoneyView | None = None
@@ -192,7 +198,7 @@ class AutoRefillView(View):
         elif refill.suspended is not None:
             status = "suspended"
         elif refill.next_attempt_at is not None:
-            status = "retrying" if refill.failures else "limit_reached"
+            status = "limit_reached" if waits_for_month(refill) else "retrying"
         limit = refill.monthly_limit_micros
         return cls(
             enabled=refill.enabled,
@@ -239,7 +245,7 @@ class CardFaceView(View):
 
 
 class TransactionLineView(View):
-    """A part of a charge. What is no part of a month (a rounding that becomes credit) has no period."""
+    """A part of a charge, or the reason of an adjustment. What is no part of a month has no period."""
 
     description: str
     quantity: str
@@ -268,15 +274,18 @@ class RefundView(View):
 
 
 class TransactionView(View):
-    """One movement between a card and the account. `url` is the page of one that waits for the customer."""
+    """One row of the billing history: a payment by card, or credit that an administrator gave or took (`adjustment`).
+
+    `url` is the page of one that waits for the customer.
+    """
 
     transaction_id: str
     kind: TransactionKind
     status: TransactionStatus
-    amount: MoneyView
+    amount: MoneyView = Field(description="below zero where an adjustment took credit")
     created_at: str
     paid_at: str | None
-    card: CardFaceView | None
+    card: CardFaceView | None = Field(description="null where no card is known, as of an adjustment")
     failure: FailureView | None
     refunded: MoneyView
     refunds: list[RefundView]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from billing.contracts.api.values import Body, PageQuery, View
+from billing.contracts.api.values import Body, Instant, PageQuery, View
 from billing.contracts.json_text import AmbiguousObject, JsonValue, MalformedJson, compact, loads
 from billing.contracts.usage_queue import receive
 from billing.domain.instants import format_instant
@@ -39,7 +39,7 @@ class ReplayBody(Body):
 
 
 class RejectedEventView(View):
-    """`payload` is the event as it came: JSON where it can be shown as such, else its text, cut where it is long."""
+    """`payload` is the event as it came last: JSON where it can be shown so, else its text, cut where it is long."""
 
     rejection_id: str
     event_id: str | None
@@ -48,9 +48,12 @@ class RejectedEventView(View):
     detail: str
     field: str | None
     account_id: str | None
+    replay_event_id: str | None = Field(
+        description="the `id` of the event that was replayed first, which every replay has to carry; null before one"
+    )
     payload: Any
-    rejected_at: str
-    arrived_at: str
+    rejected_at: Instant
+    arrived_at: Instant
 
     @classmethod
     def of(cls, rejected: RejectedEvent, status: Literal["open", "replayed"]) -> "RejectedEventView":
@@ -62,6 +65,7 @@ class RejectedEventView(View):
             detail=rejected.detail,
             field=rejected.field,
             account_id=rejected.account_id,
+            replay_event_id=rejected.replay_event_id,
             payload=_shown(rejected.payload),
             rejected_at=format_instant(rejected.rejected_at),
             arrived_at=format_instant(rejected.arrived_at),
@@ -75,7 +79,7 @@ class RejectedEventPage(View):
     next_cursor: str | None
 
 
-class ReplayView(View):
+class ReplayedEventView(View):
     """The event is in the queue again."""
 
     rejection_id: str

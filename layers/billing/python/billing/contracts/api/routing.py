@@ -26,6 +26,7 @@ from billing.contracts.http import (
     headers,
     json_response,
     media_type,
+    origin_of,
     problem,
     text_response,
 )
@@ -36,22 +37,31 @@ from billing.store.database import StoreBusy
 
 MAX_BODY_BYTES = 256 * 1024
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
 _ROUTE = "__route__"
-_IDEMPOTENCY_HEADER = "Idempotency-Key"
 _RETRY_AFTER = {"retry-after": "2"}
 
 F = TypeVar("F", bound=Callable[..., Any])
 Tell = Callable[[Mapping[str, object]], None]
+Refusals = Mapping[int, tuple[str, ...]]
+
+PAYMENT_REFUSALS: Refusals = {502: ("payments_refused",), 503: ("payments_unavailable",)}
+"""Of a route that asks Stripe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What every route knows of its request beside the parameters, the query and the body it names."""
+    """What every route knows of its request beside the parameters, the query and the body it names.
+
+    `origin` is the address at which the API was reached, without a path.
+    """
 
     caller: Caller
     now: datetime
     headers: Mapping[str, str]
     idempotency_key: str | None
+    origin: str
 
     def accepts(self, content_type: str) -> bool:
         """Whether the caller asks for this media type by name."""
@@ -70,14 +80,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a decorator says of a route. `refusals` are statuses beyond those that follow from its parameters."""
+    """What a decorator says of a route. `refusals` are codes by status, beyond those that follow from what it takes."""
 
     method: str
     path: str
     scope: str | None
     status: int
     idempotent: bool
-    refusals: tuple[int, ...]
+    refusals: Refusals
     text: str | None
 
 
@@ -88,7 +98,7 @@ def route(
     scope: str | None,
     status: int = 200,
     idempotent: bool = False,
-    refusals: tuple[int, ...] = (),
+    refusals: Refusals | None = None,
     text: str | None = None,
 ) -> Callable[[F], F]:
     """Make a method answer requests. Its annotations are its contract: what it takes is checked, and all is documented.
@@ -98,7 +108,7 @@ def route(
     """
 
     def mark(function: F) -> F:
-        setattr(function, _ROUTE, Spec(method, path, scope, status, idempotent, refusals, text))
+        setattr(function, _ROUTE, Spec(method, path, scope, status, idempotent, refusals or {}, text))
         return function
 
     return mark
@@ -242,7 +252,7 @@ class MethodNotAllowed(RequestRefused):
 
 def _what_to_do(request: Request) -> str:
     """An answer that was lost may have been a success, and a POST without a key is done once more if sent once more."""
-    if request["requestContext"]["http"]["method"] == "POST" and _IDEMPOTENCY_HEADER.lower() not in headers(request):
+    if request["requestContext"]["http"]["method"] == "POST" and IDEMPOTENCY_HEADER.lower() not in headers(request):
         return "it may have been done all the same, so look before you send the request again"
     return "send the request again"
 
@@ -266,10 +276,10 @@ def _admit(found: Route, request: Request, parameters: Mapping[str, str]) -> Cal
 
 def _call(found: Route, request: Request, caller: Caller, now: datetime) -> Call:
     sent = headers(request)
-    key = sent.get(_IDEMPOTENCY_HEADER.lower()) if found.spec.idempotent else None
+    key = sent.get(IDEMPOTENCY_HEADER.lower()) if found.spec.idempotent else None
     if key is not None:
-        key = validated(IDEMPOTENCY_KEY, key, within=_IDEMPOTENCY_HEADER)
-    return Call(caller, now, sent, key)
+        key = validated(IDEMPOTENCY_KEY, key, within=IDEMPOTENCY_HEADER)
+    return Call(caller, now, sent, key, origin_of(request))
 
 
 def _read_body(model: type[BaseModel], request: Request, *, optional: bool) -> BaseModel | None:

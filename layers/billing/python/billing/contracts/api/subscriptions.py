@@ -7,7 +7,7 @@ from pydantic import Field
 
 from billing.contracts.api.payments import TransactionLineView
 from billing.contracts.api.plans import MAX_FEATURES
-from billing.contracts.api.values import MAX_UNITS, Body, FeatureKey, MoneyView, PlanId, Reason, Units, View
+from billing.contracts.api.values import MAX_UNITS, Body, FeatureKey, Instant, MoneyView, PlanId, Reason, Units, View
 from billing.domain.instants import format_instant
 from billing.domain.plan_change import Quote, present_month
 from billing.domain.subscription import SubscriptionStatus, status_of
@@ -16,17 +16,25 @@ from billing.domain.wallet import Wallet
 
 
 class SubscriptionBody(Body):
-    """`quantities` are units in all of the plan's recurring features, the included ones among them.
-
-    Without `version`, the account keeps the version of the plan that it has; of another plan it gets the current one.
-    """
+    """What the account is to have. The plan alone, where it is the one of the next renewal, changes no terms."""
 
     plan_id: PlanId
-    version: Annotated[int, Field(ge=1, le=MAX_UNITS)] | None = None
-    quantities: dict[FeatureKey, Units] = Field(default_factory=dict, max_length=MAX_FEATURES)
+    version: Annotated[int, Field(ge=1, le=MAX_UNITS)] | None = Field(
+        default=None,
+        description="Absent: of its own plan the account keeps the version that it has, of another one it gets the "
+        "current version. With the plan alone, a version that is scheduled stays scheduled.",
+    )
+    quantities: Annotated[dict[FeatureKey, Units], Field(max_length=MAX_FEATURES)] | None = Field(
+        default=None,
+        description="Units in all of the plan's recurring features, the included ones among them. What is here is the "
+        "whole: a feature that is left out falls to its included units, at the next renewal. Absent: what is rented "
+        "stays as it is, or as it is scheduled to be under this plan. Another plan takes over the units of features of "
+        "which more was rented than the old plan includes, as far as it rents them out; more than its maximum is "
+        "refused by the feature's name. A new subscription has the included units.",
+    )
 
 
-class ScheduledView(View):
+class ScheduledChangeView(View):
     """What the next renewal changes."""
 
     plan_id: str
@@ -34,7 +42,7 @@ class ScheduledView(View):
     quantities: dict[str, str]
 
     @classmethod
-    def of(cls, terms: Terms) -> "ScheduledView":
+    def of(cls, terms: Terms) -> "ScheduledChangeView":
         return cls(plan_id=terms.plan_id, version=terms.plan_version, quantities=_texts(terms.quantities))
 
 
@@ -45,12 +53,12 @@ class SubscriptionView(View):
     """
 
     status: SubscriptionStatus
-    current_period_start: str
-    current_period_end: str
+    current_period_start: Instant
+    current_period_end: Instant
     cancel_at_period_end: bool
     quantities: dict[str, str]
-    scheduled: ScheduledView | None
-    next_payment_attempt_at: str | None
+    scheduled: ScheduledChangeView | None
+    next_payment_attempt_at: Instant | None
 
     @classmethod
     def of(cls, wallet: Wallet) -> "SubscriptionView":
@@ -63,7 +71,7 @@ class SubscriptionView(View):
             current_period_end=format_instant(month.end),
             cancel_at_period_end=wallet.cancel_at_period_end,
             quantities=_texts(wallet.quantities),
-            scheduled=None if terms is None else ScheduledView.of(terms),
+            scheduled=None if terms is None else ScheduledChangeView.of(terms),
             next_payment_attempt_at=None if retry is None else format_instant(retry),
         )
 
@@ -77,10 +85,10 @@ class UsageResetBody(Body):
     by: Reason
 
 
-class RenewalView(View):
+class NextRenewalView(View):
     """The next renewal as things stand: what the default card will be charged, and when."""
 
-    at: str
+    at: Instant
     amount: MoneyView
 
 
@@ -89,7 +97,7 @@ class SubscriptionChangeView(View):
 
     due_now: MoneyView
     lines: list[TransactionLineView]
-    next_renewal: RenewalView | None
+    next_renewal: NextRenewalView | None
 
     @classmethod
     def of(cls, quote: Quote) -> "SubscriptionChangeView":
@@ -97,7 +105,7 @@ class SubscriptionChangeView(View):
         return cls(
             due_now=MoneyView.of(quote.charge.card_micros, currency),
             lines=[TransactionLineView.of(line, currency) for line in quote.charge.lines],
-            next_renewal=RenewalView(
+            next_renewal=NextRenewalView(
                 at=format_instant(quote.renewal_month.start),
                 amount=MoneyView.of(quote.renewal_charge.card_micros, currency),
             ),

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field, WithJsonSchema
 
-from billing.contracts.api.values import Body, Cursor, MoneyView, PageLimit, View, WorkspaceId, reading
+from billing.contracts.api.values import Body, Cursor, Instant, MoneyView, PageLimit, View, WorkspaceId, reading
 from billing.contracts.times import parse_time
 from billing.domain.decimals import format_millionths
 from billing.domain.errors import InvalidValue
@@ -133,8 +133,8 @@ class UsageRecordView(View):
     event_id: str
     call_id: str | None
     workspace_id: str
-    occurred_at: str
-    settled_at: str
+    occurred_at: Instant
+    settled_at: Instant
     amount: MoneyView
     balance_after: MoneyView
     lines: list[UsageLineView]

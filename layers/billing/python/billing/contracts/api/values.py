@@ -32,9 +32,9 @@ class Body(BaseModel):
 
 
 class View(BaseModel):
-    """What an answer says."""
+    """What an answer says, each time in full: a default is a value like any other."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
 
 
 def reading(parse: Callable[[object], object]) -> BeforeValidator:
@@ -126,6 +126,10 @@ Moment = Annotated[
     reading(lambda text: parse_time(text, "")),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2027-01-31T00:00:00Z"]}),
 ]
+Instant = Annotated[
+    str, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:15:02.000Z"]})
+]
+"""A moment as it is answered, to the millisecond."""
 Currency = Annotated[str, reading(parse_currency), _schema("[A-Z]{3}", examples=["USD"])]
 AccountId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["acme"])]
 WorkspaceId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["42"])]

@@ -1,0 +1,112 @@
+"""Credit by hand as a row of the billing history: no card paid it, so nothing that follows a payment follows it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from billing.domain.errors import Conflict
+from billing.domain.payment import Transaction
+from billing.services.charge_card import charge_card
+from billing.services.stripe_customer import stripe_customer
+from billing.services.stripe_events import bring_up_to_date
+from billing.store.transactions import Transactions
+from tests.builders import NOW, micros
+from tests.integration.test_settlement_crashes import Killed, KillSwitch
+from tests.paying_account import RETURN_URL, Paying
+from tests.platform_of_one import assert_books_balance
+
+A_YEAR = timedelta(days=365)
+
+
+@pytest.fixture
+def wired(paying: Paying) -> Paying:
+    """With a good card, and 500.00 that came by wire."""
+    paying.add_card()
+    paying.store.adjust("500", "wire-4711")
+    return paying
+
+
+def by_hand(paying: Paying) -> list[Transaction]:
+    """The history's rows that are no payments, oldest first."""
+    return [each for each in paying.store.history()[::-1] if not each.is_payment]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_around_its_one_write_leaves_balance_entry_and_row_together_or_nothing(
+    paying: Paying, moment: str
+) -> None:
+    KillSwitch(paying.database, 1, moment=moment)
+    with pytest.raises(Killed):
+        paying.store.adjust("500", "wire-4711")
+    assert len(by_hand(paying)) == len(paying.store.entries()) == (moment == "after")
+    assert_books_balance(paying.store)
+    paying.store.adjust("500", "wire-4711", now=NOW + timedelta(hours=1))
+    assert [each.amount_micros for each in by_hand(paying)] == [micros("500")]
+    assert_books_balance(paying.store)
+
+
+def test_the_same_adjustment_of_two_accounts_is_two_rows(paying: Paying) -> None:
+    other = Paying(paying.database, paying.stripe, "globex")
+    other.open()
+    for account in (paying, other):
+        account.store.adjust("500", "wire-4711", account_id=account.account_id)
+    (ours,), (theirs,) = paying.store.history("acme"), paying.store.history("globex")
+    assert ours.transaction_id != theirs.transaction_id
+
+
+@pytest.mark.parametrize("amount", [None, "1"])
+def test_no_card_paid_it_so_it_cannot_be_refunded(wired: Paying, amount: str | None) -> None:
+    (row,) = by_hand(wired)
+    with pytest.raises(Conflict, match="no card was charged") as refusal:
+        wired.refund(row.transaction_id, amount)
+    assert refusal.value.code == "not_refundable"
+    assert wired.wallet.balance_micros == micros("500")
+
+
+def test_it_is_finished_when_it_is_written_and_reconciliation_never_looks_at_it(wired: Paying) -> None:
+    (row,) = by_hand(wired)
+    assert Transactions(wired.database).to_check(NOW + A_YEAR, 10) == []
+    assert wired.reconcile(NOW + A_YEAR).transactions == 0
+    assert charge_card(wired.database, wired.gateway, row.transaction_id, return_url=RETURN_URL, now=NOW) == row
+    assert by_hand(wired) == [row]
+
+
+def test_a_disputed_payment_at_stripe_that_names_it_changes_nothing_and_is_an_operators(wired: Paying) -> None:
+    (row,) = by_hand(wired)
+    customer = stripe_customer(wired.database, wired.gateway, "acme", NOW)
+    card = wired.cards[0].payment_method_id
+    intent = wired.gateway.charge(replace(row, amount_micros=micros("7"), payment_method_id=card), customer)
+    wired.stripe.control("disputes", {"payment_intent": intent.intent_id})
+    for _ in range(2):
+        applied = bring_up_to_date(wired.database, wired.gateway, intent.intent_id, NOW)
+        assert applied is not None
+        assert applied.needs_operator
+    assert by_hand(wired) == [row]
+    assert wired.wallet.balance_micros == micros("500")
+    assert_books_balance(wired.store)
+
+
+def test_a_suspended_refill_stays_suspended_for_a_wire_is_no_payment_of_the_card(paying: Paying) -> None:
+    paying.add_card()
+    paying.behave("lost_card")
+    paying.auto_refill()
+    paying.charge_pending()
+    paying.store.adjust("500", "wire-4711")
+    paying.store.adjust("-495", "correction")
+    refill = paying.wallet.refill
+    assert refill is not None
+    assert (refill.suspended, refill.pending, len(paying.history)) == ("lost_card", None, 1)
+
+
+def test_credit_taken_by_hand_starts_a_refill_beside_its_own_row(wired: Paying) -> None:
+    wired.auto_refill(threshold="20", amount="100")
+    wired.store.adjust("-490.5", "correction")
+    assert sorted((each.kind, each.status, each.amount_micros) for each in wired.store.history()) == [
+        ("adjustment", "Paid", micros("-490.5")),
+        ("adjustment", "Paid", micros("500")),
+        ("auto_refill", "Processing", micros("100")),
+    ]
+    wired.charge_pending()
+    assert wired.wallet.balance_micros == micros("109.5")
+    assert_books_balance(wired.store)

@@ -1,0 +1,157 @@
+"""What a renewal tells the customer: one mail, from the streams of all tables that it changed to the mailbox."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from billing.contracts.bus_events import bus_event
+from billing.services.cards import remove_card
+from billing.services.lock_account import lock_account
+from billing.services.relay_changes import RELAYED_TABLES, Change, notices_of
+from billing.services.write_email import Email
+from billing.store.database import Database
+from billing.store.tables import ALL_TABLES
+from infra.local.emulator import REGION, Emulator
+from tests.paying_account import Paying
+from tests.subscriber import FREE, RENEWAL, Subscriber
+from tests.telling_house import House
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PAID, UNPAID, LOCKED = (
+    "We received 30.00 USD for Acme LLC",
+    "The subscription of Acme LLC is not paid",
+    "Acme LLC is locked: the subscription is not paid",
+)
+TRIES = [RENEWAL + timedelta(days=days) for days in (0, 1, 3, 7)]
+
+
+@pytest.fixture
+def database(dynamodb: "DynamoDBClient") -> Database:
+    """A store in the test's own account, whose streams can be read."""
+    return Database(
+        dynamodb, {model.Meta.table_name: model.Meta.table_name for model in ALL_TABLES}, pause=lambda _: None
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that was ever told of the changes of the tables, as the relay and those behind it tell it."""
+
+    streams: Any
+    house: House
+
+    @property
+    def mails(self) -> list[Email]:
+        """All mails so far, oldest first within a table."""
+        for change in self._changes():
+            for notice in notices_of(change):
+                self.house.spread(bus_event(notice))
+        self.house.work_off()
+        return self.house.mails
+
+    @property
+    def subjects(self) -> Counter[str]:
+        return Counter(mail.subject for mail in self.mails)
+
+    @property
+    def types(self) -> Counter[str]:
+        return Counter(notice.type for change in self._changes() for notice in notices_of(change))
+
+    def mail(self, subject: str) -> str:
+        (found,) = (mail.text for mail in self.mails if mail.subject == subject)
+        return found
+
+    def _changes(self) -> Iterator[Change]:
+        for table in RELAYED_TABLES:
+            (stream,) = self.streams.list_streams(TableName=table)["Streams"]
+            for shard in self.streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]:
+                begin = self.streams.get_shard_iterator(
+                    StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+                )
+                for record in self.streams.get_records(ShardIterator=begin["ShardIterator"])["Records"]:
+                    row = record["dynamodb"]
+                    yield Change(table, row.get("OldImage"), row.get("NewImage"), row["ApproximateCreationDateTime"])
+
+
+@pytest.fixture
+def told(emulator: Emulator, account: str, database: Database) -> Told:
+    aws = boto3.Session(aws_access_key_id=account, aws_secret_access_key="unused", region_name=REGION)
+    return Told(aws.client("dynamodbstreams", endpoint_url=emulator.url), House(database))
+
+
+@pytest.fixture
+def acme(paying: Paying) -> Subscriber:
+    return Subscriber(paying).subscribed()
+
+
+def test_a_declined_renewal_is_one_mail_that_says_how_much_which_card_why_and_what_comes(
+    acme: Subscriber, told: Told
+) -> None:
+    acme.paying.behave("insufficient_funds")
+    assert acme.sweep(RENEWAL) == ["declined"]
+    assert told.subjects == {PAID: 1, UNPAID: 1}
+    text = told.mail(UNPAID)
+    for fact in ("for 30.00 USD", "visa •••• 4242", "insufficient funds", "again on 2026-12-24"):
+        assert fact in text
+    assert acme.renewals[0].transaction_id in text
+
+
+def test_webhooks_still_hear_of_the_payment_and_of_the_subscription(acme: Subscriber, told: Told) -> None:
+    acme.paying.behave("insufficient_funds")
+    acme.sweep(RENEWAL)
+    assert told.types == {"payment.succeeded": 1, "payment.failed": 1, "subscription.past_due": 1}
+    acme.paying.behave("succeed")
+    acme.sweep(TRIES[1])
+    assert told.types == {
+        "payment.succeeded": 2,
+        "payment.failed": 1,
+        "subscription.past_due": 1,
+        "subscription.renewed": 1,
+    }
+
+
+def test_a_month_that_cannot_be_paid_is_a_mail_a_try_and_the_last_one_says_that_calls_are_refused(
+    acme: Subscriber, told: Told
+) -> None:
+    acme.paying.behave("insufficient_funds")
+    for moment in TRIES:
+        acme.sweep(moment)
+    assert acme.wallet.status == "locked"
+    assert told.subjects == {PAID: 1, UNPAID: 3, LOCKED: 1}
+    assert "for 30.00 USD could not be paid, and this was the last try" in told.mail(LOCKED)
+
+
+def test_the_last_try_is_told_also_where_an_administrator_had_locked_the_account(acme: Subscriber, told: Told) -> None:
+    lock_account(acme.paying.database, "acme", "under review")
+    acme.paying.behave("insufficient_funds")
+    for moment in TRIES:
+        acme.sweep(moment)
+    assert told.subjects == {PAID: 1, "Acme LLC is locked": 1, UNPAID: 3, LOCKED: 1}
+
+
+def test_a_month_without_a_card_is_one_mail_that_asks_for_one(acme: Subscriber, told: Told) -> None:
+    remove_card(acme.paying.database, acme.paying.gateway, "acme", acme.paying.cards[0].payment_method_id)
+    assert acme.sweep(RENEWAL) == ["declined"]
+    assert told.subjects == {PAID: 1, UNPAID: 1}
+    assert "There is no card to charge. Add one." in told.mail(UNPAID)
+    assert "Card:" not in told.mail(UNPAID)
+
+
+def test_a_paid_renewal_is_one_mail_that_says_what_was_paid_and_until_when(acme: Subscriber, told: Told) -> None:
+    assert acme.sweep(RENEWAL) == ["paid"]
+    assert told.subjects == {PAID: 2}
+    assert [("renewed until 2027-01-23" in mail.text) for mail in told.mails] == [False, True]
+
+
+def test_a_month_that_costs_nothing_is_told_as_renewed(paying: Paying, told: Told) -> None:
+    free = Subscriber(paying)
+    free.put(FREE)
+    assert free.sweep(RENEWAL) == ["moved"]
+    assert told.subjects == {"The subscription of Acme LLC is renewed": 1}
