@@ -98,6 +98,11 @@ def test_an_unknown_or_broken_parameter_is_refused(client: Client, query: str, f
     assert (answer.status, answer.fields) == (422, [field])
 
 
+def test_a_cursor_that_nests_without_end_is_refused_like_any_other(client: Client) -> None:
+    cursor = base64.urlsafe_b64encode(b"[" * 1500).decode()
+    assert client.get(f"/v1/accounts?cursor={cursor}").status == 422
+
+
 def test_a_cursor_of_another_list_is_refused(client: Client) -> None:
     for number in range(2):
         client.put(f"/v1/plans/plan-{number}", FREE)

@@ -1,22 +1,26 @@
 """What a change means to the world: one notice a cause, whatever else changed."""
 
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from billing.domain.declines import failure
 from billing.domain.dunning import FailedTry
+from billing.domain.instants import format_instant
 from billing.domain.notices import of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
 from billing.domain.payment import CardFace, Transaction, TransactionLine
 from billing.domain.rejection import RejectedEvent, reject
-from billing.domain.wallet import Refill, Wallet
+from billing.domain.wallet import PeriodPayment, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from tests.builders import NOW, PERIOD_END, PERIOD_START, dunning, micros, plan, wallet
 
 LOCKED = {"lock_reason": "under review"}
 PAUSED = {"paused": True}
+
+
+UNPAID = {"dunning": dunning(NOW, 4, None, locked=True)}
 
 
 def types(before: Wallet, after: Wallet) -> list[str]:
@@ -35,6 +39,9 @@ def types(before: Wallet, after: Wallet) -> list[str]:
         (LOCKED, LOCKED | PAUSED, []),
         (LOCKED | PAUSED, PAUSED, ["account.paused"]),
         (PAUSED, LOCKED | PAUSED, ["account.locked"]),
+        (UNPAID, UNPAID | LOCKED, ["account.locked"]),
+        (UNPAID | LOCKED, LOCKED, []),
+        (UNPAID | LOCKED, UNPAID, []),
         ({}, {"canceled": True}, []),
     ],
 )
@@ -151,6 +158,17 @@ def test_a_renewal_that_no_card_was_asked_for_names_none() -> None:
     assert (notice.data["card"], notice.data["reason"]) == (None, "There is no card to charge. Add one.")
 
 
+@pytest.mark.parametrize(("payment", "ended_at"), [("paid", PERIOD_END), ("failed", NOW)])
+def test_a_subscription_says_when_it_ended_which_is_at_once_where_it_was_not_paid(
+    payment: PeriodPayment, ended_at: datetime
+) -> None:
+    before = wallet(on=plan())
+    assert before.period is not None
+    before = replace(before, period=replace(before.period, payment=payment))
+    (notice,) = of_wallet(before, replace(before, canceled=True), NOW)
+    assert notice.data["ended_at"] == format_instant(ended_at)
+
+
 def test_a_subscription_ends_once() -> None:
     before = wallet(on=plan(), cancel_at_period_end=True)
     after = replace(before, canceled=True)
@@ -247,7 +265,9 @@ def test_a_rejection_is_told_again_when_its_replay_was_in_vain_in_another_hour()
     (second,) = of_rejected_event((rejected, "replayed"), (later, "open"), NOW)
     assert second.notice_id != rejected_id(rejected)
     assert of_rejected_event((rejected, "open"), (rejected, "replayed"), NOW) == []
-    assert of_rejected_event((rejected, "open"), (later, "open"), NOW) == []
+    # So it is where settlement was faster than the mark of the replay, or where the sender repeats itself.
+    assert of_rejected_event((rejected, "open"), (later, "open"), NOW) == [second]
+    assert of_rejected_event((rejected, "open"), (replace(rejected, replay_event_id="e1"), "open"), NOW) == []
 
 
 def test_an_endpoint_that_the_system_disabled_is_told_and_one_disabled_by_hand_is_not() -> None:

@@ -199,6 +199,25 @@ def test_an_administrator_s_unlock_gives_seven_days_more_and_one_last_try() -> N
     assert failed(given, now + timedelta(days=7)).status == "locked"
 
 
+def test_a_card_that_is_declined_in_those_seven_days_takes_the_last_try_not_away() -> None:
+    locked = replace(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True))
+    now = RENEWAL + timedelta(days=9)
+    given = unlocked(locked, now)
+    declined = failed(try_at_once(given, now + A_DAY), now + A_DAY)
+    assert (declined.status, due_at(declined)) == ("active", now + timedelta(days=7))
+    assert failed(declined, now + timedelta(days=7)).status == "locked"
+
+
+def test_a_card_that_became_the_default_during_the_last_try_is_tried_before_the_account_is_locked() -> None:
+    last_try = RENEWAL + timedelta(days=7)
+    found = tried(replace(failed(DUE), dunning=dunning(RENEWAL, 3, last_try)), last_try)
+    declined = renewal_failed(
+        replace(found.wallet, default_card=DefaultCard("pm_2", "fp_2")), found.transaction, last_try
+    )
+    assert (declined.status, due_at(declined)) == ("active", last_try)
+    assert failed(declined, last_try).status == "locked"
+
+
 def test_without_a_card_the_try_fails_with_a_reason_of_its_own() -> None:
     transaction = tried(replace(DUE, default_card=None)).transaction
     assert transaction.failure is not None

@@ -208,7 +208,7 @@ def test_the_mail_about_a_failed_renewal_says_how_much_of_which_card_and_why_and
         "The renewal of the subscription of Acme LLC for 49.00 USD could not be paid.",
         "The card has insufficient funds. Use another card, or try again once it has.",
         f"Card: {ISOLATE}visa •••• 4242{END}",
-        "We try again on 2026-11-24. Until then calls go on from the credit balance.",
+        "We try again on 2026-11-24. Until then calls are paid from the credit balance.",
         "A new default card is charged at once.",
         "Transaction: tx_90b1c2d3e4f5061728394a5b\n",
     ]

@@ -26,6 +26,7 @@ class Dunning:
     """A renewal that is not paid. `failed_at` is its first failure, `attempts` counts them all, `last` is the last one.
 
     `next_attempt_at` is None once the tries are used up; `locked` says that no call may start until it is paid.
+    `grace_until` is the last try that an administrator's unlock gave.
     """
 
     failed_at: datetime
@@ -33,6 +34,7 @@ class Dunning:
     next_attempt_at: datetime | None
     last: FailedTry
     locked: bool = False
+    grace_until: datetime | None = None
 
 
 def after_failure(dunning: Dunning | None, failed: FailedTry, now: datetime) -> Dunning:
@@ -42,11 +44,14 @@ def after_failure(dunning: Dunning | None, failed: FailedTry, now: datetime) -> 
     one away, and tries that a standstill delayed do not come one on the heels of the other.
     """
     failed_at = now if dunning is None else dunning.failed_at
-    coming = [failed_at + delay for delay in RETRY_AFTER if failed_at + delay > now]
+    grace = None if dunning is None else dunning.grace_until
+    tries = [failed_at + delay for delay in RETRY_AFTER] + ([] if grace is None else [grace])
+    coming = [moment for moment in tries if moment > now]
     return Dunning(
         failed_at=failed_at,
         attempts=1 if dunning is None else dunning.attempts + 1,
-        next_attempt_at=coming[0] if coming else None,
+        next_attempt_at=min(coming, default=None),
         last=failed,
         locked=not coming,
+        grace_until=grace,
     )

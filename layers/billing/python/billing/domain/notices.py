@@ -73,8 +73,12 @@ def of_wallet(before: Wallet | None, after: Wallet, at: datetime) -> list[Notice
 
 
 def _standing(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
-    """`account.resumed` says that calls may start again, whether the account was paused or locked."""
-    if after.status in {before.status, "canceled"}:
+    """`account.resumed` says that calls may start again, whether the account was paused or locked.
+
+    An administrator's lock is told also where the account is locked for want of payment: paying does not lift it.
+    """
+    is_locked_again = after.status == "locked" and before.lock_reason is None and after.lock_reason is not None
+    if after.status == "canceled" or (after.status == before.status and not is_locked_again):
         return None
     standing: Mapping[str, NoticeType] = {
         "active": "account.resumed",
@@ -150,7 +154,10 @@ def _failed_try(failed: FailedTry, currency: str) -> dict[str, object]:
 def _subscription_ended(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
     if before.canceled or not after.canceled or after.period is None:
         return None
-    return _of_wallet("subscription.canceled", after, at, _subscription(after.period))
+    ended_at = after.period.end if after.period.payment == "paid" else min(at, after.period.end)
+    return _of_wallet(
+        "subscription.canceled", after, at, {**_subscription(after.period), "ended_at": format_instant(ended_at)}
+    )
 
 
 def of_transaction(before: Transaction | None, after: Transaction, at: datetime) -> list[Notice]:
@@ -205,10 +212,11 @@ def of_rejected_event(
     A platform that sends nothing but broken events hears of it once an hour, not once an event. The data are those of
     the rejection that is told first; all of them are listed. The account is neither part of the cause nor the notice's
     subject: a fault of the platform breaks the events of all its accounts at once, and a notice for each account would
-    be the storm again. Nobody misses one by that, since every destination hears of all accounts.
+    be the storm again. Every destination hears of all accounts; what it reads then, it reads again after the hour.
     """
     rejected, status = after
-    if status != "open" or (before is not None and before[1] == "open"):
+    was_open_so = before is not None and before[1] == "open" and before[0].rejected_at == rejected.rejected_at
+    if status != "open" or was_open_so:
         return []
     data = {
         "rejection_id": rejected.rejection_id,

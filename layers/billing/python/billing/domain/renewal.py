@@ -146,7 +146,8 @@ def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> W
     wallet = replace(wallet, period=replace(period, payment="failed"), dunning=dunning)
     card = wallet.default_card
     if card is not None and card.payment_method_id != transaction.payment_method_id:
-        wallet = try_at_once(wallet, failed_at)  # it became the default while the other one was being charged
+        # It became the default while the other one was being charged: it has a try of its own before a lock.
+        wallet = replace(wallet, dunning=replace(dunning, next_attempt_at=failed_at, locked=False))
     return canceled(wallet) if wallet.cancel_at_period_end else wallet
 
 
@@ -172,5 +173,5 @@ def unlocked(wallet: Wallet, now: datetime) -> Wallet:
     """Without an administrator's lock; one for want of payment is lifted, and comes back unless a last try pays."""
     dunning = wallet.dunning
     if dunning is not None and dunning.locked:
-        dunning = replace(dunning, locked=False, next_attempt_at=now + GRACE)
+        dunning = replace(dunning, locked=False, next_attempt_at=now + GRACE, grace_until=now + GRACE)
     return replace(wallet, lock_reason=None, dunning=dunning)

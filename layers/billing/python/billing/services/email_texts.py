@@ -74,7 +74,7 @@ _ENGLISH: Mapping[str, Wording] = {
             "The renewal of the subscription of $name for $amount could not be paid.",
             "$reason",
             "Card: $card",
-            "We try again on $next_attempt_at. Until then calls go on from the credit balance.",
+            "We try again on $next_attempt_at. Until then calls are paid from the credit balance.",
             "A new default card is charged at once.",
             "Transaction: $transaction_id",
         ),
@@ -92,7 +92,7 @@ _ENGLISH: Mapping[str, Wording] = {
     ),
     "subscription.canceled": Wording(
         "The subscription of $name has ended",
-        ("The subscription of $name has ended.", "It ended on $period_end.", "Plan: $plan_id"),
+        ("The subscription of $name has ended.", "It ended on $ended_at.", "Plan: $plan_id"),
     ),
     "card.expiring": Wording(
         "A card of $name expires soon",
@@ -167,7 +167,7 @@ _ARABIC: Mapping[str, Wording] = {
             "تعذّر دفع تجديد اشتراك حساب $name بمبلغ $amount.",
             "$reason",
             "البطاقة: $card",
-            "سنحاول مرة أخرى في $next_attempt_at. حتى ذلك الحين تستمر المكالمات من الرصيد.",
+            "سنحاول مرة أخرى في $next_attempt_at. حتى ذلك الحين تُدفع المكالمات من الرصيد.",
             "عند تعيين بطاقة افتراضية جديدة يُعاد الدفع فورًا.",
             "رقم المعاملة: $transaction_id",
         ),
@@ -185,7 +185,7 @@ _ARABIC: Mapping[str, Wording] = {
     ),
     "subscription.canceled": Wording(
         "انتهى اشتراك حساب $name",
-        ("انتهى اشتراك حساب $name.", "تاريخ الانتهاء: $period_end.", "الباقة: $plan_id"),
+        ("انتهى اشتراك حساب $name.", "تاريخ الانتهاء: $ended_at.", "الباقة: $plan_id"),
     ),
     "card.expiring": Wording(
         "تنتهي صلاحية بطاقة لحساب $name قريبًا",

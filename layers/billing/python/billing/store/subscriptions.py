@@ -86,7 +86,7 @@ def _said(wallet: Wallet) -> dict[str, Any] | None:
     if dunning is not None:
         said["dunning"] = [
             _text(dunning.failed_at), dunning.attempts, _text(dunning.next_attempt_at), astuple(dunning.last),
-            dunning.locked,
+            dunning.locked, _text(dunning.grace_until),
         ]  # fmt: skip
     return said or None
 
@@ -103,7 +103,12 @@ def read_subscription(said: Any) -> dict[str, Any]:
         and PendingChange(change[0], Terms(*change[1]), _read_terms(change[2]), _moment(change[3])),
         "dunning": dunning
         and Dunning(
-            parse_stored_instant(dunning[0]), dunning[1], _moment(dunning[2]), FailedTry(*dunning[3]), locked=dunning[4]
+            failed_at=parse_stored_instant(dunning[0]),
+            attempts=dunning[1],
+            next_attempt_at=_moment(dunning[2]),
+            last=FailedTry(*dunning[3]),
+            locked=dunning[4],
+            grace_until=_moment(dunning[5]),
         ),
     }
 
