@@ -44,9 +44,9 @@ class RejectedEventsRoutes:
     def replay_rejected_event(self, call: Call, rejection_id: str, body: ReplayBody | None) -> ReplayedEventView:
         """Send the event to settlement again, as it is or corrected, as of its first arrival.
 
-        The first replay fixes the event's `id`, for ever: a later one has to carry it, so that however often it is
-        replayed it is charged once. Keep the event's own `id`, unless that is another event's: one that was charged
-        with other content is refused.
+        Keep the event's own `id`: its sender may send it again, too, and it is charged once. One that could not be read
+        is given by the first replay, and kept by later ones. Another `id` is accepted only once another event was
+        charged under its own; before, a replay under that is refused as `event_conflict`.
         """
 
         def judge(rejected: RejectedEvent) -> QueuedEvent | RejectedEvent:

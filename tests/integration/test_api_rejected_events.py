@@ -9,7 +9,7 @@ import pytest
 from billing.contracts.json_text import JsonValue, compact
 from billing.contracts.usage_queue import receive
 from billing.domain.queued_event import QueuedEvent
-from billing.domain.rejection import RejectedEvent, reject
+from billing.domain.rejection import RejectedEvent, reject, reject_queued
 from billing.services.settle_usage import Received, UsageSettlement
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
@@ -34,15 +34,7 @@ def keep(database: Database, event: object, *, account_id: str | None = None) ->
     """Keep what is wrong with an event that arrived a day ago."""
     judged = receive(JsonValue(event, compact(event)), now=ARRIVED, account_id=account_id)
     if isinstance(judged, QueuedEvent):
-        judged = reject(
-            judged.payload,
-            "unknown_workspace",
-            "there is no such workspace",
-            rejected_at=ARRIVED,
-            arrived_at=ARRIVED,
-            event_id=judged.event.event_id,
-            account_id=account_id,
-        )
+        judged = reject_queued(judged, "unknown_workspace", "there is no such workspace", rejected_at=ARRIVED)
     RejectedEvents(database).keep(judged)
     return judged
 
@@ -179,7 +171,7 @@ def test_an_event_without_an_id_that_can_be_read_is_charged_under_the_one_it_was
 def test_a_correction_that_is_rejected_again_opens_the_same_rejection_which_keeps_its_id(
     client: Client, database: Database, line: Line
 ) -> None:
-    kept = keep(database, broken())
+    kept = keep(database, {**broken(), "id": ""})
     assert replayed(client, kept.rejection_id, well("other")).status == 202
     assert settled(database, line) == []  # there is no such workspace yet
     (item,) = client.get("/v1/rejected-events").json["items"]
@@ -201,6 +193,36 @@ def test_a_broken_event_that_is_sent_again_after_its_correction_was_charged_is_n
     assert replayed(client, kept.rejection_id, well("event-2")).code == "replayed_under_another_id"
     assert replayed(client, kept.rejection_id, well()).status == 202
     assert (settled(database, line), open_codes(client)) == ([], [])
+
+
+def test_an_event_that_its_sender_may_send_again_is_not_charged_under_another_id(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, broken())
+    answer = replayed(with_acme(client), kept.rejection_id, {**well(), "id": "event-2"})
+    assert (answer.status, answer.code, line.sent) == (409, "replayed_under_another_id", [])
+    sent = receive(JsonValue(well(), compact(well())), now=ARRIVED)
+    assert isinstance(sent, QueuedEvent)
+    line.send([sent])
+    assert settled(database, line) == ["event-1"]  # the sender was faster than the operator
+    assert replayed(client, kept.rejection_id, {**well(), "id": "event-2"}).code == "replayed_under_another_id"
+    assert replayed(client, kept.rejection_id, well()).status == 202
+    assert (settled(database, line), len(Store(database).entries())) == ([], 1)
+
+
+def test_of_two_events_with_one_id_that_were_replayed_together_each_can_be_charged(
+    client: Client, database: Database, line: Line
+) -> None:
+    first, second = keep(database, broken()), keep(database, {**broken(), "source": "/voice/eu-2"})
+    another_call = cloud_event("event-1", seconds="75", ended_at=ARRIVED)
+    replayed(with_acme(client), first.rejection_id, well())
+    replayed(client, second.rejection_id, another_call)
+    assert settled(database, line) == ["event-1"]
+    assert open_codes(client) == ["event_conflict"]
+    assert replayed(client, first.rejection_id, well("event-2")).code == "replayed_under_another_id"
+    assert replayed(client, second.rejection_id, {**another_call, "id": "event-2"}).status == 202
+    assert replayed(client, second.rejection_id, {**another_call, "id": "event-3"}).code == "replayed_under_another_id"
+    assert (settled(database, line), open_codes(client)) == (["event-2"], [])
 
 
 def test_an_id_that_was_charged_with_other_content_is_refused_and_another_one_can_be_given(

@@ -18,6 +18,10 @@ QUEUED = received(call("a")).queued
 REJECTED = reject_queued(QUEUED, "unknown_workspace", "there is no such workspace", rejected_at=NOW)
 
 
+WITHOUT_ID = replace(REJECTED, event_id=None, contents=frozenset())
+"""Its id could not be read."""
+
+
 @pytest.fixture
 def rejected_events(database: Database) -> RejectedEvents:
     return RejectedEvents(database)
@@ -87,7 +91,7 @@ def test_of_two_replays_at_once_under_different_ids_one_goes_to_the_queue(
     rejected_events: RejectedEvents, database: Database
 ) -> None:
     """Both have read the rejection before either fixes an id."""
-    rejected_events.keep(REJECTED)
+    rejected_events.keep(WITHOUT_ID)
 
     def judge_after_another(_: RejectedEvent) -> QueuedEvent:
         replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: received(call("b")).queued)

@@ -266,6 +266,26 @@ def test_a_hold_for_a_new_date_is_found_and_released_however_long_ago_it_was_lef
     assert_one_card(acme, NEW_DATE)
 
 
+def test_a_card_that_was_detached_at_stripe_is_whole_again_once_it_is_entered_anew(paying: Paying) -> None:
+    """By hand, in Stripe's dashboard: refills stop as `card_unusable`, whose sentence says to add the card again."""
+    paying.add_card(expires=NEW_DATE)
+    be_at(paying, DECEMBER)
+    paying.store.adjust("5", "start", now=DECEMBER)
+    paying.gateway.detach(paying.cards[0].payment_method_id)
+    paying.auto_refill(now=DECEMBER)
+    paying.charge_pending(now=DECEMBER)
+    assert suspended(paying) == "card_unusable"
+    renew(paying)
+    assert_one_card(paying, NEW_DATE)
+    assert suspended(paying) is None
+    assert paying.top_up("50", card=paying.cards[0].payment_method_id, now=DECEMBER).status == "Paid"
+
+
+def suspended(paying: Paying) -> str | None:
+    assert paying.wallet.refill is not None
+    return paying.wallet.refill.suspended
+
+
 def test_a_charge_by_the_old_date_that_stripe_never_heard_of_fails_and_charges_nothing(acme: Paying) -> None:
     acme.fault("/v1/payment_intents", "timeout_before")
     old = acme.cards[0].payment_method_id

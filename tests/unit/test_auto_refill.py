@@ -171,6 +171,15 @@ def test_a_raised_limit_waits_no_longer_than_the_last_decline_demands(failures: 
     assert now - (raised.refill.last_attempt_at or now) == wait
 
 
+def test_the_wait_after_a_decline_that_came_late_is_not_shortened_by_saying_the_same_again() -> None:
+    state, refill = _both(started(refilling(paid="0")))
+    late = NOW + timedelta(hours=2)
+    state = after_failed(state, refill, failure("do_not_honor"), late)
+    said_again = _limited(state, "900")
+    assert said_again.refill is not None
+    assert said_again.refill.next_attempt_at == late + timedelta(hours=1)
+
+
 def _limited(before: Wallet, limit: str) -> Wallet:
     return configured(
         before,
@@ -219,7 +228,7 @@ def renewed(before: Wallet) -> Wallet:
         ("expired_card", None),
         ("lost_card", "lost_card"),
         ("authentication_required", "authentication_required"),
-        ("card_unusable", "card_unusable"),
+        ("card_unusable", None),
     ],
 )
 def test_a_new_date_closes_only_the_breaker_that_the_old_date_opened(code: str, stays: str | None) -> None:

@@ -48,9 +48,12 @@ def configured(
 
 def _declined_until(refill: Refill) -> datetime | None:
     """What a decline makes wait for. A clock set for the month's limit must not outlive the limit."""
-    if refill.next_attempt_at is None or refill.last_attempt_at is None or not refill.failures:
+    waits_until, asked_at = refill.next_attempt_at, refill.last_attempt_at
+    if waits_until is None or asked_at is None or not refill.failures:
         return None
-    return min(refill.next_attempt_at, refill.last_attempt_at + RETRY_AFTER[refill.failures - 1])
+    if waits_until != _month_start(waits_until):
+        return waits_until
+    return min(waits_until, asked_at + RETRY_AFTER[refill.failures - 1])
 
 
 def with_refill(posted: Posted, now: datetime) -> Posted:
@@ -210,8 +213,11 @@ def _month(moment: datetime) -> str:
 
 
 def _next_month(now: datetime) -> datetime:
-    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return month_after(first, 1)
+    return month_after(_month_start(now), 1)
+
+
+def _month_start(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _with(posted: Posted, refill: Refill) -> Posted:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.auto_refill import with_closed_breaker
-from billing.domain.declines import EXPIRED, Failure
+from billing.domain.declines import MENDED_BY_NEW_DATE, Failure
 from billing.domain.errors import Conflict
 from billing.domain.renewal import try_at_once
 from billing.domain.wallet import DefaultCard, Wallet
@@ -87,13 +87,13 @@ def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
 def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     """Take over another expiry date of a card. As the default it is asked again where the old date may have failed.
 
-    That is an unpaid renewal, at once, and an auto-refill that was suspended because the card had expired. Any other
-    suspension stays: the number is the same.
+    That is an unpaid renewal, at once, and an auto-refill that was suspended because the card had expired, or because
+    Stripe had no longer what was charged. Any other suspension stays: the number is the same.
     """
     if wallet.default_card is None or wallet.default_card.fingerprint != card.fingerprint:
         return wallet
     refill = wallet.refill
-    if refill is not None and refill.suspended == EXPIRED and refill.breaker_card == card.fingerprint:
+    if refill is not None and refill.suspended in MENDED_BY_NEW_DATE and refill.breaker_card == card.fingerprint:
         refill = with_closed_breaker(refill)
     default = DefaultCard(card.payment_method_id, card.fingerprint)
     return replace(try_at_once(wallet, now), default_card=default, refill=refill)

@@ -22,6 +22,9 @@ _DEAD = frozenset(
     }
 )
 
+MENDED_BY_NEW_DATE = frozenset({EXPIRED, "card_unusable"})
+"""These say nothing of the card's number: the same one entered again may do."""
+
 # These payments failed without a card's refusal.
 _NO_DECLINE = frozenset({"canceled", "currency_mismatch", "no_card", "not_completed"})
 
@@ -79,7 +82,7 @@ class Failure:
     @property
     def mends_with_new_date(self) -> bool:
         """Whether it says nothing of the card's number: the same one entered again may do."""
-        return self.code in {EXPIRED, "card_unusable"}
+        return self.code in MENDED_BY_NEW_DATE
 
 
 def failure(code: str) -> Failure:

@@ -18,8 +18,8 @@ class RejectedEvent:
 
     `rejection_id` follows from the payload as it first came and `account_id`, the account of the sender's key where it
     is bound to one: the same bad event twice is one rejection, and no sender touches another's. `arrived_at` is the
-    first arrival, which a replay keeps. `replay_event_id` is the id of the event that its first replay sent: it may be
-    charged under that id alone, for ever, so that replays of one rejection are charged once.
+    first arrival, which a replay keeps. `replay_event_id` is the id of the event that its first replay sent, `contents`
+    are the fingerprints of what came and of what was replayed.
     """
 
     rejection_id: str
@@ -32,6 +32,12 @@ class RejectedEvent:
     arrived_at: datetime
     account_id: str | None = None
     replay_event_id: str | None = None
+    contents: frozenset[str] = frozenset()
+
+    @property
+    def charged_as(self) -> str | None:
+        """The id under which it may be charged, or may have been: the sender can send it again, too. None for any."""
+        return self.replay_event_id or self.event_id
 
 
 def reject(
@@ -45,6 +51,7 @@ def reject(
     field: str | None = None,
     account_id: str | None = None,
     rejection_id: str | None = None,
+    contents: frozenset[str] = frozenset(),
 ) -> RejectedEvent:
     """A payload beyond 200 KB is kept cut off, enough to see who sent it; its id still tells it from any other.
 
@@ -62,6 +69,7 @@ def reject(
         rejected_at=rejected_at,
         arrived_at=arrived_at,
         account_id=account_id,
+        contents=contents,
     )
 
 
@@ -79,4 +87,5 @@ def reject_queued(
         field=field,
         account_id=queued.account_id,
         rejection_id=queued.rejection_id,
+        contents=frozenset({queued.event.fingerprint}),
     )

@@ -38,7 +38,7 @@ class UsageEvent:
     @property
     def cause(self) -> str:
         """The ledger entry's key: the event's id alone, for ever and across accounts."""
-        return f"call:{self.event_id}"
+        return usage_cause(self.event_id)
 
     @property
     def fingerprint(self) -> str:
@@ -47,6 +47,10 @@ class UsageEvent:
         lines = [[line.feature, _plain(line.quantity), line.unit] for line in self.lines]
         facts = [self.type, self.call_id, self.workspace_id, started, self.occurred_at.isoformat(), lines]
         return hashlib.sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()[:32]
+
+
+def usage_cause(event_id: str) -> str:
+    return f"call:{event_id}"
 
 
 def _plain(value: Decimal) -> str:

@@ -71,12 +71,18 @@ def keep_card(database: Database, gateway: Gateway, account_id: str, payment_met
             verify_card(database, gateway, card, now)
         else:
             _forget_older(gateway, method, method.customer_id)
-    elif card.has_date_of(entered) or method.created_at < gateway.method(card.payment_method_id).created_at:
+    elif _is_needless(gateway, card, entered, method):
         log.info("card is there already", extra=facts)
         gateway.detach(payment_method_id)
     else:
         # As of its own beginning: a hold of an earlier attempt is then found, however long ago that died.
         _renew_card(database, gateway, card, replace(entered, added_at=method.created_at), now)
+
+
+def _is_needless(gateway: Gateway, card: Card, entered: Card, method: SavedMethod) -> bool:
+    """Whether a card has all that was entered of it. One that was detached at Stripe can no longer be charged."""
+    kept = gateway.method(card.payment_method_id)
+    return kept.customer_id is not None and (card.has_date_of(entered) or method.created_at < kept.created_at)
 
 
 def _finish_what_is_there(database: Database, gateway: Gateway, entered: Card, now: datetime) -> None:

@@ -1,11 +1,12 @@
 """Rejected events: an operator sends one to settlement again, as it is or corrected."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from billing.domain.errors import BillingError, Conflict, NotFound
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
+from billing.domain.usage import usage_cause
 from billing.services.ingest_events import Queue
 from billing.store.books import Books
 from billing.store.database import Database
@@ -32,9 +33,9 @@ class QueueUnavailable(BillingError):
 def replay(database: Database, queue: Queue, rejection_id: str, judge: Judge) -> QueuedEvent:
     """Queue the event for settlement and, once the queue has it, take it from the open ones.
 
-    The first replay fixes the event's id before the queue is asked: a later one carries the same, and is a duplicate,
-    or finishes a replay that died on its way. So a rejection is charged once, and stays open until the queue has it.
-    What settlement cannot charge stays or is open again, under the id that was fixed.
+    A replay carries the event's own id, or where that cannot be read the one that the first replay gave, which is fixed
+    before the queue is asked: a later one is a duplicate, or finishes a replay that died on its way. So a rejection is
+    charged once, and stays open until the queue has it. What settlement cannot charge stays or is open again.
 
     Raises RejectionNotFound, StillRejected, Conflict (`event_conflict` where the id was charged with other content,
     `replayed_under_another_id`), QueueUnavailable.
@@ -56,19 +57,31 @@ def replay(database: Database, queue: Queue, rejection_id: str, judge: Judge) ->
 def _fix_id(
     database: Database, rejected_events: RejectedEvents, rejected: RejectedEvent, replayed: QueuedEvent
 ) -> None:
-    """Raises Conflict. An id that can never be charged with this content is not fixed."""
-    event = replayed.event
-    if rejected.replay_event_id in {None, event.event_id}:
-        charged = Books(database).entries([event.cause]).get(event.cause)
-        if charged is not None and charged.fingerprint != event.fingerprint:
-            raise Conflict(
-                f'event "{event.event_id}" was settled before with other content: another event has an id of its own',
-                code="event_conflict",
-                field="event.id",
-            )
-    if not rejected_events.fix_replay(rejected.rejection_id, event.event_id):
+    """Raises Conflict. An id that can never be charged with this content is not fixed.
+
+    Another id than its own is free only once another event was charged under that: else the same event could come
+    again, from its sender or from the queue, and be charged twice.
+    """
+    books, event, own = Books(database), replayed.event, rejected.charged_as
+    charged = books.entries([event.cause]).get(event.cause)
+    if charged is not None and charged.fingerprint != event.fingerprint:
         raise Conflict(
-            "the event was replayed under another id, its replay_event_id, and may be charged under that one alone",
+            f'event "{event.event_id}" was settled before with other content: another event has an id of its own',
+            code="event_conflict",
+            field="event.id",
+        )
+    is_free = (
+        own is None or own == event.event_id or _is_of_another(books, own, {*rejected.contents, event.fingerprint})
+    )
+    if not is_free or not rejected_events.fix_replay(rejected, event.event_id, event.fingerprint):
+        raise Conflict(
+            f'the event may be charged under its id "{own}" alone: under another one it could be charged twice',
             code="replayed_under_another_id",
             field="event.id",
         )
+
+
+def _is_of_another(books: Books, event_id: str, contents: Collection[str]) -> bool:
+    cause = usage_cause(event_id)
+    charged = books.entries([cause]).get(cause)
+    return charged is not None and charged.fingerprint not in contents

@@ -15,7 +15,8 @@ class RejectedEvents:
     def keep(self, rejected: RejectedEvent) -> None:
         """Keep the event with its reason, open.
 
-        Rejected once more, it has the latest content and reason, its first arrival, and the id that a replay fixed.
+        Rejected once more, it has the latest content and reason, its first arrival, the id that a replay fixed, and the
+        fingerprints of all contents.
         """
         values = raw_item(
             RejectedEventItem,
@@ -31,30 +32,38 @@ class RejectedEvents:
         )
         first_arrival = "if_not_exists(arrived_at, :arrived_at)"
         settings = [f"#{name} = {first_arrival if name == 'arrived_at' else f':{name}'}" for name in values]
+        added = raw_item(RejectedEventItem, contents=rejected.contents or None)
         self._database.update(
             RejectedEventItem,
             {"rejection_id": rejected.rejection_id},
-            UpdateExpression="SET " + ", ".join(settings) + ("" if rejected.field else " REMOVE #field"),
+            UpdateExpression="SET "
+            + ", ".join(settings)
+            + ("" if rejected.field else " REMOVE #field")
+            + (" ADD #contents :contents" if added else ""),
             ConditionExpression="attribute_not_exists(rejection_id) OR rejected_at < :rejected_at",
-            ExpressionAttributeNames={f"#{name}": name for name in (*values, "field")},
-            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+            ExpressionAttributeNames={f"#{name}": name for name in (*values, "field", *added)},
+            ExpressionAttributeValues={f":{name}": value for name, value in (values | added).items()},
         )
 
     def get(self, rejection_id: str) -> tuple[RejectedEvent, RejectionStatus] | None:
         item = self._database.get(RejectedEventItem, {"rejection_id": rejection_id})
         return None if item is None else _with_status(item)
 
-    def fix_replay(self, rejection_id: str, event_id: str) -> bool:
-        """Have it charged under `event_id` alone, for ever. False, having written nothing, where another id is fixed.
-
-        Of two replays at once with different ids, one is told so.
+    def fix_replay(self, rejected: RejectedEvent, event_id: str, fingerprint: str) -> bool:
+        """Have it charged under `event_id`, with this content among others. False, having written nothing, where
+        another id was fixed since `rejected` was read: of two replays at once with different ids, one is told so.
         """
         return self._database.update(
             RejectedEventItem,
-            {"rejection_id": rejection_id},
-            UpdateExpression="SET replay_event_id = :event_id",
-            ConditionExpression="attribute_not_exists(replay_event_id) OR replay_event_id = :event_id",
-            ExpressionAttributeValues={":event_id": {"S": event_id}},
+            {"rejection_id": rejected.rejection_id},
+            UpdateExpression="SET replay_event_id = :event_id ADD #contents :contents",
+            ConditionExpression="attribute_not_exists(replay_event_id) OR replay_event_id IN (:event_id, :read)",
+            ExpressionAttributeNames={"#contents": "contents"},
+            ExpressionAttributeValues={
+                ":event_id": {"S": event_id},
+                ":read": {"S": rejected.replay_event_id or event_id},
+                ":contents": {"SS": [fingerprint]},
+            },
         )
 
     def mark_replayed(self, rejected: RejectedEvent) -> None:
@@ -106,4 +115,5 @@ def _rejected(item: RejectedEventItem) -> RejectedEvent:
         arrived_at=item.arrived_at,
         account_id=item.account_id,
         replay_event_id=item.replay_event_id,
+        contents=frozenset(item.contents or ()),
     )

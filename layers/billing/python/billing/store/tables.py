@@ -14,6 +14,7 @@ from pynamodb.attributes import (
     MapAttribute,
     TTLAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
 from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
@@ -223,6 +224,7 @@ class RejectedEventItem(Model):
     event_id = UnicodeAttribute(null=True)
     account_id = UnicodeAttribute(null=True)
     replay_event_id = UnicodeAttribute(null=True)
+    contents = UnicodeSetAttribute(null=True)
     payload = UnicodeAttribute()
 
     by_status = RejectionsByStatus()

@@ -48,9 +48,7 @@ class RejectedEventView(View):
     detail: str
     field: str | None
     account_id: str | None
-    replay_event_id: str | None = Field(
-        description="the `id` of the event that was replayed first, which every replay has to carry; null before one"
-    )
+    replay_event_id: str | None = Field(description="the `id` that the last replay carried; null before one")
     payload: Any
     rejected_at: Instant
     arrived_at: Instant
