@@ -63,6 +63,15 @@ class Emulator:
     url: str
     log: Path
 
+    def environment(self, account: str = "000000000001") -> dict[str, str]:
+        """What has AWS's clients speak to it, as one of the isolated accounts that it has."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": account,
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+
 
 def free_port() -> int:
     """A port of loopback that is free, and that nobody is given by chance until it is used.

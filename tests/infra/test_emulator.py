@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -45,6 +47,16 @@ def listens(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
+@contextmanager
+def started_on(port: int) -> Iterator["subprocess.Popen[str]"]:
+    """A process that has started an emulator, and waits."""
+    command = [sys.executable, "-c", _START_AND_WAIT, str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
+        assert starter.stdout.readline() == "started\n"
+        yield starter
+
+
 def test_a_busy_port_is_named_and_ends_a_command_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server((LOOPBACK, 0)) as other:
         port = other.getsockname()[1]
@@ -65,10 +77,7 @@ def test_a_busy_port_is_named_and_ends_a_command_with_2(capsys: pytest.CaptureFi
 )
 def test_the_emulator_is_gone_when_its_starter_is(ending: signal.Signals, code: int) -> None:
     port = free_port()
-    command = [sys.executable, "-c", _START_AND_WAIT, str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as starter:
-        assert starter.stdout
-        assert starter.stdout.readline() == "started\n"
+    with started_on(port) as starter:
         assert listens(port)
         starter.send_signal(ending)
         assert starter.wait(WITHIN_SECONDS) == code
@@ -113,10 +122,7 @@ def runs(process_id: int) -> bool:
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_function_that_is_at_work_is_gone_before_the_command_ends(ending: signal.Signals, tmp_path: Path) -> None:
     port = free_port()
-    command = [sys.executable, "-c", _START_AND_WAIT, str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as starter:
-        assert starter.stdout
-        assert starter.stdout.readline() == "started\n"
+    with started_on(port) as starter:
         function = function_that_works_on(port, tmp_path / "process_id")
         assert runs(function)
         starter.send_signal(ending)
@@ -126,10 +132,7 @@ def test_a_function_that_is_at_work_is_gone_before_the_command_ends(ending: sign
 
 def test_a_function_that_is_at_work_ends_with_a_starter_that_was_killed(tmp_path: Path) -> None:
     port = free_port()
-    command = [sys.executable, "-c", _START_AND_WAIT, str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as starter:
-        assert starter.stdout
-        assert starter.stdout.readline() == "started\n"
+    with started_on(port) as starter:
         function = function_that_works_on(port, tmp_path / "process_id")
         starter.kill()
     until(lambda: not runs(function))

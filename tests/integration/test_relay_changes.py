@@ -70,10 +70,7 @@ def receiver() -> Iterator[Receiver]:
 def relay(surroundings: Surroundings, emulator: Emulator, account: str, monkeypatch: pytest.MonkeyPatch) -> Relay:
     """The deployed handler, over stream records."""
     environment = {
-        "AWS_ACCESS_KEY_ID": account,
-        "AWS_SECRET_ACCESS_KEY": "unused",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL": emulator.url,
+        **emulator.environment(account),
         "EVENT_BUS_NAME": "bus",
         "UNREADABLE_CHANGES_QUEUE_URL": surroundings.unreadable,
         **{f"{name.upper()}_TABLE": name for name in RELAYED_TABLES},

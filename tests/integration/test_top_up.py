@@ -186,27 +186,27 @@ def test_a_customer_who_asks_again_after_no_answer_pays_once(paying: Paying, fau
     assert sum(intent["status"] == "succeeded" for intent in paying.read("payment_intents")) == 1
 
 
-def test_a_payment_in_another_currency_than_the_account_is_refused_and_reported(
-    paying: Paying, caplog: pytest.LogCaptureFixture
-) -> None:
-    started = paying.top_up("50")
-    metadata = {
-        "talktime_account": "acme",
-        "talktime_stage": "test",
-        "talktime_transaction": started.transaction_id,
-    }
-    client = paying.gateway._stripe
-    euros = client.v1.payment_intents.create(
+def pay_at_stripe(paying: Paying, metadata: dict[str, str], currency: str = "usd") -> None:
+    """A payment of 50.00 that Talktime did not ask for, and the webhook that tells of it."""
+    paid = paying.gateway._stripe.v1.payment_intents.create(
         {
             "amount": 5000,
-            "currency": "eur",
+            "currency": currency,
             "payment_method": "pm_card_visa",
             "confirm": True,
             "metadata": metadata,
             "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
         }
     )
-    paying.tell("payment_intent.succeeded", euros.id)
+    paying.tell("payment_intent.succeeded", paid.id)
+
+
+def test_a_payment_in_another_currency_than_the_account_is_refused_and_reported(
+    paying: Paying, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = paying.top_up("50")
+    metadata = {"talktime_account": "acme", "talktime_stage": "test", "talktime_transaction": started.transaction_id}
+    pay_at_stripe(paying, metadata, currency="eur")
     assert paying.wallet.balance_micros == 0
     refused = paying.transaction()
     assert (refused.status, refused.failure and refused.failure.code) == ("Failed", "currency_mismatch")
@@ -214,18 +214,7 @@ def test_a_payment_in_another_currency_than_the_account_is_refused_and_reported(
 
 
 def test_payments_of_other_products_in_the_same_stripe_account_are_ignored(paying: Paying) -> None:
-    client = paying.gateway._stripe
-    foreign = client.v1.payment_intents.create(
-        {
-            "amount": 5000,
-            "currency": "usd",
-            "payment_method": "pm_card_visa",
-            "confirm": True,
-            "metadata": {"order": "4711"},
-            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-        }
-    )
-    paying.tell("payment_intent.succeeded", foreign.id)
+    pay_at_stripe(paying, {"order": "4711"})
     assert paying.history == []
     assert paying.wallet.balance_micros == 0
 
@@ -237,17 +226,7 @@ def test_a_payment_that_names_another_accounts_transaction_is_credited_to_nobody
     other = Paying(paying.database, paying.stripe, "globex")
     other.open()
     metadata = {"talktime_account": "globex", "talktime_stage": "test", "talktime_transaction": started.transaction_id}
-    crossed = paying.gateway._stripe.v1.payment_intents.create(
-        {
-            "amount": 5000,
-            "currency": "usd",
-            "payment_method": "pm_card_visa",
-            "confirm": True,
-            "metadata": metadata,
-            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-        }
-    )
-    paying.tell("payment_intent.succeeded", crossed.id)
+    pay_at_stripe(paying, metadata)
     assert (paying.wallet.balance_micros, other.wallet.balance_micros) == (0, 0)
     assert "money arrived that was not credited" in caplog.text
 
@@ -260,17 +239,7 @@ def test_a_top_up_that_was_paid_twice_is_credited_once_and_reported(
     paying.tell_all()
     assert "money arrived that was not credited" not in caplog.text
     metadata = {"talktime_account": "acme", "talktime_stage": "test", "talktime_transaction": started.transaction_id}
-    second = paying.gateway._stripe.v1.payment_intents.create(
-        {
-            "amount": 5000,
-            "currency": "usd",
-            "payment_method": "pm_card_visa",
-            "confirm": True,
-            "metadata": metadata,
-            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-        }
-    )
-    paying.tell("payment_intent.succeeded", second.id)
+    pay_at_stripe(paying, metadata)
     assert paying.wallet.balance_micros == micros("50")
     assert "money arrived that was not credited" in caplog.text
 
@@ -289,15 +258,5 @@ def test_a_charge_that_stripe_has_not_heard_of_is_given_up_after_an_hour_and_not
 def test_events_of_another_stage_are_ignored(paying: Paying) -> None:
     started = paying.top_up("50")
     metadata = {"talktime_account": "acme", "talktime_stage": "dev", "talktime_transaction": started.transaction_id}
-    elsewhere = paying.gateway._stripe.v1.payment_intents.create(
-        {
-            "amount": 5000,
-            "currency": "usd",
-            "payment_method": "pm_card_visa",
-            "confirm": True,
-            "metadata": metadata,
-            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-        }
-    )
-    paying.tell("payment_intent.succeeded", elsewhere.id)
+    pay_at_stripe(paying, metadata)
     assert paying.transaction() == started

@@ -11,7 +11,7 @@ from billing.domain.wallet import Wallet, adjust
 from billing.runtime import aws
 from billing.store.database import Database
 from billing.store.tables import ALL_TABLES
-from infra.local.emulator import REGION, Emulator
+from infra.local.emulator import Emulator
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan
 from tests.platform_of_one import Store, assert_books_balance
 
@@ -52,12 +52,7 @@ def lean(
 ) -> "DynamoDBClient":
     """The client that the functions use, in the AWS account of `dynamodb`, which has the tables."""
     assert dynamodb
-    for name, value in {
-        "AWS_ENDPOINT_URL": emulator.url,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": account,
-        "AWS_SECRET_ACCESS_KEY": "unused",
-    }.items():
+    for name, value in emulator.environment(account).items():
         monkeypatch.setenv(name, value)
     return aws.dynamodb()
 

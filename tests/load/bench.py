@@ -216,12 +216,7 @@ def seed(store: Store) -> None:
 
 def main(_: Sequence[str]) -> None:
     with running_emulator(free_port()) as emulator:
-        os.environ |= {
-            "AWS_ENDPOINT_URL": emulator.url,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "000000000001",
-            "AWS_SECRET_ACCESS_KEY": "local",
-        }
+        os.environ |= emulator.environment()
         client = dynamodb()
         for model in ALL_TABLES:
             client.create_table(**table_definition(model))

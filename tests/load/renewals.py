@@ -203,12 +203,7 @@ def renewals(database: Database, wallets: Sequence[Wallet], calls: Calls, meter:
 
 def main() -> None:
     with running_emulator(free_port()) as emulator:
-        os.environ |= {
-            "AWS_ENDPOINT_URL": emulator.url,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "000000000001",
-            "AWS_SECRET_ACCESS_KEY": "local",
-        }
+        os.environ |= emulator.environment()
         client, sqs = aws.dynamodb(), aws.sqs()
         for model in ALL_TABLES:
             client.create_table(**table_definition(model))
