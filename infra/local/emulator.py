@@ -30,12 +30,18 @@ _STOPS_WITHIN_SECONDS = 10
 _PORTS = range(16_000, 32_000)
 _PORTS_A_PROCESS = 97  # no divisor of how many there are: process ids far apart share none either
 _ports_given = itertools.count()
+# Each function that runs is unpacked with its layers, 50 to 100 MB; a full disk shows as a layer that is not resolved.
+_NEEDS_FREE_BYTES = 2 * 1024**3
 # Standard input closes when the starter ends, even by SIGKILL: then the emulator ends itself and its functions. All at
-# once, since nothing is kept: asked to stop, it waits for each function in turn, and functions may outlive it.
+# once, since nothing is kept: asked to stop, it waits for each function in turn, and functions may outlive it. What it
+# unpacked goes first, since nobody else is left to remove it.
 _RUN_WHILE_WANTED = """
-import os, runpy, signal, sys, threading
+import os, runpy, shutil, signal, sys, threading
 def stop_when_unwanted():
     sys.stdin.buffer.read()
+    for unpacked in os.scandir(os.environ["TMPDIR"]):
+        if unpacked.is_dir(follow_symlinks=False):
+            shutil.rmtree(unpacked.path, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 threading.Thread(target=stop_when_unwanted, daemon=True).start()
 runpy.run_module("ministack", run_name="__main__")
@@ -99,6 +105,7 @@ def running_emulator(
     """
     python = _installed()
     _require_free(port)
+    _require_space()
     home = LOCAL / "emulator" / str(port)
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
@@ -118,7 +125,8 @@ def running_emulator(
             yield emulator
         finally:
             _stop(process)
-    shutil.rmtree(home)  # after a failure it stays: the log is in it
+            _remove_all_but(emulator.log)
+    shutil.rmtree(home)  # after a failure the log stays
 
 
 def _installed() -> Path:
@@ -142,6 +150,23 @@ def _require_free(port: int) -> None:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             raise PortBusyError(port) from error
+
+
+def _require_space() -> None:
+    free_bytes = shutil.disk_usage(LOCAL).free
+    if free_bytes < _NEEDS_FREE_BYTES:
+        raise EmulatorError(
+            f"{LOCAL} has {free_bytes / 1024**3:.1f} GiB free; the AWS emulator needs "
+            f"{_NEEDS_FREE_BYTES / 1024**3:.0f}, to unpack the functions that it runs."
+        )
+
+
+def _remove_all_but(kept: Path) -> None:
+    for entry in kept.parent.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry != kept:
+            entry.unlink()
 
 
 def _environment(port: int, home: Path, *, enforce_iam: bool) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,13 +11,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
 
 from infra.local.emulator import LOOPBACK, REGION, PortBusyError, free_port, running_emulator
 from infra.local.platform import run_command
-from infra.paths import ROOT
+from infra.paths import LOCAL, ROOT
 from tests.patience import WITHIN_SECONDS, until
 
 _START_AND_WAIT = """
@@ -69,6 +71,19 @@ def test_a_busy_port_is_named_and_ends_a_command_with_2(capsys: pytest.CaptureFi
             start()
         assert run_command(start) == 2
     assert f"Port {port} on {LOOPBACK} is in use" in capsys.readouterr().err
+
+
+def test_a_disk_too_full_to_unpack_the_functions_is_said_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=2**30))
+
+    def start() -> int:
+        with running_emulator(free_port()):
+            return 0
+
+    assert run_command(start) == 1
+    assert "1.0 GiB free; the AWS emulator needs 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -136,3 +151,4 @@ def test_a_function_that_is_at_work_ends_with_a_starter_that_was_killed(tmp_path
         function = function_that_works_on(port, tmp_path / "process_id")
         starter.kill()
     until(lambda: not runs(function))
+    assert [left.name for left in (LOCAL / "emulator" / str(port)).iterdir() if left.is_dir()] == []
