@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import Acknowledgment, CfnOutput, Duration, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -66,6 +67,16 @@ class BillingFunction(Construct):
             )
         )
         CfnOutput(scope, f"{pascal(folder)}FunctionName", value=self.function.function_name)
+
+    def metric(self, name: str, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
+        """What the function emits under this name (EMF), by default summed over five minutes."""
+        return cloudwatch.Metric(
+            namespace="Talktime",
+            metric_name=name,
+            dimensions_map={"service": self.folder},
+            period=period or Duration.minutes(5),
+            statistic=statistic,
+        )
 
     def _build_role(self, log_group: logs.LogGroup) -> iam.Role:
         # Not AWSLambdaBasicExecutionRole: it may write to every log group of the account.

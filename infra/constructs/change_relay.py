@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -13,6 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.aws_lambda_event_sources import SqsDlq
 from constructs import Construct
 
+from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue
 from infra.naming import pascal, table_variable
@@ -71,19 +70,12 @@ class ChangeRelay(Construct):
 
     def _alarm_on_declines(self, function: BillingFunction, alarms: sns.ITopic) -> None:
         """Each charge of a saved card is a value, 1 where it was declined; their 70th percentile says the rule."""
-        cloudwatch.Metric(
-            namespace="Talktime",
-            metric_name="CardDeclined",
-            dimensions_map={"service": function.folder},
-            period=Duration.hours(1),
-            statistic=_DECLINE_PERCENTILE,
-        ).create_alarm(
+        alarm_when(
+            function.metric("CardDeclined", period=Duration.hours(1), statistic=_DECLINE_PERCENTILE),
             self,
             "DeclineRate",
-            alarm_description="More than three charges of ten were declined within an hour, of 34 or more.",
-            threshold=0.5,  # CloudWatch estimates a percentile: it may be a little less than 1
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            says="More than three charges of ten were declined within an hour, of 34 or more.",
+            reaches=0.5,  # CloudWatch estimates a percentile: it may be a little less than 1
             evaluate_low_sample_count_percentile="ignore",
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        ).add_alarm_action(actions.SnsAction(alarms))
+            alarms=alarms,
+        )

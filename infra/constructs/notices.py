@@ -1,8 +1,6 @@
 """Telling people: from the event bus to webhooks and e-mails."""
 
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -11,6 +9,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from billing.contracts.bus_events import BUS_SOURCE
+from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue, QueueConsumer
 from infra.stages import Stage
@@ -94,18 +93,10 @@ class Notices(Construct):
         deliver.role.add_to_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=[identity]))
 
     def _alarm_on_given_up(self, deliver: BillingFunction, alarms: sns.ITopic) -> None:
-        cloudwatch.Metric(
-            namespace="Talktime",
-            metric_name="DeliveriesFailed",
-            dimensions_map={"service": deliver.folder},
-            period=Duration.minutes(5),
-            statistic="Sum",
-        ).create_alarm(
+        alarm_when(
+            deliver.metric("DeliveriesFailed"),
             self,
             "GivenUp",
-            alarm_description="Deliveries are given up after three days: the log says to whom, what and why.",
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        ).add_alarm_action(actions.SnsAction(alarms))
+            says="Deliveries are given up after three days: the log says to whom, what and why.",
+            alarms=alarms,
+        )

@@ -1,8 +1,6 @@
 """Money in: Stripe's webhook and its queue, refills from the stream of transactions, reconciliation on a clock."""
 
 from aws_cdk import Acknowledgment, Duration, Validations
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -13,6 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.aws_lambda_event_sources import SqsDlq
 from constructs import Construct
 
+from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue, QueueConsumer
 from infra.stages import Stage
@@ -129,18 +128,10 @@ class Payments(Construct):
         )
 
     def _alarm_on_uncredited(self, function: BillingFunction) -> None:
-        cloudwatch.Metric(
-            namespace="Talktime",
-            metric_name="PaymentsNotCredited",
-            dimensions_map={"service": function.folder},
-            period=Duration.minutes(5),
-            statistic="Sum",
-        ).create_alarm(
+        alarm_when(
+            function.metric("PaymentsNotCredited"),
             self,
             f"{function.node.id}NotCredited",
-            alarm_description="Money arrived that no account was credited with: the log names the payment and why.",
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        ).add_alarm_action(actions.SnsAction(self._alarms))
+            says="Money arrived that no account was credited with: the log names the payment and why.",
+            alarms=self._alarms,
+        )

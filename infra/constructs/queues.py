@@ -1,14 +1,13 @@
 """Queues that lose nothing: what cannot be handled ends in a dead-letter queue, and somebody is told."""
 
 from aws_cdk import Acknowledgment, Duration, Validations
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.constructs.alarms import alarm_when
 from infra.stages import Stage
 
 _RETENTION = Duration.days(14)  # the longest that SQS offers
@@ -24,17 +23,13 @@ class DeadLetterQueue(Construct):
         Validations.of(self.queue).acknowledge(
             Acknowledgment(id="AwsSolutions-SQS3", reason="It is the end of the line, also where EventBridge fills it.")
         )
-        self.queue.metric_approximate_number_of_messages_visible(
-            period=Duration.minutes(1), statistic="Maximum"
-        ).create_alarm(
+        alarm_when(
+            self.queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum"),
             self,
             "Alarm",
-            alarm_description=f"{self.node.path} holds messages that nobody will handle: find out why, then redrive.",
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        ).add_alarm_action(actions.SnsAction(alarms))
+            says=f"{self.node.path} holds messages that nobody will handle: find out why, then redrive.",
+            alarms=alarms,
+        )
 
 
 class QueueConsumer(Construct):
