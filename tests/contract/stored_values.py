@@ -1,0 +1,498 @@
+"""A value of every kind of row, and how the store writes and reads it. Its golden row is `rows/<release>/<name>.json`.
+
+Fields differ from their defaults, since a default may not be written at all. What people type is in several scripts.
+
+A row is there for ever. Where a later release writes it otherwise, that one gets a file in a folder of the release and
+an entry here; the old entry stays, with the value that its row is read as, and with `write=None`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from billing.domain.account import Account
+from billing.domain.api_key import ApiKey
+from billing.domain.card import Card
+from billing.domain.declines import Failure
+from billing.domain.delivery import Delivery
+from billing.domain.dunning import Dunning, FailedTry
+from billing.domain.lease import LeasePage
+from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
+from billing.domain.payment import CardFace, Refund, Transaction, TransactionLine
+from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.domain.rejection import RejectedEvent
+from billing.domain.terms import PendingChange, Terms
+from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
+from billing.domain.webhook_endpoint import WebhookEndpoint
+from billing.store.accounts import Accounts, Workspaces
+from billing.store.api_keys import ApiKeys
+from billing.store.books import Books
+from billing.store.database import Database
+from billing.store.deliveries import Deliveries
+from billing.store.leases import Leases
+from billing.store.payment_methods import PaymentMethods
+from billing.store.plans import Plans
+from billing.store.rejected_events import RejectedEvents
+from billing.store.stripe_inbox import StripeEvent, StripeInbox
+from billing.store.transactions import Transactions, transaction_update
+from billing.store.wallets import Wallets
+from billing.store.webhook_endpoints import WebhookEndpoints
+
+NOW = datetime(2026, 11, 23, 9, 15, 2, 120_000, tzinfo=UTC)
+START = datetime(2026, 11, 1, tzinfo=UTC)
+END = datetime(2026, 12, 1, tzinfo=UTC)
+
+Write = Callable[[Database], object]
+Read = Callable[[Database], object]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """`write` brings `value` into an empty table as the store does, where it still does; `read` brings it back."""
+
+    table: str
+    key: Mapping[str, Any]
+    value: object
+    write: Write | None
+    read: Read
+
+
+ACCOUNT = Account("acme", "Łódź Calls – شركة", "billing@acme.example", "USD", "ar", START)
+ENTERPRISE = Plan(
+    plan_id="enterprise",
+    version=1,
+    name="企业版",
+    currency="USD",
+    kind="fixed",
+    base_price_micros=49_000_000,
+    minimum_top_up_micros=10_000_000,
+    usage_features={
+        "call_minutes": UsageFeature(
+            key="call_minutes",
+            name="Gesprächsminuten",
+            metered_unit="second",
+            priced_unit="minute",
+            metered_per_priced_millionths=60_000_000,
+            included_millionths=500_000_000,
+            unit_price_micros=120_000,
+            increment_millionths=6_000_000,
+            minimum_millionths=30_000_000,
+            volume_discounts=(VolumeDiscount(10_000_000_000, 10_000_000), VolumeDiscount(50_000_000_000, 12_500_000)),
+            unit_cost_micros=50_000,
+        )
+    },
+    recurring_features={
+        "phone_number": RecurringFeature("phone_number", "Номера", included=1, unit_price_micros=2_000_000, maximum=50)
+    },
+)
+TERMS = Terms("enterprise", 1, {"phone_number": 3, "call_concurrency": 5})
+WALLET = Wallet(
+    account_id="acme",
+    currency="USD",
+    paid_micros=-124_800,
+    grants=(Grant("welcome", 10_000_000, END), Grant("sorry", 2_500_000, END + timedelta(days=31))),
+    paused=True,
+    lock_reason="未付款 2026-118",
+    canceled=False,
+    period=Period(
+        "enterprise",
+        1,
+        START,
+        END,
+        used={"call_minutes": 600_000_000, "voicemail_detection": 3_000_000},
+        bought={"voicemail_detection": 3_000_000},
+        payment="failed",
+    ),
+    previous_period=Period("starter", 2, datetime(2026, 10, 1, tzinfo=UTC), START, used={"call_minutes": 1_000_000}),
+    quantities={"phone_number": 4, "call_concurrency": 5},
+    anchor_day=31,
+    next_terms=TERMS,
+    cancel_at_period_end=True,
+    pending_change=PendingChange("tx_change", TERMS, Terms("free", 7, {}), starts_at=START),
+    dunning=Dunning(
+        failed_at=START,
+        attempts=2,
+        next_attempt_at=END,
+        last=FailedTry("tx_renewal", 49_000_000, "insufficient_funds", "visa", "4242"),
+        locked=True,
+        grace_until=END + timedelta(days=7),
+    ),
+    default_card=DefaultCard("pm_1", "fingerprint-1"),
+    refill=Refill(
+        enabled=True,
+        threshold_micros=20_000_000,
+        amount_micros=100_000_000,
+        monthly_limit_micros=500_000_000,
+        pending="tx_refill",
+        started=7,
+        month="2026-11",
+        charged_micros=300_000_000,
+        failures=2,
+        breaker_card="fingerprint-1",
+        next_attempt_at=END,
+        suspended="expired_card",
+        last_attempt_at=START,
+        last_failure="card_declined",
+    ),
+    sequence=41,
+    posted_at=NOW,
+    alert_thresholds=(20_000_000, 5_000_000),
+    alerted_micros=5_000_000,
+    version=1,
+)
+CALL = LedgerEntry(
+    cause="call:0f9c6a52",
+    account_id="acme",
+    sequence=42,
+    kind="usage",
+    amount_micros=-634_000,
+    balance_after_micros=11_741_200,
+    currency="USD",
+    posted_at=NOW,
+    description="",
+    postings=(Posting("liability:promotional_credit", -634_000), Posting("revenue:usage", 634_000)),
+    usage=UsageRecord(
+        event_id="0f9c6a52",
+        event_type="call.ended",
+        call_id="c-881",
+        workspace_id="42",
+        occurred_at=NOW,
+        plan_id="enterprise",
+        plan_version=1,
+        lines=(
+            RatedLine("call_minutes", "second", 311_120_000, 312_000_000, 5_000_000, 307_000_000, 0, 120_000, 614_000),
+            RatedLine("voicemail_detection", "detection", 2_000_000, 2_000_000, 0, 0, 2_000_000, 10_000, 20_000),
+        ),
+    ),
+    fingerprint="digest-of-the-event",
+)
+ADJUSTMENT = LedgerEntry(
+    cause="adjustment:acme:wire-4711",
+    account_id="acme",
+    sequence=43,
+    kind="adjustment",
+    amount_micros=500_000_000,
+    balance_after_micros=511_741_200,
+    currency="USD",
+    posted_at=NOW,
+    description="Überweisung 4711 – تحويل",
+    postings=(
+        Posting("asset:receivable", -500_000_000),
+        Posting("liability:paid_credit", 500_000_000),
+    ),  # by name: a map
+    by="ops@example.com",
+    fingerprint="digest-of-the-request",
+)
+RENEWAL = Transaction(
+    transaction_id="tx_renewal",
+    account_id="acme",
+    kind="renewal",
+    status="Paid",
+    amount_micros=49_010_000,
+    currency="USD",
+    created_at=NOW,
+    check_at=END,
+    payment_method_id="pm_1",
+    card_fingerprint="fingerprint-1",
+    card=CardFace("visa", "4242"),
+    payment_intent_id="pi_1",
+    session_id="cs_1",
+    url="https://checkout.example/cs_1",
+    paid_at=NOW + timedelta(seconds=2),
+    failure=Failure(
+        "card_declined", "Your bank declined the card without a reason. Ask your bank, or use another card."
+    ),
+    refunds=(Refund("re_1", 9_000_000, NOW, returned=True), Refund("re_2", 1_000_000, END)),
+    dispute_id="dp_1",
+    dispute_status="won",
+    lines=(
+        TransactionLine("企业版", "1", 49_000_000, START, END),
+        TransactionLine("Rounded up to what a card can be charged: your credit", "1", 10_000),
+    ),
+    fingerprint="digest-of-the-request",
+    attempt=1,
+    version=1,
+)
+ADJUSTED = Transaction(
+    transaction_id="tx_adjusted",
+    account_id="acme",
+    kind="adjustment",
+    status="Paid",
+    amount_micros=-20_000,
+    currency="USD",
+    created_at=NOW,
+    check_at=None,
+    paid_at=NOW,
+    lines=(TransactionLine("goodwill, taken back", "1", -20_000),),
+)
+CARD = Card(
+    account_id="acme",
+    fingerprint="fingerprint-1",
+    payment_method_id="pm_1",
+    brand="visa",
+    last4="4242",
+    exp_month=12,
+    exp_year=2026,
+    verification="verified",
+    added_at=START,
+    failure=Failure("expired_card", "The card has expired. Use another card."),
+    expiry_told_days=30,
+)
+REJECTED = RejectedEvent(
+    rejection_id="0123456789abcdef0123456789abcdef",
+    event_id="storage-1",
+    code="invalid_quantity",
+    detail="data.usage[0].quantity must not be negative",
+    field="data.usage[0].quantity",
+    payload='{"id":"storage-1","data":{"note":"ملاحظة"}}',
+    rejected_at=NOW,
+    arrived_at=START,
+    account_id="acme",
+    replay_event_id="storage-1",
+    contents=frozenset({"digest-1", "digest-2"}),
+)
+UNREADABLE_EVENT = RejectedEvent(
+    rejection_id="fedcba9876543210fedcba9876543210",
+    event_id=None,
+    code="malformed_json",
+    detail="not JSON: Expecting value at character 0",
+    field=None,
+    payload="برنامج",
+    rejected_at=NOW,
+    arrived_at=NOW,
+)
+LEASES = LeasePage(0, {b"twelve bytes": 1_795_425_302, b"\x00\xff" * 6: 1_795_426_000}, version=1, pages=2)
+KEY = ApiKey("0123456789abcdef", "hash-of-a-secret", "Πλατφόρμα", frozenset({"usage:write", "admin"}), "acme", NOW)
+ENDPOINT = WebhookEndpoint(
+    endpoint_id="we_1",
+    url="https://platform.example/hooks/billing",
+    events=("account.paused", "account.resumed"),
+    description="Биллинг",
+    created_at=NOW,
+    enabled=False,
+    disabled_reason="it answered 410 Gone",
+    failing_since=START,
+)
+DELIVERY = Delivery(
+    destination="we_1",
+    event_id="evt_1",
+    event_type="account.paused",
+    account_id="acme",
+    payload='{"source":"talktime","data":{"account_id":"acme"}}',
+    created_at=NOW,
+    status="pending",
+    attempts=2,
+    due_at=NOW + timedelta(minutes=5),
+    last_attempt_at=NOW,
+    last_status=500,
+    last_error="answered 500",
+)
+STRIPE_EVENT = StripeEvent("evt_stripe_1", "payment_intent.succeeded", "pi_1")
+
+
+def _write_wallet(database: Database) -> None:
+    Accounts(database).create(ACCOUNT)
+    Books(database).commit(Wallet("acme", "USD"), WALLET, ())
+
+
+def _write_entry(entry: LedgerEntry) -> Write:
+    def write(database: Database) -> None:
+        Accounts(database).create(ACCOUNT)
+        Books(database).commit(Wallet("acme", "USD"), WALLET, [entry])
+
+    return write
+
+
+def _write_transaction(database: Database) -> None:
+    born = replace(RENEWAL, version=0)
+    Transactions(database).create(born)
+    database.write_all([transaction_update(database, born, RENEWAL)])
+
+
+def _write_rejection(database: Database) -> None:
+    events = RejectedEvents(database)
+    events.keep(replace(REJECTED, contents=frozenset({"digest-1"}), replay_event_id=None))
+    events.fix_replay(REJECTED, "storage-1", "digest-2")
+
+
+def _read_rejection(rejection_id: str) -> Read:
+    return lambda database: (RejectedEvents(database).get(rejection_id) or (None,))[0]
+
+
+def _write_card(database: Database) -> None:
+    PaymentMethods(database).add(CARD)
+
+
+def _write_secret(database: Database) -> None:
+    endpoints = WebhookEndpoints(database)
+    endpoints.add(ENDPOINT, "whsec_old")
+    endpoints.rotate_secret("we_1", "whsec_new", NOW)
+
+
+def _write_inbox(database: Database) -> None:
+    StripeInbox(database).take(STRIPE_EVENT, NOW)
+
+
+def _customer(database: Database) -> tuple[Account | None, str | None]:
+    return Accounts(database).get("acme"), Accounts(database).stripe_customer("acme")
+
+
+def _write_account(database: Database) -> None:
+    Accounts(database).create(ACCOUNT)
+    Accounts(database).keep_stripe_customer("acme", "cus_1")
+
+
+def _write_workspace(database: Database) -> None:
+    Accounts(database).create(ACCOUNT)
+    Workspaces(database).assign("42", "acme")
+
+
+VALUES: Mapping[str, Stored] = {
+    "0.1.0/plans": Stored(
+        "plans",
+        {"plan_id": "enterprise", "version": 1},
+        ENTERPRISE,
+        lambda database: Plans(database).add_version(ENTERPRISE, NOW),
+        lambda database: Plans(database).version("enterprise", 1),
+    ),
+    "0.1.0/plans.current": Stored(
+        "plans",
+        {"plan_id": "enterprise", "version": 0},
+        ENTERPRISE,
+        lambda database: Plans(database).add_version(ENTERPRISE, NOW),
+        lambda database: Plans(database).current("enterprise"),
+    ),
+    "0.1.0/accounts": Stored("accounts", {"account_id": "acme"}, (ACCOUNT, "cus_1"), _write_account, _customer),
+    "0.1.0/workspaces": Stored(
+        "workspaces",
+        {"workspace_id": "42"},
+        "acme",
+        _write_workspace,
+        lambda database: Workspaces(database).account_of("42"),
+    ),
+    "0.1.0/wallets": Stored(
+        "wallets", {"account_id": "acme"}, WALLET, _write_wallet, lambda database: Wallets(database).get("acme")
+    ),
+    "0.1.0/wallets.new": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        Wallet("acme", "USD"),
+        lambda database: Accounts(database).create(ACCOUNT),
+        lambda database: Wallets(database).get("acme"),
+    ),
+    "0.1.0/ledger_entries.usage": Stored(
+        "ledger_entries",
+        {"cause": CALL.cause},
+        CALL,
+        _write_entry(CALL),
+        lambda database: Books(database).entries([CALL.cause])[CALL.cause],
+    ),
+    "0.1.0/ledger_entries.adjustment": Stored(
+        "ledger_entries",
+        {"cause": ADJUSTMENT.cause},
+        ADJUSTMENT,
+        _write_entry(ADJUSTMENT),
+        lambda database: Books(database).entries([ADJUSTMENT.cause])[ADJUSTMENT.cause],
+    ),
+    "0.1.0/daily_usage": Stored(
+        "daily_usage",
+        {"account_id": "acme", "day_workspace": "2026-11-23#42"},
+        None,
+        _write_entry(CALL),
+        lambda _: None,  # nothing reads it yet
+    ),
+    "0.1.0/transactions": Stored(
+        "transactions",
+        {"transaction_id": "tx_renewal"},
+        RENEWAL,
+        _write_transaction,
+        lambda database: Transactions(database).get("tx_renewal"),
+    ),
+    "0.1.0/transactions.adjustment": Stored(
+        "transactions",
+        {"transaction_id": "tx_adjusted"},
+        ADJUSTED,
+        lambda database: Transactions(database).create(ADJUSTED),
+        lambda database: Transactions(database).get("tx_adjusted"),
+    ),
+    "0.1.0/payment_methods": Stored(
+        "payment_methods",
+        {"account_id": "acme", "card_fingerprint": "fingerprint-1"},
+        CARD,
+        _write_card,
+        lambda database: PaymentMethods(database).get("acme", "fingerprint-1"),
+    ),
+    "0.1.0/payment_methods.pending": Stored(
+        "payment_methods",
+        {"account_id": "acme", "card_fingerprint": "fingerprint-1"},
+        replace(CARD, verification="pending", failure=None, expiry_told_days=None),
+        lambda database: PaymentMethods(database).add(
+            replace(CARD, verification="pending", failure=None, expiry_told_days=None)
+        ),
+        lambda database: PaymentMethods(database).get("acme", "fingerprint-1"),
+    ),
+    "0.1.0/rejected_events": Stored(
+        "rejected_events",
+        {"rejection_id": REJECTED.rejection_id},
+        REJECTED,
+        _write_rejection,
+        _read_rejection(REJECTED.rejection_id),
+    ),
+    "0.1.0/rejected_events.unreadable": Stored(
+        "rejected_events",
+        {"rejection_id": UNREADABLE_EVENT.rejection_id},
+        UNREADABLE_EVENT,
+        lambda database: RejectedEvents(database).keep(UNREADABLE_EVENT),
+        _read_rejection(UNREADABLE_EVENT.rejection_id),
+    ),
+    "0.1.0/leases": Stored(
+        "leases",
+        {"account_id": "acme", "page_number": 0},
+        [LEASES],
+        lambda database: Leases(database).write("acme", [replace(LEASES, version=0)], NOW),
+        lambda database: Leases(database).of_accounts(["acme"])["acme"],
+    ),
+    "0.1.0/leases.single": Stored(
+        "leases",
+        {"account_id": "acme", "page_number": 0},
+        [replace(LEASES, pages=1)],
+        lambda database: Leases(database).write("acme", [replace(LEASES, version=0, pages=1)], NOW),
+        lambda database: Leases(database).of_accounts(["acme"])["acme"],
+    ),
+    "0.1.0/api_keys": Stored(
+        "api_keys",
+        {"key_id": KEY.key_id},
+        KEY,
+        lambda database: ApiKeys(database).add(KEY),
+        lambda database: ApiKeys(database).get(KEY.key_id),
+    ),
+    "0.1.0/webhook_endpoints": Stored(
+        "webhook_endpoints",
+        {"endpoint_id": "we_1"},
+        ENDPOINT,
+        lambda database: WebhookEndpoints(database).add(ENDPOINT, "whsec_old"),
+        lambda database: WebhookEndpoints(database).get("we_1"),
+    ),
+    "0.1.0/webhook_secrets": Stored(
+        "webhook_secrets",
+        {"endpoint_id": "we_1"},
+        ["whsec_new", "whsec_old"],
+        _write_secret,
+        lambda database: WebhookEndpoints(database).secrets("we_1", NOW),
+    ),
+    "0.1.0/deliveries": Stored(
+        "deliveries",
+        {"destination": "we_1", "event_id": "evt_1"},
+        DELIVERY,
+        lambda database: Deliveries(database).add(DELIVERY),
+        lambda database: Deliveries(database).get("we_1", "evt_1"),
+    ),
+    "0.1.0/stripe_inbox": Stored(
+        "stripe_inbox",
+        {"event_id": "evt_stripe_1"},
+        [STRIPE_EVENT],
+        _write_inbox,
+        lambda database: StripeInbox(database).not_done([STRIPE_EVENT]),
+    ),
+}
