@@ -6,7 +6,8 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from billing.store.tables import ALL_TABLES, expiry_attribute, table_definition
+from billing.store.all_tables import ALL_TABLES
+from billing.store.tables import expiry_attribute, table_definition
 from infra.naming import pascal
 from infra.stages import Stage
 

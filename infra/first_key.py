@@ -16,9 +16,9 @@ from billing.domain.api_key import SCOPES, format_key
 from billing.runtime.backoff import pause
 from billing.services.api_keys import create_api_key
 from billing.store.accounts import Accounts
+from billing.store.all_tables import ALL_TABLES
 from billing.store.api_keys import ApiKeys
 from billing.store.database import Database
-from billing.store.tables import ALL_TABLES
 from infra.naming import pascal
 
 if TYPE_CHECKING:

@@ -7,16 +7,15 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import pytest
-
-from billing.contracts.api import examples
-from billing.contracts.api.routing import Api
+from billing.api.plans import PlanBody
+from billing.api.rest_api import rest_api
 from billing.domain.queued_event import QueuedEvent
 from billing.payments.gateway import Gateway
 from billing.payments.settings import StripeSettings
 from billing.store.database import Database
+from billing.web.routing import Api
 from tests.builders import NOW
-from tests.described import api_handler, description
+from tests.described import description
 
 
 @dataclass
@@ -120,15 +119,15 @@ class Client:
         return self.send("DELETE", path)
 
 
-def client_over(
-    database: Database, queue: Line, monkeypatch: pytest.MonkeyPatch, gateway: Gateway | None = None
-) -> Client:
-    """The deployed handler's own routes over a store, and over a Stripe that is out of reach unless one is given."""
+def client_over(database: Database, queue: Line, gateway: Gateway | None = None) -> Client:
+    """The routes over a store, and over a Stripe that is out of reach unless one is given."""
     stripe = gateway or Gateway(StripeSettings("sk_test_unused", "http://127.0.0.1:9"), "test")
-    return Client(api_handler(monkeypatch).api_over(database, queue, lambda: stripe))
+    return Client(rest_api(database, queue, lambda: stripe, return_url=RETURN_URL, local=False))
 
 
-STARTER: Mapping[str, Any] = examples.PLAN
+RETURN_URL = "https://portal.example/billing"
+
+STARTER: Mapping[str, Any] = PlanBody.example
 """The contract's own sample."""
 
 FREE: Mapping[str, Any] = {**STARTER, "name": "Free", "base_price": "0"}

@@ -11,13 +11,14 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
+from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
-from billing.store.tables import ALL_TABLES, table_definition
+from billing.store.tables import table_definition
 from infra.local.deploy import Outputs
 from infra.local.emulator import REGION, Emulator, free_port, running_emulator
 from infra.local.platform import running_platform
+from infra.local.stripe_simulator import RunningSimulator, running_simulator
 from tests.builders import NOW
-from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
 from tests.paying_account import Paying
 
 if TYPE_CHECKING:

@@ -5,14 +5,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
+from billing.api.rest_api import rest_api
 from billing.store.database import Database
+from tests.builders import NOW
 
 _OF_NO_OPERATION = {"route_not_found", "method_not_allowed"}
 
@@ -72,20 +71,11 @@ class Description:
         assert not faults, f"{method} {path} -> {status} is not as described: {'; '.join(faults)}"
 
 
-def api_handler(patch: pytest.MonkeyPatch) -> ModuleType:
-    """The module of the deployed API, which reads its settings once, when it is first loaded."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        patch.setenv(name, "unused")
-    patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    patch.setenv("RETURN_URL", "https://portal.example/billing")
-    return import_module("functions.api.handler")
-
-
 @cache
 def description() -> Description:
     """As the deployed API describes itself. Its routes are bound to no store: none of them is asked."""
-    with pytest.MonkeyPatch.context() as patch:
-        nowhere: Any = Database(None, {}, lambda _: None)  # type: ignore[arg-type]
-        api = api_handler(patch).api_over(nowhere, None, lambda: None)
-        event = {"rawPath": "/openapi.json", "requestContext": {"http": {"method": "GET"}}}
-        return Description(json.loads(api.respond(event, None, lambda _: None)["body"]))
+    nowhere: Any = Database(None, {}, lambda _: None)  # type: ignore[arg-type]
+    nobody: Any = None
+    api = rest_api(nowhere, nobody, lambda: nobody, return_url="", local=False)
+    event = {"rawPath": "/openapi.json", "requestContext": {"http": {"method": "GET"}}}
+    return Description(json.loads(api.respond(event, NOW, lambda _: None)["body"]))

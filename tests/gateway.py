@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
-from billing.contracts.api.edge_operations import EDGE_OPERATIONS
-from billing.contracts.http import Request, Response
+from billing.api.edge_operations import EDGE_OPERATIONS
+from billing.domain.stripe_event import StripeEvent
 from billing.store.accounts import Workspaces
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
-from billing.store.stripe_inbox import StripeEvent, StripeInbox
+from billing.store.stripe_inbox import StripeInbox
+from billing.web.http import Request, Response
 from tests.api_client import Answer, Client, Line, client_over
 from tests.described import description
 
@@ -60,12 +62,20 @@ class Gateway(Client):
         return response
 
 
+def function_module(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module of a function, which makes its clients once, when it is first loaded: here they lead nowhere."""
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(variable, "unused")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    return import_module(f"functions.{name}.handler")
+
+
 @contextmanager
 def gateway_over(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     """The functions as they are deployed; the queues behind them take everything and lead nowhere."""
-    client = client_over(database, Line(), monkeypatch)
+    client = client_over(database, Line())
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET)
-    webhook = import_module(_STRIPE_WEBHOOK)
+    webhook = function_module("stripe_webhook", monkeypatch)
     monkeypatch.setattr(webhook, "_inbox", StripeInbox(database))
     monkeypatch.setattr(webhook._queue, "send", list[StripeEvent]().append)
     yield Gateway(api=client.api, database=database)

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from billing.contracts.api.values import MAX_PAGE
 from billing.domain.account import Account
 from billing.domain.card import Card
-from billing.domain.payment import Transaction
+from billing.domain.stripe_event import StripeEvent
+from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
 from billing.payments.gateway import Gateway
 from billing.payments.settings import StripeSettings
@@ -24,12 +24,12 @@ from billing.services.set_auto_refill import set_auto_refill
 from billing.services.stripe_events import handle_event
 from billing.services.top_up import top_up
 from billing.store.accounts import Accounts
+from billing.store.cards import PaymentMethods
 from billing.store.database import Database
-from billing.store.payment_methods import PaymentMethods
-from billing.store.stripe_inbox import StripeEvent
 from billing.store.transactions import Transactions
+from billing.web.values import MAX_PAGE
+from infra.local.stripe_simulator import RunningSimulator
 from tests.builders import NOW, micros
-from tests.fakes.stripe_simulator import RunningSimulator
 from tests.patience import WITHIN_SECONDS
 from tests.platform_of_one import Store
 

@@ -5,20 +5,19 @@ from datetime import datetime
 
 from billing.domain.account import Account
 from billing.domain.ledger import CARD_CLEARING, RECEIVABLE, LedgerEntry
-from billing.domain.payment import Transaction
 from billing.domain.plan import Plan
 from billing.domain.subscription import checked_quantities, with_terms
 from billing.domain.terms import Terms
+from billing.domain.transaction import Transaction
 from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Wallet
 from billing.services.adjust_balance import adjust_balance
 from billing.services.settle_usage import Outcome, UsageSettlement
 from billing.store.accounts import Accounts, Workspaces
-from billing.store.books import Books
+from billing.store.books import Books, DailyUsageItem
 from billing.store.database import Database
 from billing.store.plans import Plans
 from billing.store.rejected_events import RejectedEvents
-from billing.store.tables import DailyUsageItem
 from billing.store.transactions import HistoryFilter, Transactions
 from billing.store.wallets import Wallets
 from tests.builders import NOW, PERIOD_START, micros, received

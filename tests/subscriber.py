@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from billing.domain.payment import Transaction
 from billing.domain.plan import Plan, RecurringFeature
 from billing.domain.plan_change import Quote
 from billing.domain.renewal_order import RenewalOrder
+from billing.domain.transaction import Transaction
 from billing.domain.wallet import Period, Wallet
 from billing.services.cancel_subscription import cancel_subscription
 from billing.services.change_subscription import Wanted, change_subscription, preview_subscription

@@ -4,16 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from billing.contracts.bus_events import BusEvent, data_of
+from billing.contracts.bus_events import BusEvent
 from billing.domain.delivery import Answer, Attempt, Delivery
 from billing.domain.webhook_endpoint import WebhookEndpoint, secret_text
 from billing.runtime.webhook_sender import WebhookSender
 from billing.services.deliver import DeliveryOffice
 from billing.services.notify import Notifier
-from billing.services.write_email import Email
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.webhook_endpoints import WebhookEndpoints
+from billing.words.write_email import Email
 from tests.builders import NOW
 from tests.patience import WITHIN_SECONDS
 
@@ -42,7 +42,7 @@ class House:
         self.spread(BusEvent(event_id, "account.paused", "acme", PAYLOAD), now)
 
     def spread(self, event: BusEvent, now: datetime = NOW) -> Collection[Delivery]:
-        notifier = Notifier(self.database, self, data_of=data_of)
+        notifier = Notifier(self.database, self)
         return notifier.spread(event.event_id, event.type, event.account_id, event.payload, now)
 
     def work_off(self, now: datetime = NOW) -> None:
@@ -59,7 +59,7 @@ class House:
 
     @property
     def office(self) -> DeliveryOffice:
-        return DeliveryOffice(self.database, self, post=self._post, mail=self._mail, data_of=data_of)
+        return DeliveryOffice(self.database, self, post=self._post, mail=self._mail)
 
     @property
     def endpoints(self) -> WebhookEndpoints:

@@ -8,7 +8,7 @@ from typing import Any
 from billing.contracts.times import parse_time
 from billing.runtime import metrics, settings, wiring
 from billing.services.announce_expiring_cards import announce_expiring_cards
-from billing.store.payment_methods import PaymentMethods
+from billing.store.cards import PaymentMethods
 
 logging.getLogger().setLevel(logging.INFO)
 

@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.contracts.stripe_webhook import decode
+from billing.contracts.stripe_queue import decode
 from billing.payments.errors import PaymentsUnavailable
 from billing.runtime import metrics, settings, wiring
 from billing.runtime.stripe_access import gateway

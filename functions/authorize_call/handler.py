@@ -4,14 +4,14 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.contracts.http import Caller, Request, RequestRefused, Response, authorized, json_response, problem
-from billing.contracts.leases import lease_id_of, lease_view, ttl_seconds_of
-from billing.contracts.permission import id_in_path, permission_view
+from billing.api.leases import lease_id_of, lease_view, ttl_seconds_of
+from billing.api.permission import id_in_path, permission_view
 from billing.domain.errors import BillingError
 from billing.runtime import settings, wiring
 from billing.services.authorize_call import CallAuthorization
 from billing.services.leases import CallLeases, ConcurrencyLimitReached
 from billing.store.database import Database, StoreBusy
+from billing.web.http import Caller, Request, RequestRefused, Response, authorized, json_response, problem
 
 logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("authorize_call")

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.contracts.bus_events import data_of
 from billing.contracts.delivery_queue import decode
 from billing.contracts.times import parse_time
 from billing.runtime import aws, mailbox, metrics, settings, wiring
@@ -26,7 +25,6 @@ _office = DeliveryOffice(
     DeliveryQueue(aws.sqs(), _settings.delivery_queue_url),
     post=WebhookSender(local=_settings.local).post,
     mail=mailbox.sender(aws.sesv2(), _settings.mail_from),
-    data_of=data_of,
 )
 
 

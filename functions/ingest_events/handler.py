@@ -5,8 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.contracts.event_requests import events_of
-from billing.contracts.http import Request, RequestRefused, Response, authorized, json_response, problem
+from billing.api.event_requests import events_of
 from billing.contracts.usage_queue import receive
 from billing.domain.errors import BillingError
 from billing.domain.rejection import RejectedEvent
@@ -15,6 +14,7 @@ from billing.runtime.usage_queue import UsageQueue
 from billing.services.ingest_events import IngestResult, Queue, RejectedEvents, Workspaces, ingest
 from billing.store import accounts, rejected_events
 from billing.store.database import StoreBusy
+from billing.web.http import Request, RequestRefused, Response, authorized, json_response, problem
 
 _RETRY_AFTER = {"retry-after": "2"}
 

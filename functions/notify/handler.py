@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.contracts.bus_events import data_of, read_bus_event
+from billing.contracts.bus_events import read_bus_event
 from billing.runtime import aws, metrics, settings, wiring
 from billing.runtime.delivery_queue import DeliveryQueue
 from billing.services.notify import Notifier
@@ -13,9 +13,7 @@ logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("notify")
 
 _settings = settings.from_environment()
-_notifier = Notifier(
-    wiring.database(_settings), DeliveryQueue(aws.sqs(), _settings.delivery_queue_url), data_of=data_of
-)
+_notifier = Notifier(wiring.database(_settings), DeliveryQueue(aws.sqs(), _settings.delivery_queue_url))
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:

@@ -4,8 +4,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.contracts.http import Request, RequestRefused, Response, json_response, problem
-from billing.contracts.stripe_webhook import raw_body, read_event, signature_of
+from billing.api.stripe_webhook import raw_body, read_event, signature_of
 from billing.domain.errors import BillingError
 from billing.payments.signature import SignatureInvalid, check_signature
 from billing.runtime import aws, settings, wiring
@@ -14,6 +13,7 @@ from billing.runtime.stripe_queue import StripeQueue, StripeQueueUnavailable
 from billing.services.take_stripe_event import take_stripe_event
 from billing.store.database import StoreBusy
 from billing.store.stripe_inbox import StripeInbox
+from billing.web.http import Request, RequestRefused, Response, json_response, problem
 
 logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("stripe_webhook")

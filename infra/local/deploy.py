@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from billing.store.tables import ALL_TABLES
+from billing.store.all_tables import ALL_TABLES
 from infra.local.emulator import REGION
 from infra.naming import pascal
 from infra.permissions import TABLE_ACCESS

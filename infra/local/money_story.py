@@ -10,8 +10,8 @@ import httpx
 from billing.domain.instants import format_instant
 from infra.local.deploy import session
 from infra.local.stripe import STRIPE
+from infra.local.stripe_simulator import RunningSimulator
 from infra.local.telling import Story, balance, first, until
-from tests.fakes.stripe_simulator import RunningSimulator
 
 _ACCOUNT = "/v1/accounts/initech"
 _TIMEOUT_SECONDS = 120

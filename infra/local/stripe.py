@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
+from infra.local.stripe_simulator import RunningSimulator, running_simulator
 
 STRIPE = "https://api.stripe.com"
 _TEST_KEY = "sk_test_"

@@ -7,8 +7,8 @@ from typing import Any
 from billing.domain.instants import format_instant
 from infra.local.deploy import session
 from infra.local.stripe import STRIPE
+from infra.local.stripe_simulator import RunningSimulator
 from infra.local.telling import Story, first, until
-from tests.fakes.stripe_simulator import RunningSimulator
 
 _ACCOUNT = "/v1/accounts/umbrella"
 _STARTER = {

@@ -19,22 +19,23 @@ from billing.domain.delivery import Delivery
 from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.lease import LeasePage
 from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
-from billing.domain.payment import CardFace, Refund, Transaction, TransactionLine
 from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.rejection import RejectedEvent
+from billing.domain.stripe_event import StripeEvent
 from billing.domain.terms import PendingChange, Terms
+from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
 from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from billing.store.accounts import Accounts, Workspaces
 from billing.store.api_keys import ApiKeys
 from billing.store.books import Books
+from billing.store.cards import PaymentMethods
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.leases import Leases
-from billing.store.payment_methods import PaymentMethods
 from billing.store.plans import Plans
 from billing.store.rejected_events import RejectedEvents
-from billing.store.stripe_inbox import StripeEvent, StripeInbox
+from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions, transaction_update
 from billing.store.wallets import Wallets
 from billing.store.webhook_endpoints import WebhookEndpoints

@@ -22,8 +22,8 @@ from billing.domain.notices import (
     of_wallet,
     of_webhook_endpoint,
 )
-from billing.domain.payment import CardFace, Transaction, TransactionKind
 from billing.domain.rejection import reject
+from billing.domain.transaction import CardFace, Transaction, TransactionKind
 from billing.domain.wallet import Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from tests.builders import NOW, PERIOD_END, dunning, micros, plan, wallet

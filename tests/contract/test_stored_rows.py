@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
-from billing.store.tables import ALL_TABLES
 from infra.paths import ROOT
 from tests.contract.stored_values import VALUES, Stored
 

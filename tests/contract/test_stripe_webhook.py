@@ -13,18 +13,20 @@ from typing import Any
 import pytest
 import stripe
 
-from billing.contracts.stripe_webhook import decode, encode, read_event
+from billing.api.stripe_webhook import read_event
+from billing.contracts.stripe_queue import decode, encode
+from billing.domain.stripe_event import StripeEvent
 from billing.payments.settings import StripeNotConfigured, parse_webhook_secrets
 from billing.payments.signature import TOLERANCE, SignatureInvalid, check_signature
 from billing.runtime.settings import load
 from billing.runtime.stripe_access import WebhookSecrets
 from billing.services.take_stripe_event import take_stripe_event
 from billing.store.database import Database
-from billing.store.stripe_inbox import StripeEvent, StripeInbox
+from billing.store.stripe_inbox import StripeInbox
+from infra.local.stripe_simulator.schema import check_event
 from infra.paths import EVENTS
 from tests.builders import NOW
 from tests.described import description
-from tests.fakes.stripe_simulator.schema import check_event
 from tests.paying_account import signature
 
 OLD, NEW = "whsec_old", "whsec_new"
@@ -162,7 +164,7 @@ def test_a_signed_body_that_is_no_event_is_refused(door: Door, body: str) -> Non
 
 _WITHOUT_THE_SDK = """
 import sys
-import billing.contracts.stripe_webhook, billing.payments.signature, billing.runtime.stripe_access
+import billing.api.stripe_webhook, billing.payments.signature, billing.runtime.stripe_access
 import billing.runtime.stripe_queue, billing.services.take_stripe_event
 sys.exit("stripe" in sys.modules)
 """

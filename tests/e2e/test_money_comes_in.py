@@ -9,8 +9,8 @@ import pytest
 
 from infra.local.client import Api
 from infra.local.deploy import Outputs, session
+from infra.local.stripe_simulator import RunningSimulator
 from tests.builders import cloud_event
-from tests.fakes.stripe_simulator import RunningSimulator
 from tests.patience import WITHIN_SECONDS, until
 
 PLAN = {

@@ -10,10 +10,10 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.aws_sns import Topic
 
-from billing.contracts.api.edge_operations import EDGE_OPERATIONS
+from billing.api.edge_operations import EDGE_OPERATIONS
 from billing.contracts.usage_queue import decode
 from billing.domain.queued_event import QueuedEvent
-from billing.store.tables import ALL_TABLES
+from billing.store.all_tables import ALL_TABLES
 from infra.app import build
 from infra.naming import pascal
 from infra.stages import PRODUCTION

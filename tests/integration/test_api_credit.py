@@ -22,8 +22,8 @@ def line() -> Line:
 
 
 @pytest.fixture
-def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
-    return client_over(database, line, monkeypatch)
+def client(database: Database, line: Line) -> Client:
+    return client_over(database, line)
 
 
 def balance(client: Client) -> str:

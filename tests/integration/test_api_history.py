@@ -21,8 +21,8 @@ def line() -> Line:
 
 
 @pytest.fixture
-def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
-    return client_over(database, line, monkeypatch)
+def client(database: Database, line: Line) -> Client:
+    return client_over(database, line)
 
 
 def dollars(amount: str) -> dict[str, str]:

@@ -16,8 +16,8 @@ HOOK = {"url": "https://platform.example/hooks/billing", "description": "Product
 
 
 @pytest.fixture
-def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Client:
-    return client_over(database, Line(), monkeypatch)
+def client(database: Database) -> Client:
+    return client_over(database, Line())
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ ACCOUNT = "/v1/accounts/acme"
 
 
 @pytest.fixture
-def client(paying: Paying, monkeypatch: pytest.MonkeyPatch) -> Client:
+def client(paying: Paying) -> Client:
     """A platform whose account `acme` is on the plan `free`, with a minimum top-up of 10.00."""
-    return with_acme(client_over(paying.database, Line(), monkeypatch, paying.gateway))
+    return with_acme(client_over(paying.database, Line(), paying.gateway))
 
 
 def with_card(paying: Paying) -> str:

@@ -17,8 +17,8 @@ def line() -> Line:
 
 
 @pytest.fixture
-def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
-    return client_over(database, line, monkeypatch)
+def client(database: Database, line: Line) -> Client:
+    return client_over(database, line)
 
 
 def put_subscription(client: Client, plan_id: str, quantities: dict[str, str] | None = None) -> Any:

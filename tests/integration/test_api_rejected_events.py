@@ -26,8 +26,8 @@ def line() -> Line:
 
 
 @pytest.fixture
-def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
-    return client_over(database, line, monkeypatch)
+def client(database: Database, line: Line) -> Client:
+    return client_over(database, line)
 
 
 def keep(database: Database, event: object, *, account_id: str | None = None) -> RejectedEvent:

@@ -3,7 +3,6 @@
 import base64
 import json
 from http import HTTPStatus
-from importlib import import_module
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,7 @@ from botocore.exceptions import ConnectTimeoutError
 
 from billing.store.database import Database, StoreBusy
 from tests.api_client import ACME, FREE, Client, Line, client_over, with_acme
+from tests.gateway import function_module
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def line() -> Line:
 
 
 @pytest.fixture
-def client(database: Database, line: Line, monkeypatch: pytest.MonkeyPatch) -> Client:
-    return client_over(database, line, monkeypatch)
+def client(database: Database, line: Line) -> Client:
+    return client_over(database, line)
 
 
 def test_a_refusal_is_a_problem_document_that_names_each_field(client: Client) -> None:
@@ -263,7 +263,7 @@ def test_the_log_hears_of_a_refusal_and_its_reason(client: Client) -> None:
 def test_a_bug_is_a_500_with_the_number_under_which_it_was_logged(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    function = import_module("functions.api.handler")
+    function = function_module("api", monkeypatch)
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError

@@ -18,8 +18,8 @@ MID = NOW + timedelta(days=15)
 
 
 @pytest.fixture
-def client(paying: Paying, monkeypatch: pytest.MonkeyPatch) -> Client:
-    client = client_over(paying.database, Line(), monkeypatch, paying.gateway)
+def client(paying: Paying) -> Client:
+    client = client_over(paying.database, Line(), paying.gateway)
     for plan_id, plan in (("starter", STARTER), ("free", FREE)):
         assert client.put(f"/v1/plans/{plan_id}", plan).status == 200
     assert client.put("/v1/workspaces/42", {"account_id": ACME["account_id"]}).status == 200

@@ -8,7 +8,7 @@ from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Verification
 from billing.domain.errors import Conflict
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import CardNotFound, make_default, remove_card
-from billing.store.payment_methods import PaymentMethods
+from billing.store.cards import PaymentMethods
 from tests.builders import NOW
 from tests.paying_account import Paying
 

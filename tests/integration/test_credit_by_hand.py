@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.errors import Conflict
-from billing.domain.payment import Transaction
+from billing.domain.transaction import Transaction
 from billing.services.charge_card import charge_card
 from billing.services.stripe_customer import stripe_customer
 from billing.services.stripe_events import bring_up_to_date

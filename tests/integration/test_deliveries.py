@@ -15,7 +15,7 @@ from billing.services.webhook_endpoints import EndpointChange, change_endpoint, 
 from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
-from billing.store.tables import WebhookSecretItem
+from billing.store.webhook_endpoints import WebhookSecretItem
 from tests.builders import NOW
 from tests.telling_house import PAYLOAD, SECRET, House, Killed
 from tests.webhook_receiver import Receiver, running_receiver

@@ -9,8 +9,8 @@ from billing.domain.card import Card, Verification
 from billing.domain.card_expiry import announcement_due, expires_at
 from billing.domain.notices import of_card
 from billing.services.announce_expiring_cards import announce_expiring_cards
+from billing.store.cards import PaymentMethods
 from billing.store.database import Database
-from billing.store.payment_methods import PaymentMethods
 from tests.builders import NOW
 
 END = datetime(2027, 1, 1, tzinfo=UTC)

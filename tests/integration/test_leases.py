@@ -18,9 +18,9 @@ from billing.services.authorize_call import CallAuthorization
 from billing.services.leases import CallLeases, CallRefused, ConcurrencyLimitReached, WorkspaceNotFound
 from billing.services.return_leases import LeaseReturns
 from billing.services.settle_usage import UsageSettlement
+from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
-from billing.store.leases import Leases
-from billing.store.tables import ALL_TABLES, LeasePageItem
+from billing.store.leases import LeasePageItem, Leases
 from tests.builders import NOW, call, micros, plan, received
 from tests.patience import WITHIN_SECONDS
 from tests.platform_of_one import Store

@@ -13,9 +13,9 @@ from billing.contracts.bus_events import bus_event
 from billing.services.cards import remove_card
 from billing.services.lock_account import lock_account
 from billing.services.relay_changes import RELAYED_TABLES, Change, notices_of
-from billing.services.write_email import Email
+from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
-from billing.store.tables import ALL_TABLES
+from billing.words.write_email import Email
 from infra.local.emulator import REGION, Emulator
 from tests.paying_account import Paying
 from tests.subscriber import FREE, RENEWAL, Subscriber

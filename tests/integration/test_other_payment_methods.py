@@ -4,8 +4,8 @@ import pytest
 from stripe import StripeClient
 
 from billing.domain.notices import of_transaction
-from billing.services.write_email import write_email
 from billing.store.accounts import Accounts
+from billing.words.write_email import write_email
 from tests.builders import NOW, micros
 from tests.paying_account import RETURN_URL, STAGE, Paying
 from tests.platform_of_one import assert_books_balance

@@ -4,7 +4,7 @@ import pytest
 
 from billing.domain.dispute import DisputeReport
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
-from billing.domain.payment import DisputeStatus
+from billing.domain.transaction import DisputeStatus
 from billing.services.dispute import apply_dispute
 from tests.builders import NOW, micros
 from tests.paying_account import Paying

@@ -6,17 +6,20 @@ from datetime import timedelta
 
 import pytest
 
+from billing.contracts.json_text import JsonValue, compact
+from billing.contracts.usage_queue import receive
 from billing.domain.errors import Conflict
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent, reject_queued
 from billing.services.rejected_events import replay
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
-from tests.builders import NOW, call, received
+from tests.builders import NOW, cloud_event
 
-QUEUED = received(call("a")).queued
+EVENT, ANOTHER = cloud_event("a", seconds="60"), cloud_event("b", seconds="60")
+QUEUED = receive(JsonValue(EVENT, compact(EVENT)), now=NOW)
+assert isinstance(QUEUED, QueuedEvent)
 REJECTED = reject_queued(QUEUED, "unknown_workspace", "there is no such workspace", rejected_at=NOW)
-
 
 WITHOUT_ID = replace(REJECTED, event_id=None, contents=frozenset())
 """Its id could not be read."""
@@ -73,7 +76,7 @@ def test_the_same_event_rejected_twice_is_one_with_its_latest_reason_and_its_fir
 
 def test_a_replayed_event_is_no_longer_open(rejected_events: RejectedEvents, database: Database) -> None:
     rejected_events.keep(REJECTED)
-    replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: QUEUED)
+    replay(database, Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
     assert open_events(rejected_events) == []
     assert [event.event_id for event in rejected_events.page("replayed", 10, None).items] == ["a"]
 
@@ -83,7 +86,7 @@ def test_an_event_that_is_rejected_again_before_its_replay_is_noted_stays_open(
 ) -> None:
     rejected_events.keep(REJECTED)
     again = replace(REJECTED, rejected_at=NOW + timedelta(milliseconds=5))
-    replay(database, Queue(rejected_events, meanwhile=again), REJECTED.rejection_id, lambda _: QUEUED)
+    replay(database, Queue(rejected_events, meanwhile=again), REJECTED.rejection_id, EVENT, NOW)
     assert open_events(rejected_events) == [replace(again, replay_event_id="a")]
 
 
@@ -93,12 +96,16 @@ def test_of_two_replays_at_once_under_different_ids_one_goes_to_the_queue(
     """Both have read the rejection before either fixes an id."""
     rejected_events.keep(WITHOUT_ID)
 
-    def judge_after_another(_: RejectedEvent) -> QueuedEvent:
-        replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: received(call("b")).queued)
-        return QUEUED
+    looked_up: list[str] = []
 
+    def let_another_go_first(**_: object) -> None:
+        looked_up.append("the event's entry, after the rejection was read")
+        if len(looked_up) == 1:
+            replay(database, Queue(rejected_events), REJECTED.rejection_id, ANOTHER, NOW)
+
+    database.client.meta.events.register("before-call.dynamodb.BatchGetItem", let_another_go_first)
     with pytest.raises(Conflict) as refusal:
-        replay(database, Refusing(), REJECTED.rejection_id, judge_after_another)
+        replay(database, Refusing(), REJECTED.rejection_id, EVENT, NOW)
     assert refusal.value.code == "replayed_under_another_id"
     (replayed,) = rejected_events.page("replayed", 10, None).items
     assert replayed.replay_event_id == "b"
@@ -109,11 +116,11 @@ def test_an_event_whose_replay_died_before_the_queue_had_it_is_open_and_its_id_i
 ) -> None:
     rejected_events.keep(REJECTED)
     with pytest.raises(Died):
-        replay(database, Dying(), REJECTED.rejection_id, lambda _: QUEUED)
+        replay(database, Dying(), REJECTED.rejection_id, EVENT, NOW)
     assert [event.replay_event_id for event in open_events(rejected_events)] == ["a"]
     with pytest.raises(Conflict):
-        replay(database, Refusing(), REJECTED.rejection_id, lambda _: received(call("b")).queued)
-    replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: QUEUED)
+        replay(database, Refusing(), REJECTED.rejection_id, ANOTHER, NOW)
+    replay(database, Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
     assert open_events(rejected_events) == []
 
 
@@ -121,7 +128,7 @@ def test_an_event_that_is_rejected_again_after_its_replay_is_open_again(
     rejected_events: RejectedEvents, database: Database
 ) -> None:
     rejected_events.keep(REJECTED)
-    replay(database, Queue(rejected_events), REJECTED.rejection_id, lambda _: QUEUED)
+    replay(database, Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
     again = replace(REJECTED, rejected_at=NOW + timedelta(seconds=5))
     rejected_events.keep(again)
     assert open_events(rejected_events) == [replace(again, replay_event_id="a")]

@@ -14,8 +14,8 @@ from billing.contracts.bus_events import BusEvent, bus_event, read_bus_event
 from billing.domain.account import Account
 from billing.domain.declines import Failure, failure
 from billing.domain.notices import of_wallet
-from billing.domain.payment import Transaction, failed
 from billing.domain.rejection import reject
+from billing.domain.transaction import Transaction, failed
 from billing.runtime.event_bus import EventBus
 from billing.services.lock_account import lock_account
 from billing.services.relay_changes import RELAYED_TABLES

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from billing.contracts.api.payments import CardView
+from billing.api.payments import CardView
 from billing.domain.card import Card
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import make_default, remove_card
+from billing.store.cards import PaymentMethods
 from billing.store.database import StoreBusy
-from billing.store.payment_methods import PaymentMethods
 from tests.builders import NOW, micros
 from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.paying_account import Paying

@@ -9,8 +9,8 @@ from botocore.compat import HTTPHeaders
 
 from billing.domain.wallet import Wallet, adjust
 from billing.runtime import aws
+from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
-from billing.store.tables import ALL_TABLES
 from infra.local.emulator import Emulator
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan
 from tests.platform_of_one import Store, assert_books_balance

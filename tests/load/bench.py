@@ -20,8 +20,10 @@ from billing.runtime.aws import dynamodb
 from billing.runtime.backoff import pause
 from billing.services.authorize_call import CallAuthorization
 from billing.services.settle_usage import Received, UsageSettlement
+from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
-from billing.store.tables import ALL_TABLES, WalletItem, table_definition
+from billing.store.tables import table_definition
+from billing.store.wallets import WalletItem
 from infra.local.emulator import free_port, running_emulator
 from tests.builders import NOW, call, calls_feature, detection_feature, plan, received
 from tests.platform_of_one import Store

@@ -19,9 +19,10 @@ from billing.runtime.backoff import pause
 from billing.services.authorize_call import CallAuthorization
 from billing.services.leases import CallLeases
 from billing.services.settle_usage import UsageSettlement
+from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
 from billing.store.leases import Leases
-from billing.store.tables import ALL_TABLES, table_definition
+from billing.store.tables import table_definition
 from infra.local.emulator import free_port, running_emulator
 from tests.builders import NOW, call, plan, received
 from tests.platform_of_one import Store

@@ -16,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billing.domain.account import Account
-from billing.domain.payment import CardFace, PaymentReport, Transaction
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription import RENEWAL_SHARDS, checked_quantities, with_terms
 from billing.domain.terms import Terms
+from billing.domain.transaction import CardFace, PaymentReport, Transaction
 from billing.domain.wallet import DefaultCard, Wallet
 from billing.payments.gateway import Gateway
 from billing.payments.reading import Intent
@@ -30,10 +30,11 @@ from billing.runtime.renewal_queue import RenewalQueue
 from billing.services.renew_subscription import renew_subscription
 from billing.services.schedule_renewals import MAX_ORDERS_A_SHARD, schedule_renewals
 from billing.store.accounts import Accounts
+from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
+from billing.store.due_renewals import DueRenewals
 from billing.store.plans import Plans
-from billing.store.subscriptions import DueRenewals
-from billing.store.tables import ALL_TABLES, table_definition
+from billing.store.tables import table_definition
 from billing.store.wallets import new_wallet_put
 from infra.local.emulator import free_port, running_emulator
 from tests.load.bench import Meter

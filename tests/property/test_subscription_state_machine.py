@@ -35,8 +35,8 @@ from billing.services.refund import refund_payment
 from billing.services.renew_subscription import renew_now
 from billing.store.accounts import Workspaces
 from billing.store.database import Database
+from infra.local.stripe_simulator import RunningSimulator
 from tests.builders import MICROS, NOW, call
-from tests.fakes.stripe_simulator import RunningSimulator
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance
 from tests.subscriber import FREE, PRO, STARTER, Subscriber

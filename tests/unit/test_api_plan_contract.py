@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from billing.contracts.api.plans import PlanBody, PlanView
-from billing.contracts.api.validation import validated
-from billing.contracts.http import RequestRefused
+from billing.api.plans import PlanBody, PlanView
 from billing.domain.plan import Plan
+from billing.web.http import RequestRefused
+from billing.web.validation import validated
 from tests.api_client import STARTER
 
 _BODY = TypeAdapter(PlanBody)

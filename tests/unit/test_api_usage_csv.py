@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from billing.contracts.api.usage_records import UsageRecordsQuery, csv_text, usage_records
-from billing.contracts.api.validation import validated
-from billing.contracts.http import RequestRefused
+from billing.api.usage_records import UsageRecordsQuery, csv_text, usage_records
 from billing.domain.settlement import settle
+from billing.web.http import RequestRefused
+from billing.web.validation import validated
 from tests.builders import NOW, call, plan, wallet
 
 _QUERY = TypeAdapter(UsageRecordsQuery)

@@ -8,7 +8,7 @@ import pytest
 from billing.domain.auto_refill import advice, after_dispute, after_failed, after_paid, configured, with_refill
 from billing.domain.card import Card, CardIsDefault, with_default_card, with_new_date, without_card
 from billing.domain.declines import failure
-from billing.domain.payment import Transaction
+from billing.domain.transaction import Transaction
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
 from tests.builders import NOW, micros, wallet
 

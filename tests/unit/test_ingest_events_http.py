@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from billing.contracts.event_requests import MAX_BODY_BYTES
+from billing.api.event_requests import MAX_BODY_BYTES
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
 from billing.store.database import StoreBusy

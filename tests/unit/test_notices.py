@@ -10,8 +10,8 @@ from billing.domain.declines import failure
 from billing.domain.dunning import FailedTry
 from billing.domain.instants import format_instant
 from billing.domain.notices import of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
-from billing.domain.payment import CardFace, Transaction, TransactionLine
 from billing.domain.rejection import RejectedEvent, reject
+from billing.domain.transaction import CardFace, Transaction, TransactionLine
 from billing.domain.wallet import PeriodPayment, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from tests.builders import NOW, PERIOD_END, PERIOD_START, dunning, micros, plan, wallet

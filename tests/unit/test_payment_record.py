@@ -8,7 +8,7 @@ import pytest
 
 from billing.domain.charge_limits import hold_minor_units, largest_charge_micros, least_charge_micros
 from billing.domain.declines import decline, failure
-from billing.domain.payment import (
+from billing.domain.transaction import (
     Outcome,
     PaymentReport,
     Transaction,
@@ -18,8 +18,8 @@ from billing.domain.payment import (
     declined,
     record,
 )
+from infra.local.stripe_simulator.currencies import check_amount
 from tests.builders import NOW, micros
-from tests.fakes.stripe_simulator.currencies import check_amount
 
 OUTCOMES: tuple[Outcome, ...] = ("succeeded", "declined", "needs_customer", "canceled", "held", "pending")
 STATUSES: tuple[TransactionStatus, ...] = ("Checkout", "Processing", "Paid", "Failed")

@@ -6,20 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.domain.errors import CardRequired
-from billing.domain.payment import Transaction
 from billing.domain.plan import Plan, RecurringFeature
-from billing.domain.plan_change import (
-    Quote,
-    RenewalPending,
-    RenewalUnpaid,
-    change_failed,
-    change_paid,
-    quote,
-    started,
-)
+from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, change_failed, change_paid, quote, started
 from billing.domain.settlement import settle
 from billing.domain.subscription import ChangePending, advance, canceled, checked_quantities, present_terms
 from billing.domain.terms import Terms
+from billing.domain.transaction import Transaction
 from billing.domain.wallet import DefaultCard, PeriodPayment, Wallet
 from tests.builders import MICROS, NOW, PERIOD_END, call, calls_feature, micros, plan, wallet
 

@@ -7,12 +7,13 @@ import pytest
 
 from billing.domain.declines import failure
 from billing.domain.dunning import FailedTry, after_failure
-from billing.domain.payment import CardFace, Refund, Transaction, TransactionLine, take_back
-from billing.domain.payment import failed as failed_payment
+from billing.domain.payment import take_back
 from billing.domain.plan import RecurringFeature
 from billing.domain.renewal import Try, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
 from billing.domain.settlement import settle
 from billing.domain.subscription import advance, canceled, checked_quantities, due_at
+from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
+from billing.domain.transaction import failed as failed_payment
 from billing.domain.wallet import DefaultCard, Wallet
 from tests.builders import MICROS, PERIOD_END, call, calls_feature, dunning, micros, plan, wallet
 

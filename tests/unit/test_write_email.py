@@ -14,8 +14,8 @@ from billing.domain.account import LANGUAGES, Account
 from billing.domain.auto_refill import advice, after_dispute
 from billing.domain.declines import SENTENCES, failure
 from billing.domain.wallet import Refill
-from billing.services.email_texts import LAST_TRY, WORDINGS, is_mailed
-from billing.services.write_email import Email, write_email
+from billing.words.email_texts import LAST_TRY, WORDINGS, is_mailed
+from billing.words.write_email import Email, write_email
 from tests.builders import NOW, wallet
 
 BUS = Path(__file__).parents[2] / "events" / "bus"

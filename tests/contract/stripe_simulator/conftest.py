@@ -13,7 +13,7 @@ import pytest
 import stripe
 from stripe import StripeClient
 
-from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
+from infra.local.stripe_simulator import RunningSimulator, running_simulator
 from tests.patience import WITHIN_SECONDS
 
 REAL_KEY = os.environ.get("STRIPE_API_KEY", "")

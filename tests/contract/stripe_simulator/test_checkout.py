@@ -8,8 +8,8 @@ import pytest
 import stripe
 from stripe import InvalidRequestError, StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator
 from tests.contract.stripe_simulator.conftest import Pay
-from tests.fakes.stripe_simulator import RunningSimulator
 from tests.patience import WITHIN_SECONDS
 
 SUCCESS = "https://talktime.example/done?session={CHECKOUT_SESSION_ID}"

@@ -5,8 +5,8 @@ import pytest
 import stripe
 from stripe import CardError, InvalidRequestError, StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator, running_simulator
 from tests.contract.stripe_simulator.conftest import Pay, client_of
-from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
 
 
 def test_a_customer_is_read_back_as_it_was_created(stripe_client: StripeClient) -> None:

@@ -2,8 +2,8 @@ import pytest
 import stripe
 from stripe import APIConnectionError, APIError, RateLimitError, StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator
 from tests.contract.stripe_simulator.conftest import Pay
-from tests.fakes.stripe_simulator import RunningSimulator
 
 OPTIONS: stripe.RequestOptions = {"idempotency_key": "intent-1"}
 

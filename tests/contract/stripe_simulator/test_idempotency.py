@@ -7,8 +7,8 @@ import pytest
 import stripe
 from stripe import APIError, CardError, IdempotencyError, InvalidRequestError, StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator
 from tests.contract.stripe_simulator.conftest import Pay
-from tests.fakes.stripe_simulator import RunningSimulator
 from tests.patience import WITHIN_SECONDS, until
 
 INTENT: Any = {"amount": 2000, "currency": "usd"}

@@ -6,8 +6,8 @@ import pytest
 import stripe
 from stripe import CardError, InvalidRequestError, StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator
 from tests.contract.stripe_simulator.conftest import Pay, intent_inside
-from tests.fakes.stripe_simulator import RunningSimulator
 from tests.patience import until
 
 DECLINES = {

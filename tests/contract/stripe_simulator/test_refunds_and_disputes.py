@@ -3,8 +3,8 @@ import pytest
 import stripe
 from stripe import InvalidRequestError, StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator
 from tests.contract.stripe_simulator.conftest import Pay
-from tests.fakes.stripe_simulator import RunningSimulator
 
 
 def test_a_payment_is_refunded_in_parts_until_nothing_is_left(

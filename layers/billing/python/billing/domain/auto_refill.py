@@ -12,7 +12,7 @@ from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
 
 if TYPE_CHECKING:
     from billing.domain.declines import Failure
-    from billing.domain.payment import Transaction
+    from billing.domain.transaction import Transaction
 
 # Every settlement imports this module and few start a refill: what only those need is imported where it is used.
 
@@ -30,7 +30,7 @@ def configured(
     wallet: Wallet, *, enabled: bool, threshold_micros: int, amount_micros: int, monthly_limit_micros: int | None
 ) -> Wallet:
     """Auto-refill as the customer wants it. What is pending, what was charged and the breaker stay."""
-    from billing.domain.payment import chargeable
+    from billing.domain.transaction import chargeable
 
     refill = wallet.refill or Refill()
     return replace(
@@ -95,7 +95,7 @@ def _amount(wallet: Wallet, refill: Refill) -> int:
 
 
 def _started(posted: Posted, refill: Refill, card: DefaultCard, amount: int, now: datetime) -> Posted:
-    from billing.domain.payment import PROCESSING_CHECK, Transaction, transaction_id
+    from billing.domain.transaction import PROCESSING_CHECK, Transaction, transaction_id
 
     wallet = posted.wallet
     number = refill.started + 1

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.auto_refill import after_dispute
-from billing.domain.payment import DisputeStatus, Transaction, take_back
+from billing.domain.payment import take_back
+from billing.domain.transaction import DisputeStatus, Transaction
 from billing.domain.wallet import Posted, Wallet
 
 Stage = Literal["opened", "won"]

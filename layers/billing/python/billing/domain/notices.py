@@ -17,8 +17,8 @@ from billing.domain.declines import failure
 from billing.domain.dunning import FailedTry
 from billing.domain.instants import format_instant
 from billing.domain.money import Money
-from billing.domain.payment import CardFace, Transaction
 from billing.domain.rejection import RejectedEvent, RejectionStatus
+from billing.domain.transaction import CardFace, Transaction
 from billing.domain.wallet import Period, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 

@@ -13,7 +13,6 @@ from datetime import datetime
 from billing.domain.charge_limits import most_by_stripe_micros
 from billing.domain.decimals import format_millionths
 from billing.domain.errors import CardRequired, Conflict, InvalidValue
-from billing.domain.payment import PROCESSING_CHECK, Transaction, TransactionLine, transaction_id
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Charge, Item, Month, charge_for, items_of, lines_of
 from billing.domain.renewal import keep_as_credit, post_subscription
@@ -28,6 +27,7 @@ from billing.domain.subscription import (
     with_terms,
 )
 from billing.domain.terms import PendingChange, Terms
+from billing.domain.transaction import PROCESSING_CHECK, Transaction, TransactionLine, transaction_id
 from billing.domain.wallet import Posted, Wallet
 
 

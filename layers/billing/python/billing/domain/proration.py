@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from billing.domain.charge_limits import least_charge_micros
 from billing.domain.decimals import divide_half_up
-from billing.domain.payment import TransactionLine, chargeable
 from billing.domain.plan import Plan
+from billing.domain.transaction import TransactionLine, chargeable
 
 _SECOND = timedelta(seconds=1)
 

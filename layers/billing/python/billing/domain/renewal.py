@@ -12,10 +12,10 @@ from datetime import datetime
 from billing.domain.declines import failure
 from billing.domain.dunning import GRACE, Dunning, FailedTry, after_failure
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
-from billing.domain.payment import PROCESSING_CHECK, Transaction, TransactionLine, failed, transaction_id
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Month, charge_for, items_of, lines_of, price_in
 from billing.domain.subscription import canceled, due_at, in_next_month
+from billing.domain.transaction import PROCESSING_CHECK, Transaction, TransactionLine, failed, transaction_id
 from billing.domain.wallet import Period, Posted, Wallet, post
 
 

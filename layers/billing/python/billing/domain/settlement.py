@@ -23,7 +23,7 @@ from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Period, Posted, Wallet, expire_grants, post, spend
 
 if TYPE_CHECKING:
-    from billing.domain.payment import Transaction
+    from billing.domain.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from billing.domain.plan import PlanKey
 from billing.domain.terms import PendingChange, Terms
 
 if TYPE_CHECKING:
-    from billing.domain.payment import Transaction
+    from billing.domain.transaction import Transaction
 
 LATE_CALL_WINDOW = timedelta(hours=48)
 MAX_GRANTS = 8

@@ -7,7 +7,6 @@ and few retries; what is not answered raises PaymentsUnavailable, and asking aga
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -19,7 +18,8 @@ from billing.domain.account import Account
 from billing.domain.card import Card
 from billing.domain.charge_limits import hold_minor_units
 from billing.domain.money import Money, card_minor_units
-from billing.domain.payment import Transaction
+from billing.domain.stripe_event import StripeEvent
+from billing.domain.transaction import Transaction
 from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
 from billing.payments.event_types import HANDLED_EVENTS
 from billing.payments.reading import (
@@ -45,15 +45,6 @@ _KEY_SLOT_SECONDS = 600
 _KEY_DIGITS = 16
 _LOOKED_THROUGH = 300
 _LOOK_BACK = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """An event of Stripe's: its id, its type and the object it is about."""
-
-    event_id: str
-    type: str
-    object_id: str
 
 
 class Gateway:
@@ -258,7 +249,7 @@ class Gateway:
             intent: str | None = retrieve[object_type](object_id).payment_intent
             return intent
 
-    def events(self, since: datetime, until: datetime) -> Iterator[Happened]:
+    def events(self, since: datetime, until: datetime) -> Iterator[StripeEvent]:
         """What happened in a span of time, of the kinds we handle: what a webhook should have told."""
         params: Any = {
             "types": list(HANDLED_EVENTS),
@@ -267,7 +258,7 @@ class Gateway:
         }
         with _answered():
             for event in self._stripe.v1.events.list(params).auto_paging_iter():
-                yield Happened(event.id, event.type, event.to_dict()["data"]["object"]["id"])
+                yield StripeEvent(event.id, event.type, event.to_dict()["data"]["object"]["id"])
 
     def is_foreign(self, metadata: Mapping[str, str] | None) -> bool:
         """Whether an object was made by another stage, or by something else that shares the Stripe account."""

@@ -9,7 +9,7 @@ from billing.domain.card import Card
 from billing.domain.declines import Failure, decline
 from billing.domain.dispute import DisputeReport, dispute_status
 from billing.domain.money import from_minor_units
-from billing.domain.payment import CardFace, Outcome, PaymentReport, Refund
+from billing.domain.transaction import CardFace, Outcome, PaymentReport, Refund
 
 TRANSACTION_KEY = "talktime_transaction"
 CARD_KEY = "talktime_card"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from billing.domain.delivery import Answer
-from billing.services.write_email import Email
+from billing.words.write_email import Email
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from billing.contracts.stripe_webhook import encode
-from billing.store.stripe_inbox import StripeEvent
+from billing.contracts.stripe_queue import encode
+from billing.domain.stripe_event import StripeEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -22,8 +22,8 @@ from billing.services.change_wallet import Change, change_wallet
 from billing.services.renew_subscription import renew_now
 from billing.services.stripe_customer import stripe_customer
 from billing.store.accounts import Accounts
+from billing.store.cards import PaymentMethods, card_put
 from billing.store.database import Database, StoreBusy
-from billing.store.payment_methods import PaymentMethods, card_put
 from billing.store.plans import Plans
 
 log = logging.getLogger(__name__)

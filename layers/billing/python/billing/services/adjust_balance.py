@@ -7,7 +7,7 @@ from datetime import datetime
 
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
 from billing.domain.ledger import LedgerEntry
-from billing.domain.payment import Transaction, adjustment
+from billing.domain.transaction import Transaction, adjustment
 from billing.domain.wallet import MAX_GRANTS, Posted, Wallet, adjust, expire_grants, grant_credit
 from billing.services.change_wallet import Change, change_wallet
 from billing.store.books import Books

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from billing.domain.card_expiry import announcement_due
-from billing.store.payment_methods import PaymentMethods
+from billing.store.cards import PaymentMethods
 
 
 def announce_expiring_cards(cards: PaymentMethods, now: datetime) -> int:

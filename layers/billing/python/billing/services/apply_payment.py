@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.auto_refill import after_failed, after_paid
-from billing.domain.payment import PaymentReport, Transaction, post_payment, record
+from billing.domain.payment import post_payment
 from billing.domain.plan_change import change_failed, change_paid
 from billing.domain.renewal import renewal_failed, renewal_paid, without_purpose
+from billing.domain.transaction import PaymentReport, Transaction, record
 from billing.domain.wallet import Posted, Wallet
 from billing.services.change_wallet import Change, change_wallet
 from billing.store.database import Database

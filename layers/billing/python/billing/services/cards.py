@@ -12,9 +12,9 @@ from billing.payments.gateway import Gateway
 from billing.services.accounts import AccountNotFound
 from billing.services.change_wallet import Change, change_wallet
 from billing.services.renew_subscription import renew_now
+from billing.store.cards import PaymentMethods, card_is_verified, card_put
 from billing.store.database import Database
 from billing.store.paging import Listing, page_of
-from billing.store.payment_methods import PaymentMethods, card_is_verified, card_put
 from billing.store.plans import Plans
 from billing.store.wallets import Wallets
 

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from billing.domain.declines import Failure
 from billing.domain.errors import BillingError, Conflict
-from billing.domain.payment import Transaction
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.plan_change import Quote, quote, started, wanted_terms
 from billing.domain.subscription import coming_terms, is_subscribed, present_terms
+from billing.domain.transaction import Transaction
 from billing.domain.wallet import Posted, Wallet
 from billing.payments.gateway import Gateway
 from billing.services.accounts import AccountNotFound

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing.domain.declines import Failure, failure
-from billing.domain.payment import CHECKOUT_CHECK, PROCESSING_CHECK, PaymentReport, Transaction
+from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, PaymentReport, Transaction
 from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
 from billing.payments.reading import TRANSACTION_KEY, Intent

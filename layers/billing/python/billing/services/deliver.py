@@ -9,16 +9,16 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
+from billing.contracts.bus_events import data_of
 from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Attempt, Delivery
 from billing.domain.webhook_endpoint import WebhookEndpoint, sign
 from billing.services.notify import DeliveryQueue
-from billing.services.write_email import Email, write_email
 from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.webhook_endpoints import WebhookEndpoints
+from billing.words.write_email import Email, write_email
 
 MAX_SWEPT_A_SHARD = 100
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class DeliveryOffice:
-    """The use cases with their store and the ways out. `data_of` reads an event's data from a payload."""
+    """The use cases with their store and the ways out."""
 
     def __init__(
         self,
@@ -39,7 +39,6 @@ class DeliveryOffice:
         *,
         post: Post,
         mail: Mail,
-        data_of: Callable[[str], Mapping[str, Any]],
     ) -> None:
         self._deliveries = Deliveries(database)
         self._endpoints = WebhookEndpoints(database)
@@ -47,7 +46,6 @@ class DeliveryOffice:
         self._queue = queue
         self._post = post
         self._mail = mail
-        self._data_of = data_of
 
     def attempt(self, wanted: Attempt, now: datetime) -> Delivery | None:
         """Make the attempt. Returns the delivery as it is now, None where there was nothing to do. Raises StoreBusy."""
@@ -77,7 +75,7 @@ class DeliveryOffice:
         account = None if delivery.account_id is None else self._accounts.get(delivery.account_id)
         if account is None:
             return delivery.ended(Answer(error="there is no such account", final=True), now)
-        mail = write_email(account, delivery.event_type, self._data_of(delivery.payload))
+        mail = write_email(account, delivery.event_type, data_of(delivery.payload))
         return delivery.ended(self._mail(mail), now)
 
     def _send_webhook(self, delivery: Delivery, now: datetime) -> Delivery:

@@ -1,14 +1,15 @@
 """Spread a notice: one delivery for each destination that concerns it, so that none waits for another."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
+from billing.contracts.bus_events import data_of
 from billing.domain.delivery import EMAIL, Delivery
-from billing.services.email_texts import is_mailed
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.webhook_endpoints import WebhookEndpoints
+from billing.words.email_texts import is_mailed
 
 # The sweep takes up what the queue did not: a message lost between the row and the queue costs this long, no more.
 _FIRST_ATTEMPT_WITHIN = timedelta(minutes=1)
@@ -21,15 +22,12 @@ class DeliveryQueue(Protocol):
 
 
 class Notifier:
-    """The use case with its store and the queue of attempts. `data_of` reads an event's data from a payload."""
+    """The use case with its store and the queue of attempts."""
 
-    def __init__(
-        self, database: Database, queue: DeliveryQueue, *, data_of: Callable[[str], Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, database: Database, queue: DeliveryQueue) -> None:
         self._deliveries = Deliveries(database)
         self._endpoints = WebhookEndpoints(database)
         self._queue = queue
-        self._data_of = data_of
 
     def spread(
         self, event_id: str, type_: str, account_id: str | None, payload: str, now: datetime
@@ -52,7 +50,7 @@ class Notifier:
             due_at = now + _FIRST_ATTEMPT_WITHIN
             return Delivery(destination, event_id, type_, account_id, payload, created_at=now, due_at=due_at)
 
-        if account_id is not None and is_mailed(type_, self._data_of(payload)):
+        if account_id is not None and is_mailed(type_, data_of(payload)):
             yield delivery(EMAIL), True
         for endpoint in self._endpoints.all():
             if endpoint.wants(type_):

@@ -1,6 +1,6 @@
 """The billing history: an account's transactions, newest first."""
 
-from billing.domain.payment import Transaction
+from billing.domain.transaction import Transaction
 from billing.services.accounts import find_account
 from billing.store.accounts import Accounts
 from billing.store.database import Database

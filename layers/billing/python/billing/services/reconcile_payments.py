@@ -12,7 +12,8 @@ from itertools import islice
 from typing import TypeVar
 
 from billing.domain.declines import failure
-from billing.domain.payment import ABANDONED_AFTER, CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
+from billing.domain.stripe_event import StripeEvent
+from billing.domain.transaction import ABANDONED_AFTER, CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
 from billing.domain.wallet import expire_grants
 from billing.payments.errors import PaymentsUnavailable
 from billing.payments.gateway import Gateway
@@ -23,9 +24,9 @@ from billing.services.change_wallet import change_wallet
 from billing.services.charge_card import charge_at_stripe, charge_card, give_up, open_page
 from billing.services.stripe_customer import stripe_customer
 from billing.services.stripe_events import bring_up_to_date, finish_page, handle_event
+from billing.store.cards import PaymentMethods
 from billing.store.database import Database
-from billing.store.payment_methods import PaymentMethods
-from billing.store.stripe_inbox import StripeEvent, StripeInbox
+from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions
 from billing.store.wallets import Wallets
 

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue, NotFound
 from billing.domain.money import Money, card_minor_units
-from billing.domain.payment import MAX_REFUNDS, Refund, Transaction, chargeable, take_back
+from billing.domain.payment import take_back
+from billing.domain.transaction import MAX_REFUNDS, Refund, Transaction, chargeable
 from billing.domain.wallet import Posted, Wallet
 from billing.payments.errors import StripeRefused
 from billing.payments.gateway import Gateway

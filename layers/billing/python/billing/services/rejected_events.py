@@ -1,8 +1,10 @@
 """Rejected events: an operator sends one to settlement again, as it is or corrected."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import datetime
 
+from billing.contracts import usage_queue
 from billing.domain.errors import BillingError, Conflict, NotFound
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
@@ -11,9 +13,6 @@ from billing.services.ingest_events import Queue
 from billing.store.books import Books
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
-
-Judge = Callable[[RejectedEvent], QueuedEvent | RejectedEvent]
-"""Reads the event again, corrected or not, keeping its first arrival and the account of its first sender."""
 
 
 class RejectionNotFound(NotFound):
@@ -30,8 +29,10 @@ class QueueUnavailable(BillingError):
     code = "queue_unavailable"
 
 
-def replay(database: Database, queue: Queue, rejection_id: str, judge: Judge) -> QueuedEvent:
-    """Queue the event for settlement and, once the queue has it, take it from the open ones.
+def replay(
+    database: Database, queue: Queue, rejection_id: str, corrected: Mapping[str, object] | None, now: datetime
+) -> QueuedEvent:
+    """Queue the event, as it is or `corrected`, for settlement and, once the queue has it, take it from the open ones.
 
     A replay carries the event's own id, or where that cannot be read the one that the first replay gave, which is fixed
     before the queue is asked: a later one is a duplicate, or finishes a replay that died on its way. So a rejection is
@@ -44,7 +45,7 @@ def replay(database: Database, queue: Queue, rejection_id: str, judge: Judge) ->
     found = rejected_events.get(rejection_id)
     if found is None:
         raise RejectionNotFound(f'there is no rejected event "{rejection_id}"')
-    judged = judge(found[0])
+    judged = usage_queue.replay(found[0], now=now, corrected=corrected)
     if isinstance(judged, RejectedEvent):
         raise StillRejected(judged.detail, field="event" if judged.field is None else f"event.{judged.field}")
     _fix_id(database, rejected_events, found[0], judged)

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from billing.domain.notices import Notice, of_card, of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
-from billing.domain.payment import declined
+from billing.domain.transaction import declined
+from billing.store.cards import read_card
 from billing.store.database import Item
-from billing.store.payment_methods import read_card
 from billing.store.rejected_events import read_rejected_event
 from billing.store.transactions import read_transaction
 from billing.store.wallets import read_wallet

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from billing.domain.payment import Transaction
 from billing.domain.renewal import next_try, renewal_failed
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription import due_at
+from billing.domain.transaction import Transaction
 from billing.domain.wallet import Posted, Wallet, expire_grants
 from billing.payments.gateway import Gateway
 from billing.services.change_wallet import Change, change_wallet

@@ -9,7 +9,7 @@ from typing import Protocol
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription import RENEWAL_SHARDS
 from billing.store.database import Database
-from billing.store.subscriptions import DueRenewals
+from billing.store.due_renewals import DueRenewals
 
 MAX_ORDERS_A_SHARD = 1500
 """24,000 a sweep: what five minutes of charging can take. The next sweep finds the rest, and less of it twice."""

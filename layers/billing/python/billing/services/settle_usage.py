@@ -22,7 +22,7 @@ from billing.store.rejected_events import RejectedEvents
 from billing.store.wallets import Wallets
 
 if TYPE_CHECKING:
-    from billing.domain.payment import Transaction
+    from billing.domain.transaction import Transaction
 
 _ATTEMPTS = 12
 

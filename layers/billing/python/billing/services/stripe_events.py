@@ -7,6 +7,7 @@ may come late, twice, in reverse, or two at a time, and the books are the same. 
 import logging
 from datetime import datetime
 
+from billing.domain.stripe_event import StripeEvent
 from billing.payments.gateway import Gateway
 from billing.payments.reading import Intent
 from billing.services.add_card import keep_card, verify_card
@@ -14,9 +15,8 @@ from billing.services.apply_payment import Applied, apply_payment
 from billing.services.cards import refresh_card
 from billing.services.dispute import apply_dispute
 from billing.services.refund import apply_refund
+from billing.store.cards import PaymentMethods
 from billing.store.database import Database
-from billing.store.payment_methods import PaymentMethods
-from billing.store.stripe_inbox import StripeEvent
 
 log = logging.getLogger(__name__)
 

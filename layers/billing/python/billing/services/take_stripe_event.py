@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from billing.store.stripe_inbox import StripeEvent, StripeInbox
+from billing.domain.stripe_event import StripeEvent
+from billing.store.stripe_inbox import StripeInbox
 
 Send = Callable[[StripeEvent], None]
 

@@ -9,13 +9,7 @@ from billing.domain.card import Card
 from billing.domain.charge_limits import largest_charge_micros, least_charge_micros
 from billing.domain.decimals import format_millionths
 from billing.domain.errors import IdempotencyKeyReused, InvalidValue
-from billing.domain.payment import (
-    CHECKOUT_CHECK,
-    PROCESSING_CHECK,
-    CardFace,
-    Transaction,
-    chargeable,
-)
+from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, CardFace, Transaction, chargeable
 from billing.domain.wallet import Wallet
 from billing.payments.gateway import Gateway
 from billing.services.accounts import AccountNotFound

@@ -3,12 +3,42 @@
 import time
 from collections.abc import Callable, Iterable
 
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
+
 from billing.domain.account import Account
 from billing.domain.wallet import Wallet
+from billing.store.attributes import InstantAttribute
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import AccountItem, WorkspaceItem, raw_item
+from billing.store.tables import raw_item
 from billing.store.wallets import new_wallet_put
+
+
+class AccountItem(Model):
+    """Who pays. What changes with each call is the wallet's."""
+
+    class Meta:
+        table_name = "accounts"
+
+    account_id = UnicodeAttribute(hash_key=True)
+    name = UnicodeAttribute()
+    email = UnicodeAttribute()
+    currency = UnicodeAttribute()
+    language = UnicodeAttribute()
+    created_at = InstantAttribute()
+    stripe_customer_id = UnicodeAttribute(null=True)
+
+
+class WorkspaceItem(Model):
+    """A business of an account; calls come from it."""
+
+    class Meta:
+        table_name = "workspaces"
+
+    workspace_id = UnicodeAttribute(hash_key=True)
+    account_id = UnicodeAttribute()
+
 
 _KEY = ("account_id",)
 

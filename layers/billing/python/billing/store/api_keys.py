@@ -1,9 +1,28 @@
 """API keys in the table: by id, with the hash of the secret."""
 
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
+
 from billing.domain.api_key import ApiKey
+from billing.store.attributes import InstantAttribute
 from billing.store.database import Database
 from billing.store.paging import Listing, start_key
-from billing.store.tables import ApiKeyItem, raw_item
+from billing.store.tables import raw_item
+
+
+class ApiKeyItem(Model):
+    """An API key: its hash, never the key."""
+
+    class Meta:
+        table_name = "api_keys"
+
+    key_id = UnicodeAttribute(hash_key=True)
+    secret_hash = UnicodeAttribute()
+    name = UnicodeAttribute()
+    scopes = UnicodeAttribute()
+    account_id = UnicodeAttribute(null=True)
+    created_at = InstantAttribute()
+
 
 _KEY = ("key_id",)
 

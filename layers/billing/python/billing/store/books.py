@@ -7,15 +7,70 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
 from billing.domain.daily_usage import DayOfWorkspace, rollups
 from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
 from billing.domain.usage import CLOCK_TOLERANCE
 from billing.domain.wallet import Wallet
+from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import DailyUsageItem, EntriesOfAccount, LedgerEntryItem, raw_item
+from billing.store.tables import raw_item
 from billing.store.wallets import read_wallet, wallet_update
+
+
+class EntriesOfAccount(GlobalSecondaryIndex[Any]):
+    """An account's entries in order. `position` is the moment and the sequence, both rising together."""
+
+    class Meta:
+        index_name = "by_account"
+        projection = AllProjection()
+
+    account_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
+class LedgerEntryItem(Model):
+    """One immutable entry. Its key is its cause, in the whole table: that is what makes a duplicate impossible."""
+
+    class Meta:
+        table_name = "ledger_entries"
+
+    cause = UnicodeAttribute(hash_key=True)
+    account_id = UnicodeAttribute()
+    position = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    amount_micros = IntegerAttribute()
+    balance_after_micros = IntegerAttribute()
+    currency = UnicodeAttribute()
+    postings = IntegerMapAttribute()
+    fingerprint = UnicodeAttribute(null=True)
+    description = UnicodeAttribute(null=True)
+    by = UnicodeAttribute(null=True)
+    event_type = UnicodeAttribute(null=True)
+    call_id = UnicodeAttribute(null=True)
+    workspace_id = UnicodeAttribute(null=True)
+    occurred_at = InstantAttribute(null=True)
+    plan_id = UnicodeAttribute(null=True)
+    plan_version = IntegerAttribute(null=True)
+    lines = JsonAttribute(null=True)
+
+    by_account = EntriesOfAccount()
+
+
+class DailyUsageItem(Model):
+    """A workspace's day: beside its key, counters by name that each settlement adds to (see daily_usage)."""
+
+    class Meta:
+        table_name = "daily_usage"
+
+    account_id = UnicodeAttribute(hash_key=True)
+    day_workspace = UnicodeAttribute(range_key=True)
+
 
 _KEY = ("account_id", "position", "cause")
 _SEQUENCE_DIGITS = 12

@@ -5,11 +5,62 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from pynamodb.attributes import TTLAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
 from billing.domain.delivery import KEPT, Delivery
 from billing.domain.instants import format_instant
+from billing.store.attributes import InstantAttribute, IntegerAttribute
 from billing.store.database import Database
 from billing.store.paging import Listing, start_key
-from billing.store.tables import DeliveriesOfDestination, DeliveryItem, DueDeliveries, raw_item
+from billing.store.tables import raw_item
+
+
+class DueDeliveries(GlobalSecondaryIndex[Any]):
+    """The deliveries that an attempt is due for, of each shard the earliest first. Sparse: only pending ones."""
+
+    class Meta:
+        index_name = "due"
+        projection = AllProjection()
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = InstantAttribute(range_key=True)
+
+
+class DeliveriesOfDestination(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "by_destination"
+        projection = AllProjection()
+
+    destination = UnicodeAttribute(hash_key=True)
+    created_at = InstantAttribute(range_key=True)
+
+
+class DeliveryItem(Model):
+    """A notice for one destination. Its key makes it one, however often the notice is heard."""
+
+    class Meta:
+        table_name = "deliveries"
+
+    destination = UnicodeAttribute(hash_key=True)
+    event_id = UnicodeAttribute(range_key=True)
+    event_type = UnicodeAttribute()
+    account_id = UnicodeAttribute(null=True)
+    payload = UnicodeAttribute()
+    created_at = InstantAttribute()
+    status = UnicodeAttribute()
+    attempts = IntegerAttribute()
+    due_shard = UnicodeAttribute(null=True)
+    due_at = InstantAttribute(null=True)
+    last_attempt_at = InstantAttribute(null=True)
+    last_status = IntegerAttribute(null=True)
+    last_error = UnicodeAttribute(null=True)
+    expires_at = TTLAttribute()
+
+    due = DueDeliveries()
+    by_destination = DeliveriesOfDestination()
+
 
 _PAGE_KEY = ("destination", "created_at", "event_id")
 # One partition of an index takes a thousand writes a second.

@@ -8,11 +8,30 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from pynamodb.attributes import BinaryAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.models import Model
+
 from billing.domain.lease import KEY_BYTES, LeaseKey, LeasePage
 from billing.domain.wallet import Wallet
+from billing.store.attributes import IntegerAttribute
 from billing.store.database import Database, Item, StoreBusy
-from billing.store.tables import LeasePageItem, WalletItem, raw_item
-from billing.store.wallets import read_wallet
+from billing.store.tables import raw_item
+from billing.store.wallets import WalletItem, read_wallet
+
+
+class LeasePageItem(Model):
+    """A page of an account's concurrency leases: each write is conditioned on `version`; `leases` is packed."""
+
+    class Meta:
+        table_name = "leases"
+
+    account_id = UnicodeAttribute(hash_key=True)
+    page_number = IntegerAttribute(range_key=True)
+    version = IntegerAttribute()
+    pages = IntegerAttribute()
+    leases = BinaryAttribute(legacy_encoding=False)
+    delete_after = TTLAttribute(null=True)
+
 
 _LEASE = struct.Struct(f">{KEY_BYTES}sI")
 _KEPT = timedelta(days=1)  # after its last lease expired; DynamoDB deletes the page some time later

@@ -5,11 +5,35 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
+
 from billing.domain.errors import Conflict
 from billing.domain.plan import Plan, PlanKey, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import PlanVersionItem, raw_item
+from billing.store.tables import raw_item
+
+
+class PlanVersionItem(Model):
+    """One immutable version of a plan, or its current one once more as version 0 (`current`), which lists page over."""
+
+    class Meta:
+        table_name = "plans"
+
+    plan_id = UnicodeAttribute(hash_key=True)
+    version = IntegerAttribute(range_key=True)
+    current_version = IntegerAttribute(null=True)
+    name = UnicodeAttribute()
+    currency = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    base_price_micros = IntegerAttribute()
+    minimum_top_up_micros = IntegerAttribute()
+    usage_features = JsonAttribute()
+    recurring_features = JsonAttribute()
+    created_at = InstantAttribute()
+
 
 CURRENT = 0
 _KEY = ("plan_id", "version")

@@ -1,9 +1,50 @@
 """Rejected events in the table: kept whole, open until an operator replays them."""
 
+from typing import Any
+
+from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
 from billing.domain.rejection import RejectedEvent, RejectionStatus
+from billing.store.attributes import InstantAttribute
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import RejectedEventItem, RejectionsByStatus, raw_item
+from billing.store.tables import raw_item
+
+
+class RejectionsByStatus(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "by_status"
+        projection = AllProjection()
+
+    status = UnicodeAttribute(hash_key=True)
+    rejected_at = InstantAttribute(range_key=True)
+
+
+class RejectedEventItem(Model):
+    """An event that could not be charged, kept whole with its reason until an operator replays it."""
+
+    class Meta:
+        table_name = "rejected_events"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    rejection_id = UnicodeAttribute(hash_key=True)
+    status = UnicodeAttribute()
+    rejected_at = InstantAttribute()
+    arrived_at = InstantAttribute()
+    code = UnicodeAttribute()
+    detail = UnicodeAttribute()
+    field = UnicodeAttribute(null=True)
+    event_id = UnicodeAttribute(null=True)
+    account_id = UnicodeAttribute(null=True)
+    replay_event_id = UnicodeAttribute(null=True)
+    contents = UnicodeSetAttribute(null=True)
+    payload = UnicodeAttribute()
+
+    by_status = RejectionsByStatus()
+
 
 _KEY = ("status", "rejected_at", "rejection_id")
 

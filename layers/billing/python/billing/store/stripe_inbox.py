@@ -1,22 +1,32 @@
 """Stripe's events that were taken in: each once, and whether it is done with."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pynamodb.attributes import BooleanAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.models import Model
+
+from billing.domain.stripe_event import StripeEvent
+from billing.store.attributes import InstantAttribute
 from billing.store.database import Database
-from billing.store.tables import StripeEventItem, raw_item
+from billing.store.tables import raw_item
+
+
+class StripeEventItem(Model):
+    """An event of Stripe's that was taken in; `done` once what it is about was brought up to date."""
+
+    class Meta:
+        table_name = "stripe_inbox"
+
+    event_id = UnicodeAttribute(hash_key=True)
+    type = UnicodeAttribute()
+    object_id = UnicodeAttribute()
+    received_at = InstantAttribute()
+    done = BooleanAttribute()
+    forget_at = TTLAttribute()
+
 
 # Stripe delivers for three days and lists for thirty.
 _KEPT = timedelta(days=35)
-
-
-@dataclass(frozen=True, slots=True)
-class StripeEvent:
-    """That something happened to an object of Stripe's. What holds now is read from Stripe."""
-
-    event_id: str
-    type: str
-    object_id: str
 
 
 class StripeInbox:

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
 from billing.domain.declines import Failure
 from billing.domain.instants import format_instant, parse_stored_instant
-from billing.domain.payment import (
+from billing.domain.transaction import (
     CardFace,
     Refund,
     Transaction,
@@ -15,15 +20,71 @@ from billing.domain.payment import (
     TransactionLine,
     TransactionStatus,
 )
+from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import (
-    OpenTransactions,
-    TransactionItem,
-    TransactionsOfAccount,
-    raw_item,
-)
+from billing.store.tables import raw_item
 from billing.store.versioned import versioned_update
+
+
+class TransactionsOfAccount(GlobalSecondaryIndex[Any]):
+    """An account's billing history. `position` is the moment and the id."""
+
+    class Meta:
+        index_name = "by_account"
+        projection = AllProjection()
+
+    account_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
+class OpenTransactions(GlobalSecondaryIndex[Any]):
+    """What something may still follow on, the first to be looked at first. Sparse."""
+
+    class Meta:
+        index_name = "open"
+        projection = KeysOnlyProjection()
+
+    open = UnicodeAttribute(hash_key=True)
+    check_at = InstantAttribute(range_key=True)
+
+
+class TransactionItem(Model):
+    """A row of the billing history: a payment or an adjustment; each write is conditioned on `version`."""
+
+    class Meta:
+        table_name = "transactions"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    transaction_id = UnicodeAttribute(hash_key=True)
+    version = IntegerAttribute()
+    account_id = UnicodeAttribute()
+    position = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    status = UnicodeAttribute()
+    amount_micros = IntegerAttribute()
+    currency = UnicodeAttribute()
+    open = UnicodeAttribute(null=True)
+    check_at = InstantAttribute(null=True)
+    payment_method_id = UnicodeAttribute(null=True)
+    card_fingerprint = UnicodeAttribute(null=True)
+    card = JsonAttribute(null=True)
+    payment_intent_id = UnicodeAttribute(null=True)
+    session_id = UnicodeAttribute(null=True)
+    url = UnicodeAttribute(null=True)
+    paid_at = InstantAttribute(null=True)
+    failure_code = UnicodeAttribute(null=True)
+    failure_message = UnicodeAttribute(null=True)
+    refunds = JsonAttribute(null=True)
+    dispute_id = UnicodeAttribute(null=True)
+    dispute_status = UnicodeAttribute(null=True)
+    lines = JsonAttribute(null=True)
+    fingerprint = UnicodeAttribute(null=True)
+    attempt = IntegerAttribute()
+
+    by_account = TransactionsOfAccount()
+    open_transactions = OpenTransactions()
+
 
 _KEY = ("account_id", "position", "transaction_id")
 _OPEN_KEY = ("open", "check_at", "transaction_id")

@@ -5,12 +5,100 @@ from dataclasses import astuple, fields
 from datetime import datetime
 from typing import Any
 
+from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, UnicodeAttribute
+from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant, parse_stored_instant
+from billing.domain.subscription import RENEWAL_SHARDS, due_at, renewal_shard
+from billing.domain.terms import PendingChange, Terms
 from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
+from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import Database, Item
-from billing.store.subscriptions import read_subscription, subscription_attributes
-from billing.store.tables import GrantMap, PeriodMap, WalletItem, WalletsWaiting, raw_item
+from billing.store.tables import raw_item
 from billing.store.versioned import versioned_update
+
+
+class GrantMap(MapAttribute[str, Any]):
+    grant_id = UnicodeAttribute()
+    remaining_micros = IntegerAttribute()
+    expires_at = InstantAttribute()
+
+
+class PeriodMap(MapAttribute[str, Any]):
+    plan_id = UnicodeAttribute()
+    plan_version = IntegerAttribute()
+    starts_at = InstantAttribute()
+    ends_at = InstantAttribute()
+    used = IntegerMapAttribute()
+    bought = IntegerMapAttribute(null=True)
+    payment = UnicodeAttribute(null=True)
+
+
+class WalletsWaiting(GlobalSecondaryIndex[Any]):
+    """Wallets in which something waits for a moment: auto-refill for its next try, promotional credit for its end.
+
+    The earliest first. Sparse; keys only: calls do not write it.
+    """
+
+    class Meta:
+        index_name = "waiting"
+        projection = KeysOnlyProjection()
+
+    waiting = UnicodeAttribute(hash_key=True)
+    waits_until = InstantAttribute(range_key=True)
+
+
+class WalletsDueForRenewal(GlobalSecondaryIndex[Any]):
+    """Wallets by the day on which their subscription needs something, spread over shards, the earliest first.
+
+    A wallet is under one day only. Keys only: calls do not write it.
+    """
+
+    class Meta:
+        index_name = "renewals"
+        projection = KeysOnlyProjection()
+
+    renews = UnicodeAttribute(hash_key=True)
+    renews_at = InstantAttribute(range_key=True)
+
+
+class WalletItem(Model):
+    """The hot item of an account: each write is conditioned on `version`."""
+
+    class Meta:
+        table_name = "wallets"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    account_id = UnicodeAttribute(hash_key=True)
+    version = IntegerAttribute()
+    sequence = IntegerAttribute()
+    posted_at = InstantAttribute(null=True)
+    currency = UnicodeAttribute()
+    paid_micros = IntegerAttribute()
+    grants = ListAttribute(of=GrantMap)
+    paused = BooleanAttribute()
+    lock_reason = UnicodeAttribute(null=True)
+    canceled = BooleanAttribute()
+    anchor_day = IntegerAttribute(null=True)
+    period = PeriodMap(null=True)
+    previous_period = PeriodMap(null=True)
+    quantities = IntegerMapAttribute()
+    subscription = JsonAttribute(null=True)
+    renews = UnicodeAttribute(null=True)
+    renews_at = InstantAttribute(null=True)
+    default_card = JsonAttribute(null=True)
+    refill = JsonAttribute(null=True)
+    waiting = UnicodeAttribute(null=True)
+    waits_until = InstantAttribute(null=True)
+    alert_thresholds = JsonAttribute(null=True)
+    alerted_micros = IntegerAttribute(null=True)
+
+    by_moment = WalletsWaiting()
+    due_for_renewal = WalletsDueForRenewal()
+
 
 _WAITING = "waiting"
 _WAITING_KEY = ("waiting", "waits_until", "account_id")
@@ -165,3 +253,74 @@ def _period(stored: Any) -> Period | None:
         stored.bought or {},
         stored.payment or "paid",
     )
+
+
+def renewals_key(day: str, shard: int) -> str:
+    """The hash key of `WalletsDueForRenewal`: a day (UTC) and one of its shards."""
+    return f"renews#{day}#{shard % RENEWAL_SHARDS:02d}"
+
+
+def subscription_attributes(wallet: Wallet) -> dict[str, Any]:
+    """What is as it always is takes no room: a wallet is written with each call."""
+    due = due_at(wallet)
+    if due is None:
+        return {"subscription": _said(wallet)}
+    renews = renewals_key(format_instant(due)[:10], renewal_shard(wallet.account_id))
+    return {"subscription": _said(wallet), "renews": renews, "renews_at": due}
+
+
+def _said(wallet: Wallet) -> dict[str, Any] | None:
+    change, dunning = wallet.pending_change, wallet.dunning
+    said: dict[str, Any] = {}
+    if wallet.next_terms is not None:
+        said["next"] = _terms(wallet.next_terms)
+    if wallet.cancel_at_period_end:
+        said["cancel"] = 1
+    if change is not None:
+        said["change"] = [
+            change.transaction_id, _terms(change.terms), _terms(change.later), _text(change.starts_at)
+        ]  # fmt: skip
+    if dunning is not None:
+        said["dunning"] = [
+            _text(dunning.failed_at), dunning.attempts, _text(dunning.next_attempt_at), astuple(dunning.last),
+            dunning.locked, _text(dunning.grace_until),
+        ]  # fmt: skip
+    return said or None
+
+
+def read_subscription(said: Any) -> dict[str, Any]:
+    """The wallet's fields of this, by name."""
+    if said is None:
+        return {}
+    change, dunning = said.get("change"), said.get("dunning")
+    return {
+        "next_terms": _read_terms(said.get("next")),
+        "cancel_at_period_end": "cancel" in said,
+        "pending_change": change
+        and PendingChange(change[0], Terms(*change[1]), _read_terms(change[2]), _moment(change[3])),
+        "dunning": dunning
+        and Dunning(
+            failed_at=parse_stored_instant(dunning[0]),
+            attempts=dunning[1],
+            next_attempt_at=_moment(dunning[2]),
+            last=FailedTry(*dunning[3]),
+            locked=dunning[4],
+            grace_until=_moment(dunning[5]),
+        ),
+    }
+
+
+def _terms(terms: Terms | None) -> list[Any] | None:
+    return None if terms is None else [terms.plan_id, terms.plan_version, dict(terms.quantities)]
+
+
+def _read_terms(said: Any) -> Terms | None:
+    return None if said is None else Terms(*said)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else format_instant(moment)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_stored_instant(text)

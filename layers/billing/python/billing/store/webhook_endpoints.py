@@ -3,9 +3,44 @@
 from datetime import datetime
 from typing import Any
 
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.models import Model
+
 from billing.domain.webhook_endpoint import MAX_ENDPOINTS, ROTATED_SECRET_LIVES, WebhookEndpoint
+from billing.store.attributes import InstantAttribute, JsonAttribute
 from billing.store.database import Database, Item
-from billing.store.tables import WebhookEndpointItem, WebhookSecretItem, raw_item
+from billing.store.tables import raw_item
+
+
+class WebhookEndpointItem(Model):
+    """An address that hears of notices. Its secret is in a table of its own: who reads addresses need not sign."""
+
+    class Meta:
+        table_name = "webhook_endpoints"
+        stream_view_type = STREAM_NEW_AND_OLD_IMAGE
+
+    endpoint_id = UnicodeAttribute(hash_key=True)
+    url = UnicodeAttribute()
+    events = JsonAttribute()
+    description = UnicodeAttribute()
+    created_at = InstantAttribute()
+    enabled = BooleanAttribute()
+    disabled_reason = UnicodeAttribute(null=True)
+    failing_since = InstantAttribute(null=True)
+
+
+class WebhookSecretItem(Model):
+    """What an endpoint's deliveries are signed with; `previous` as well, until it ends."""
+
+    class Meta:
+        table_name = "webhook_secrets"
+
+    endpoint_id = UnicodeAttribute(hash_key=True)
+    current = UnicodeAttribute()
+    previous = UnicodeAttribute(null=True)
+    previous_until = InstantAttribute(null=True)
+
 
 _KEY = ("endpoint_id",)
 

@@ -1,0 +1,179 @@
+"""One simulator: its state, faults, keys, webhooks and request log, and how an API call goes through them."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from infra.local.stripe_simulator import checkout, payments, schema
+from infra.local.stripe_simulator.calls import Call
+from infra.local.stripe_simulator.errors import Json, StripeError, outage
+from infra.local.stripe_simulator.faults import Fault, Faults
+from infra.local.stripe_simulator.idempotency import IdempotencyKeys
+from infra.local.stripe_simulator.lists import expand
+from infra.local.stripe_simulator.routes import HANDLERS, Route, find_route
+from infra.local.stripe_simulator.state import API_VERSION, Cause, State
+from infra.local.stripe_simulator.webhooks import Webhooks
+
+MAX_REQUESTS_LOGGED = 100_000
+
+
+class ConnectionDropped(Exception):
+    """The answer never reaches the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """What came over the wire."""
+
+    method: str
+    path: str
+    encoded: str
+    authorization: str
+    version: str | None
+    idempotency_key: str | None
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAnswer:
+    """What goes back."""
+
+    status: int
+    body: Json
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Simulator:
+    """Everything of one instance; two instances share nothing."""
+
+    webhooks: Webhooks = field(default_factory=Webhooks)
+    state: State = field(default_factory=State)
+    faults: Faults = field(default_factory=Faults)
+    keys: IdempotencyKeys = field(default_factory=IdempotencyKeys)
+    requests: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_REQUESTS_LOGGED))
+
+    async def reset(self) -> None:
+        """Forget everything but the webhook endpoints."""
+        await self.webhooks.reset()
+        self.state, self.faults, self.keys = State(), Faults(), IdempotencyKeys()
+        self.requests.clear()
+
+    def catch_up(self) -> None:
+        """Let happen what the clock has brought: sessions and holds that expire."""
+        self.state.cause = Cause()
+        checkout.expire_due(self.state)
+        payments.expire_holds(self.state)
+        self.webhooks.publish(self.state)
+
+    async def answer(self, request: ApiRequest) -> ApiAnswer:
+        """Answer an API call as Stripe would, and log it; raises ConnectionDropped where Stripe would stay silent."""
+        self.state.pending_webhooks = len(self.webhooks.endpoints)
+        self.catch_up()
+        request_id = self.state.new_id("req")
+        entry: Json = {
+            "request_id": request_id,
+            "method": request.method,
+            "path": request.path,
+            "params": schema.decode_form(request.encoded),
+            "idempotency_key": request.idempotency_key,
+            "status": None,
+        }
+        self.requests.append(entry)
+        try:
+            answer = await self._answer(request, request_id)
+        except StripeError as error:
+            schema.check_error(error.body)
+            answer = ApiAnswer(error.status, error.body)
+        entry["status"] = answer.status
+        headers = {"Request-Id": request_id, "Stripe-Version": API_VERSION}
+        if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            # As Stripe does: a retry with the same key would only be told the same.
+            headers["Stripe-Should-Retry"] = "false"
+        if request.idempotency_key is not None:
+            headers["Idempotency-Key"] = request.idempotency_key
+        return ApiAnswer(answer.status, answer.body, headers | answer.headers)
+
+    async def _answer(self, request: ApiRequest, request_id: str) -> ApiAnswer:
+        _authenticate(request)
+        route = find_route(request.method, request.path)
+        fault = self.faults.take(request.method, request.path, at_edge=True)
+        if fault is not None:
+            await _fail_at_edge(fault)
+        params = schema.read_params(route.operation, request.encoded)
+        call = Call(params, route.target, request.path, request.base_url)
+        if request.method != "POST" or request.idempotency_key is None:
+            return await self._execute(route, call, request, request_id)
+        return await self._execute_once(route, call, request, request_id, request.idempotency_key)
+
+    async def _execute_once(
+        self, route: Route, call: Call, request: ApiRequest, request_id: str, key: str
+    ) -> ApiAnswer:
+        now = self.state.now()
+        first = self.keys.begin(key, (request.method, request.path, call.params), request_id, now)
+        if first is not None and first.status is not None:
+            headers = {"Idempotent-Replayed": "true", "Original-Request": first.request_id}
+            return ApiAnswer(first.status, first.body, headers)
+        return await self._execute(route, call, request, request_id)
+
+    async def _execute(self, route: Route, call: Call, request: ApiRequest, request_id: str) -> ApiAnswer:
+        fault = self.faults.take(request.method, request.path, at_edge=False)
+        kind = fault.kind if fault else ""
+        if fault is not None and kind == "slow":
+            await self.faults.hang(fault)
+        if kind == "500_before":
+            answer = ApiAnswer(500, outage().body)
+        else:
+            answer = self._run(route, call, Cause(request_id, request.idempotency_key))
+        if kind == "500_after":
+            answer = ApiAnswer(500, outage().body)
+        self._remember(request, answer)
+        self.webhooks.publish(self.state)
+        if fault is not None and kind == "timeout_after":
+            await _drop(fault)
+        return answer
+
+    def _run(self, route: Route, call: Call, cause: Cause) -> ApiAnswer:
+        self.state.cause = cause
+        try:
+            body = HANDLERS[route.operation](self.state, call)
+            body = expand(self.state, body, call.params.get("expand", []))
+        except StripeError as error:
+            schema.check_error(error.body)
+            return ApiAnswer(error.status, error.body)
+        schema.check_answer(route.operation, body)
+        return ApiAnswer(200, body)
+
+    def _remember(self, request: ApiRequest, answer: ApiAnswer) -> None:
+        if request.method != "POST" or request.idempotency_key is None:
+            return
+        # "If incoming parameters fail validation ... no idempotent result is saved": docs.stripe.com
+        if str(answer.body.get("error", {}).get("code", "")).startswith("parameter_"):
+            self.keys.forget(request.idempotency_key)
+        else:
+            self.keys.finish(request.idempotency_key, answer.status, answer.body)
+
+
+def _authenticate(request: ApiRequest) -> None:
+    scheme, _, key = request.authorization.partition(" ")
+    if scheme != "Bearer" or not key:
+        raise StripeError(401, "invalid_request_error", "You did not provide an API key (Authorization: Bearer ...).")
+    if not key.startswith("sk_test_"):
+        raise StripeError(401, "invalid_request_error", f"Invalid API Key provided: {key[:8]}****")
+    if request.version not in {None, API_VERSION}:
+        raise StripeError(
+            400, "invalid_request_error", f"Invalid Stripe API version: {request.version}. This is {API_VERSION}."
+        )
+
+
+async def _fail_at_edge(fault: Fault) -> None:
+    if fault.kind == "429":
+        message = "Too many requests hit the API too quickly. We recommend an exponential backoff of your requests."
+        raise StripeError(429, "invalid_request_error", message, code="rate_limit")
+    await _drop(fault)
+
+
+async def _drop(fault: Fault) -> None:
+    await asyncio.sleep(fault.seconds)
+    raise ConnectionDropped

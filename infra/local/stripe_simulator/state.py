@@ -1,0 +1,113 @@
+"""Everything one simulator remembers: Stripe's objects by id, its events, and its clock."""
+
+import secrets
+import string
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from infra.local.stripe_simulator import schema
+from infra.local.stripe_simulator.cards import Behavior
+from infra.local.stripe_simulator.errors import Json, missing
+
+API_VERSION = "2026-10-28.endive"
+_ALPHABET = string.ascii_letters + string.digits
+
+# What a list answers of these and an expansion adds: they are not part of the object itself.
+_ONLY_EXPANDED = {"charge": {"refunds"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The API request behind an event; both null where a cardholder, a bank or the clock caused it."""
+
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(slots=True)
+class SavedCard:
+    """What Stripe's test bank does with a payment method, and what Stripe remembers of its use."""
+
+    behavior: Behavior
+    set_up: bool = False
+    consumed: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """Mutable, single-threaded: a handler runs from start to end without another between."""
+
+    objects: dict[str, Json] = field(default_factory=dict)
+    _of_kind: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    saved_cards: dict[str, SavedCard] = field(default_factory=dict)
+    line_items: dict[str, list[Json]] = field(default_factory=dict)
+    checkout_data: dict[str, Json] = field(default_factory=dict)
+    cause: Cause = Cause()
+    pending_webhooks: int = 0
+    _clock_offset_seconds: int = 0
+    _outbox: list[Json] = field(default_factory=list)
+
+    def now(self) -> int:
+        """Unix seconds by the simulator's clock, which can be set and goes on from there."""
+        return int(time.time()) + self._clock_offset_seconds
+
+    def today(self) -> date:
+        """The day of `now`, in UTC."""
+        return datetime.fromtimestamp(self.now(), UTC).date()
+
+    def set_clock(self, now: int | None) -> None:
+        """Set the clock to Unix seconds, or with None back to the real time."""
+        self._clock_offset_seconds = 0 if now is None else now - int(time.time())
+
+    def new_id(self, prefix: str) -> str:
+        """Unguessable and unlike those of an earlier run: a caller's database may outlive the simulator."""
+        return f"{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
+
+    def add(self, kind: str, prefix: str, values: Json) -> Json:
+        """Store a new object of Stripe's `kind`, with null wherever nothing is given."""
+        new: Json = {"id": self.new_id(prefix)} | schema.blank(kind)
+        for name in _ONLY_EXPANDED.get(kind, ()):
+            new.pop(name)
+        new |= {"created": self.now()} | values
+        self.objects[new["id"]] = new
+        self._of_kind[kind].append(new)
+        return new
+
+    def find(self, kind: str, object_id: str, param: str | None = None) -> Json:
+        """The object itself, to read or change; `param` is the parameter that named it, if not the path."""
+        found: Json | None = self.objects.get(object_id)
+        if found is None or found["object"] != kind:
+            raise missing(kind, object_id, param)
+        return found
+
+    def all(self, kind: str) -> Iterator[Json]:
+        """Every object of a kind, newest first."""
+        return reversed(self._of_kind[kind])
+
+    def emit(self, event_type: str, subject: Json, previous: Json | None = None) -> None:
+        """Record an event with a snapshot of its subject, proved against Stripe's schema, and queue its delivery."""
+        data: Json = {"object": deepcopy(subject)}
+        if previous is not None:
+            data["previous_attributes"] = previous
+        event = self.add(
+            "event",
+            "evt",
+            {
+                "api_version": API_VERSION,
+                "type": event_type,
+                "data": data,
+                "pending_webhooks": self.pending_webhooks,
+                "request": {"id": self.cause.request_id, "idempotency_key": self.cause.idempotency_key},
+            },
+        )
+        schema.check_event(event)
+        self._outbox.append(event)
+
+    def take_outbox(self) -> list[Json]:
+        """The events since the last call, oldest first: what webhooks have still to deliver."""
+        events, self._outbox = self._outbox, []
+        return events

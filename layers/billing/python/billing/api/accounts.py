@@ -1,0 +1,147 @@
+"""Accounts, workspaces, locks and API keys on the wire."""
+
+from typing import ClassVar
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from billing.domain.account import Account
+from billing.domain.api_key import SCOPES, ApiKey
+from billing.domain.instants import format_instant
+from billing.domain.wallet import AccountStatus, Wallet
+from billing.web.values import AccountId, Body, Currency, Email, Example, Instant, Language, Name, Reason, Scope, View
+
+
+class NewAccountBody(Body):
+    """The caller may choose the id; the currency stays."""
+
+    example: ClassVar[Example] = {
+        "account_id": "acme",
+        "name": "Acme LLC",
+        "email": "billing@acme.example",
+        "currency": "USD",
+    }
+
+    account_id: AccountId | None = None
+    name: Name
+    email: Email
+    currency: Currency
+    language: Language = "en"
+
+
+class AccountChangeBody(Body):
+    """What is left out stays. The currency cannot be changed: balances are never converted."""
+
+    example: ClassVar[Example] = {"email": "accounts@acme.example", "language": "ar"}
+
+    name: Name | None = None
+    email: Email | None = None
+    language: Language | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "AccountChangeBody":
+        if self.name is None and self.email is None and self.language is None:
+            raise PydanticCustomError("invalid_value", "must name at least one of name, email and language")
+        return self
+
+
+class AccountView(View):
+    account_id: str
+    name: str
+    email: str
+    currency: str
+    language: str
+    created_at: Instant
+
+    @classmethod
+    def of(cls, account: Account) -> "AccountView":
+        return cls(
+            account_id=account.account_id,
+            name=account.name,
+            email=account.email,
+            currency=account.currency,
+            language=account.language,
+            created_at=format_instant(account.created_at),
+        )
+
+
+class AccountPage(View):
+    items: list[AccountView]
+    next_cursor: str | None
+
+
+class WorkspaceBody(Body):
+    example: ClassVar[Example] = {"account_id": "acme"}
+
+    account_id: AccountId
+
+
+class WorkspaceView(View):
+    workspace_id: str
+    account_id: str
+
+
+class LockBody(Body):
+    example: ClassVar[Example] = {"reason": "unpaid invoice 2026-118"}
+
+    reason: Reason
+
+
+class AccountStatusView(View):
+    """The account's standing; `lock_reason` is null where it is not locked."""
+
+    account_id: str
+    status: AccountStatus
+    lock_reason: str | None
+
+    @classmethod
+    def of(cls, wallet: Wallet) -> "AccountStatusView":
+        return cls(account_id=wallet.account_id, status=wallet.status, lock_reason=wallet.why_locked)
+
+
+class NewApiKeyBody(Body):
+    """With an account, the key reaches that one only. `admin` implies the other scopes."""
+
+    example: ClassVar[Example] = {"name": "voice platform", "scopes": ["usage:write", "calls:authorize"]}
+
+    name: Name
+    scopes: list[Scope] = Field(min_length=1, max_length=len(SCOPES))
+    account_id: AccountId | None = None
+
+    @field_validator("scopes")
+    @classmethod
+    def _are_distinct(cls, scopes: list[Scope]) -> list[Scope]:
+        if len(set(scopes)) != len(scopes):
+            raise PydanticCustomError("invalid_value", "must not name a scope twice")
+        return scopes
+
+
+class ApiKeyView(View):
+    """A key without its secret, which is not kept."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    account_id: str | None
+    created_at: Instant
+
+    @classmethod
+    def of(cls, key: ApiKey) -> "ApiKeyView":
+        return cls(
+            key_id=key.key_id,
+            name=key.name,
+            scopes=sorted(key.scopes),
+            account_id=key.account_id,
+            created_at=format_instant(key.created_at),
+        )
+
+
+class NewApiKeyView(ApiKeyView):
+    """The one answer that holds the key itself."""
+
+    key: str
+
+
+class ApiKeyPage(View):
+    items: list[ApiKeyView]
+    next_cursor: str | None

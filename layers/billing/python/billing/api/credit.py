@@ -1,0 +1,82 @@
+"""Credit on the wire: adjustments, grants, and the entries of the ledger."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from billing.domain.instants import format_instant
+from billing.domain.ledger import EntryKind, LedgerEntry
+from billing.domain.rating import explain
+from billing.web.values import Amount, Body, Example, Moment, MoneyView, Name, Reason, SignedAmount, View
+
+
+class AdjustmentBody(Body):
+    """`amount` in the account's currency, negative to take credit away; `by` is who answers for it."""
+
+    example: ClassVar[Example] = {"amount": "500.00", "reason": "wire 4711", "by": "ops@example.com"}
+
+    amount: SignedAmount
+    reason: Reason
+    by: Name
+
+
+class CreditGrantBody(Body):
+    """Promotional credit, spent before paid credit and gone at `expires_at`."""
+
+    example: ClassVar[Example] = {"amount": "10.00", "expires_at": "2027-01-31T00:00:00Z", "reason": "welcome"}
+
+    amount: Amount
+    expires_at: Moment
+    reason: Reason
+
+
+class PostingView(View):
+    """A movement of one account of the seller's books: credits are positive, debits negative."""
+
+    account: str
+    amount: MoneyView
+
+
+class LedgerEntryView(View):
+    """`amount` is the signed effect on the balance. The postings sum to zero."""
+
+    entry_id: str
+    sequence: int
+    kind: EntryKind
+    amount: MoneyView
+    balance_after: MoneyView
+    posted_at: str
+    cause: str
+    description: str
+    by: str | None = Field(description="who answers for an adjustment; null for other kinds")
+    postings: list[PostingView]
+
+    @classmethod
+    def of(cls, entry: LedgerEntry) -> "LedgerEntryView":
+        return cls(
+            entry_id=entry.entry_id,
+            sequence=entry.sequence,
+            kind=entry.kind,
+            amount=MoneyView.of(entry.amount_micros, entry.currency),
+            balance_after=MoneyView.of(entry.balance_after_micros, entry.currency),
+            posted_at=format_instant(entry.posted_at),
+            cause=entry.cause,
+            description=_description(entry),
+            by=entry.by,
+            postings=[
+                PostingView(account=posting.account, amount=MoneyView.of(posting.micros, entry.currency))
+                for posting in entry.postings
+            ],
+        )
+
+
+def _description(entry: LedgerEntry) -> str:
+    """A usage entry keeps none: its lines say it all."""
+    return entry.description if entry.usage is None else "; ".join(map(explain, entry.usage.lines))
+
+
+class LedgerPage(View):
+    """Newest first."""
+
+    items: list[LedgerEntryView]
+    next_cursor: str | None

@@ -1,0 +1,320 @@
+"""Cards, top-ups, auto-refill and the billing history on the wire."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from billing.api.usage_records import SpanQuery
+from billing.domain.auto_refill import advice, waits_for_month
+from billing.domain.card import Card
+from billing.domain.declines import failure
+from billing.domain.instants import format_instant
+from billing.domain.transaction import DisputeStatus, Transaction, TransactionKind, TransactionLine, TransactionStatus
+from billing.domain.wallet import Wallet
+from billing.store.transactions import HistoryFilter
+from billing.web.operations import FailureView
+from billing.web.values import (
+    DEFAULT_PAGE,
+    Amount,
+    Body,
+    Cursor,
+    Example,
+    MoneyView,
+    PageLimit,
+    PaymentMethodId,
+    ReturnUrl,
+    View,
+)
+
+
+class NewCardBody(Body):
+    """`return_url` is where Stripe's page sends the customer back to; the deployment has one of its own."""
+
+    return_url: ReturnUrl | None = None
+
+
+class HostedPageView(View):
+    """Stripe's page: send the customer there."""
+
+    url: str
+
+
+class DefaultCardView(View):
+    payment_method_id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+    @classmethod
+    def of(cls, card: Card | None) -> "DefaultCardView | None":
+        if card is None:
+            return None
+        return cls(
+            payment_method_id=card.payment_method_id,
+            brand=card.brand,
+            last4=card.last4,
+            exp_month=card.exp_month,
+            exp_year=card.exp_year,
+        )
+
+
+class CardView(View):
+    """A card. One whose verification `failed` was not kept: `failure` says why.
+
+    On a `verified` card, `failure` says why a new expiry date that was entered for it was not accepted.
+    """
+
+    payment_method_id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    verification: Literal["pending", "verified", "failed"]
+    is_default: bool
+    added_at: str
+    failure: FailureView | None
+
+    @classmethod
+    def of(cls, card: Card, default_id: str | None) -> "CardView":
+        if card.verification == "removing":
+            raise ValueError("a removed card is not shown")
+        return cls(
+            payment_method_id=card.payment_method_id,
+            brand=card.brand,
+            last4=card.last4,
+            exp_month=card.exp_month,
+            exp_year=card.exp_year,
+            verification=card.verification,
+            is_default=card.payment_method_id == default_id,
+            added_at=format_instant(card.added_at),
+            failure=FailureView.of(card.failure),
+        )
+
+
+class CardPage(View):
+    """The first added first."""
+
+    items: list[CardView]
+    next_cursor: str | None
+
+
+class CardChangeBody(Body):
+    """The one thing that can be changed of a card: it becomes the default."""
+
+    default: Literal[True]
+
+
+class RemovedCardView(View):
+    """Removing the last card switches auto-refill off."""
+
+    payment_method_id: str
+    auto_refill_switched_off: bool
+
+
+class TopUpBody(Body):
+    """With a saved card it is charged at once; without one the answer has the address of Stripe's page."""
+
+    example: ClassVar[Example] = {"amount": "50.00"}
+
+    amount: Amount
+    payment_method: PaymentMethodId | None = None
+    return_url: ReturnUrl | None = None
+
+
+class TopUpView(View):
+    """`Paid`; `Checkout` with the `url` of the page; `Processing` where the answer is not known yet."""
+
+    transaction_id: str
+    status: TransactionStatus
+    amount: MoneyView
+    url: str | None
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> "TopUpView":
+        return cls(
+            transaction_id=transaction.transaction_id,
+            status=transaction.status,
+            amount=MoneyView.of(transaction.amount_micros, transaction.currency),
+            url=transaction.url,
+        )
+
+
+class AutoRefillBody(Body):
+    """The whole setting. Switched off without amounts, the former ones stay."""
+
+    example: ClassVar[Example] = {"enabled": True, "threshold": "20.00", "amount": "100.00", "monthly_limit": "500.00"}
+
+    enabled: bool
+    threshold: Amount | None = None
+    amount: Amount | None = None
+    monthly_limit: Amount | None = None
+
+    @model_validator(mode="after")
+    def _says_when_and_how_much(self) -> "AutoRefillBody":
+        if (self.threshold is None) != (self.amount is None) or (self.enabled and self.amount is None):
+            raise PydanticCustomError("invalid_value", "must have both a threshold and an amount")
+        return self
+
+
+class AutoRefillView(View):
+    """`suspended` needs the customer, `limit_reached` and `retrying` wait until `next_attempt_at`.
+
+    `message` says what the customer can do about the first two.
+    """
+
+    enabled: bool = False
+    threshold: MoneyView | None = None
+    amount: MoneyView | None = None
+    monthly_limit: MoneyView | None = None
+    status: Literal["ready", "pending", "retrying", "limit_reached", "suspended"] = "ready"
+    suspended_reason: str | None = None
+    message: str | None = None
+    charged_this_month: MoneyView | None = None
+    next_attempt_at: str | None = None
+    last_attempt_at: str | None = None
+    last_failure: FailureView | None = None
+
+    @classmethod
+    def of(cls, wallet: Wallet) -> "AutoRefillView":
+        refill, currency = wallet.refill, wallet.currency
+        if refill is None:
+            return cls()
+        status: Literal["ready", "pending", "retrying", "limit_reached", "suspended"] = "ready"
+        if refill.pending is not None:
+            status = "pending"
+        elif refill.suspended is not None:
+            status = "suspended"
+        elif refill.next_attempt_at is not None:
+            status = "limit_reached" if waits_for_month(refill) else "retrying"
+        limit = refill.monthly_limit_micros
+        return cls(
+            enabled=refill.enabled,
+            threshold=MoneyView.of(refill.threshold_micros, currency),
+            amount=MoneyView.of(refill.amount_micros, currency),
+            monthly_limit=None if limit is None else MoneyView.of(limit, currency),
+            status=status,
+            suspended_reason=refill.suspended,
+            message=advice(refill),
+            charged_this_month=MoneyView.of(refill.charged_micros, currency),
+            next_attempt_at=None if refill.next_attempt_at is None else format_instant(refill.next_attempt_at),
+            last_attempt_at=None if refill.last_attempt_at is None else format_instant(refill.last_attempt_at),
+            last_failure=None if refill.last_failure is None else FailureView.of(failure(refill.last_failure)),
+        )
+
+
+class RefundBody(Body):
+    """Without an amount, all that is left is given back."""
+
+    amount: Amount | None = None
+
+
+class TransactionsQuery(SpanQuery):
+    """Transactions created in the span, of a kind and a status where they are named."""
+
+    kind: TransactionKind | None = None
+    status: TransactionStatus | None = None
+    limit: PageLimit = DEFAULT_PAGE
+    cursor: Cursor | None = None
+
+    @model_validator(mode="after")
+    def _is_a_span(self) -> "TransactionsQuery":
+        if self.from_ is not None and self.to is not None and self.to < self.from_:
+            raise PydanticCustomError("invalid_value", "must not end before it begins")
+        return self
+
+    def to_filter(self) -> HistoryFilter:
+        return HistoryFilter(self.from_, self.to, self.kind, self.status)
+
+
+class CardFaceView(View):
+    brand: str
+    last4: str
+
+
+class TransactionLineView(View):
+    """A part of a charge, or the reason of an adjustment. What is no part of a month has no period."""
+
+    description: str
+    quantity: str
+    amount: MoneyView
+    period_start: str | None
+    period_end: str | None
+
+    @classmethod
+    def of(cls, line: TransactionLine, currency: str) -> "TransactionLineView":
+        return cls(
+            description=line.description,
+            quantity=line.quantity,
+            amount=MoneyView.of(line.amount_micros, currency),
+            period_start=None if line.period_start is None else format_instant(line.period_start),
+            period_end=None if line.period_end is None else format_instant(line.period_end),
+        )
+
+
+class RefundView(View):
+    """`returned`: the bank did not take it, and the account has the credit again."""
+
+    refund_id: str
+    amount: MoneyView
+    created_at: str
+    returned: bool
+
+
+class TransactionView(View):
+    """One row of the billing history: a payment by card, or credit that an administrator gave or took (`adjustment`).
+
+    `url` is the page of one that waits for the customer.
+    """
+
+    transaction_id: str
+    kind: TransactionKind
+    status: TransactionStatus
+    amount: MoneyView = Field(description="below zero where an adjustment took credit")
+    created_at: str
+    paid_at: str | None
+    card: CardFaceView | None = Field(description="null where no card is known, as of an adjustment")
+    failure: FailureView | None
+    refunded: MoneyView
+    refunds: list[RefundView]
+    dispute: DisputeStatus | None
+    receipt_number: str | None = Field(description="null until there is a receipt")
+    lines: list[TransactionLineView]
+    url: str | None
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> "TransactionView":
+        currency = transaction.currency
+        card = transaction.card
+        return cls(
+            transaction_id=transaction.transaction_id,
+            kind=transaction.kind,
+            status=transaction.status,
+            amount=MoneyView.of(transaction.amount_micros, currency),
+            created_at=format_instant(transaction.created_at),
+            paid_at=None if transaction.paid_at is None else format_instant(transaction.paid_at),
+            card=None if card is None else CardFaceView(brand=card.brand, last4=card.last4),
+            failure=FailureView.of(transaction.failure),
+            refunded=MoneyView.of(transaction.refunded_micros, currency),
+            refunds=[
+                RefundView(
+                    refund_id=refund.refund_id,
+                    amount=MoneyView.of(refund.amount_micros, currency),
+                    created_at=format_instant(refund.created_at),
+                    returned=refund.returned,
+                )
+                for refund in transaction.refunds
+            ],
+            dispute=transaction.dispute_status,
+            receipt_number=None,
+            lines=[TransactionLineView.of(line, currency) for line in transaction.lines],
+            url=transaction.url,
+        )
+
+
+class TransactionPage(View):
+    """Newest first."""
+
+    items: list[TransactionView]
+    next_cursor: str | None

@@ -1,0 +1,319 @@
+"""Plans on the wire: strict on the way in, and the same shape on the way out, so that what is read can be put back."""
+
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from billing.domain.decimals import MILLION, format_millionths
+from billing.domain.plan import TIME_UNIT_MILLISECONDS, Plan, PlanKind, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.web.values import (
+    Amount,
+    Body,
+    Currency,
+    Example,
+    FeatureKey,
+    Name,
+    Percent,
+    PositiveQuantity,
+    Quantity,
+    Unit,
+    Units,
+    Version,
+    View,
+    price_text,
+)
+
+MAX_FEATURES = 50
+MAX_DISCOUNTS = 10
+
+
+def _invalid(detail: str) -> PydanticCustomError:
+    return PydanticCustomError("invalid_value", "{detail}", {"detail": detail})
+
+
+class VolumeDiscountBody(Body):
+    """From this quantity of the period on (priced units), a percentage off the units above it."""
+
+    from_millionths: Annotated[Quantity, Field(alias="from")]
+    percent: Percent
+
+
+class UsageFeatureBody(Body):
+    """`included` and a discount's `from` count priced units, `increment` and `minimum` metered ones."""
+
+    key: FeatureKey
+    name: Name
+    metered_unit: Unit
+    priced_unit: Unit | None = None
+    metered_per_priced: PositiveQuantity = Field("1", validate_default=True)
+    included: Quantity = Field("0", validate_default=True)
+    unit_price: Amount
+    increment: Quantity = Field("0", validate_default=True)
+    minimum: Quantity = Field("0", validate_default=True)
+    volume_discounts: list[VolumeDiscountBody] = Field(default_factory=list, max_length=MAX_DISCOUNTS)
+    unit_cost: Amount | None = None
+
+    @field_validator("metered_per_priced")
+    @classmethod
+    def _converts_as_its_units_do(cls, millionths: int, info: ValidationInfo) -> int:
+        metered = info.data.get("metered_unit")
+        priced = info.data.get("priced_unit") or metered
+        if metered == priced:
+            expected: int | None = MILLION
+        elif metered in TIME_UNIT_MILLISECONDS and priced in TIME_UNIT_MILLISECONDS:
+            expected = TIME_UNIT_MILLISECONDS[priced] * MILLION // TIME_UNIT_MILLISECONDS[metered]
+        else:
+            expected = None
+        if expected is not None and millionths != expected:
+            ratio = format_millionths(expected) if expected else "at least 1"
+            raise _invalid(f'must be {ratio}: the metered units ("{metered}") in one priced unit ("{priced}")')
+        return millionths
+
+    @field_validator("included")
+    @classmethod
+    def _is_exact_in_metered_units(cls, millionths: int, info: ValidationInfo) -> int:
+        ratio = info.data.get("metered_per_priced")
+        if ratio is not None and millionths * ratio % MILLION:
+            raise _invalid("must come to at most six decimal places in metered units")
+        return millionths
+
+    @field_validator("volume_discounts")
+    @classmethod
+    def _ascend(cls, discounts: list[VolumeDiscountBody], info: ValidationInfo) -> list[VolumeDiscountBody]:
+        starts = [discount.from_millionths for discount in discounts]
+        if any(later <= earlier for earlier, later in pairwise(starts)):
+            raise _invalid('must begin at higher and higher quantities ("from")')
+        ratio = info.data.get("metered_per_priced")
+        if ratio is not None and any(start * ratio % MILLION for start in starts):
+            raise _invalid('must begin at quantities ("from") of at most six decimal places in metered units')
+        return discounts
+
+    def to_feature(self) -> UsageFeature:
+        return UsageFeature(
+            key=self.key,
+            name=self.name,
+            metered_unit=self.metered_unit,
+            priced_unit=self.priced_unit or self.metered_unit,
+            metered_per_priced_millionths=self.metered_per_priced,
+            included_millionths=self.included,
+            unit_price_micros=self.unit_price,
+            increment_millionths=self.increment,
+            minimum_millionths=self.minimum,
+            volume_discounts=tuple(
+                VolumeDiscount(each.from_millionths, each.percent) for each in self.volume_discounts
+            ),
+            unit_cost_micros=self.unit_cost,
+        )
+
+
+class RecurringFeatureBody(Body):
+    """A rental: units included, a monthly price for each extra one, and where there is one a hard maximum in all."""
+
+    key: FeatureKey
+    name: Name
+    included: Units = Field("0", validate_default=True)
+    unit_price: Amount
+    maximum: Units | None = None
+
+    @field_validator("maximum")
+    @classmethod
+    def _holds_the_included_ones(cls, maximum: int | None, info: ValidationInfo) -> int | None:
+        included = info.data.get("included", 0)
+        if maximum is not None and maximum < included:
+            raise _invalid(f"must be at least the included {included}")
+        return maximum
+
+
+class PlanBody(Body):
+    """A plan's next version. A `pay_as_you_go` plan has no base price."""
+
+    example: ClassVar[Example] = {
+        "name": "Starter",
+        "currency": "USD",
+        "kind": "fixed",
+        "base_price": "49.00",
+        "minimum_top_up": "10.00",
+        "usage_features": [
+            {
+                "key": "call_minutes",
+                "name": "Conversation minutes",
+                "metered_unit": "second",
+                "priced_unit": "minute",
+                "metered_per_priced": "60",
+                "included": "500",
+                "unit_price": "0.12",
+                "increment": "1",
+                "minimum": "0",
+                "volume_discounts": [{"from": "10000", "percent": "10"}],
+                "unit_cost": "0.05",
+            },
+            {
+                "key": "voicemail_detection",
+                "name": "Voicemail detection",
+                "metered_unit": "detection",
+                "included": "0",
+                "unit_price": "0.01",
+            },
+        ],
+        "recurring_features": [
+            {"key": "phone_number", "name": "Phone numbers", "included": "1", "unit_price": "2.00"},
+            {
+                "key": "call_concurrency",
+                "name": "Concurrent calls",
+                "included": "5",
+                "unit_price": "8.00",
+                "maximum": "50",
+            },
+        ],
+    }
+
+    name: Name
+    currency: Currency
+    kind: PlanKind
+    base_price: Amount = Field("0", validate_default=True)
+    minimum_top_up: Amount = Field("0", validate_default=True)
+    usage_features: list[UsageFeatureBody] = Field(default_factory=list, max_length=MAX_FEATURES)
+    recurring_features: list[RecurringFeatureBody] = Field(default_factory=list, max_length=MAX_FEATURES)
+
+    @field_validator("base_price")
+    @classmethod
+    def _is_nothing_without_a_fee(cls, micros: int, info: ValidationInfo) -> int:
+        if micros and info.data.get("kind") == "pay_as_you_go":
+            raise _invalid("must be 0 for a plan that is pay_as_you_go")
+        return micros
+
+    @field_validator("usage_features", "recurring_features")
+    @classmethod
+    def _have_keys_of_their_own(
+        cls, features: list[UsageFeatureBody] | list[RecurringFeatureBody], info: ValidationInfo
+    ) -> list[UsageFeatureBody] | list[RecurringFeatureBody]:
+        seen = {feature.key for feature in info.data.get("usage_features", ())}
+        for feature in features:
+            if feature.key in seen:
+                raise _invalid(f'must not use the key "{feature.key}" twice')
+            seen.add(feature.key)
+        return features
+
+    def to_plan(self, plan_id: str) -> Plan:
+        """Version 0: the store numbers it."""
+        recurring = [
+            RecurringFeature(each.key, each.name, each.included, each.unit_price, each.maximum)
+            for each in self.recurring_features
+        ]
+        return Plan(
+            plan_id=plan_id,
+            version=0,
+            name=self.name,
+            currency=self.currency,
+            kind=self.kind,
+            base_price_micros=self.base_price,
+            minimum_top_up_micros=self.minimum_top_up,
+            usage_features={each.key: each.to_feature() for each in self.usage_features},
+            recurring_features={each.key: each for each in recurring},
+        )
+
+
+class PlanQuery(Body):
+    """Without a version, the current one."""
+
+    version: Version | None = None
+
+
+class VolumeDiscountView(View):
+    from_: Annotated[str, Field(alias="from")]
+    percent: str
+
+
+class UsageFeatureView(View):
+    key: str
+    name: str
+    metered_unit: str
+    priced_unit: str
+    metered_per_priced: str
+    included: str
+    unit_price: str
+    increment: str
+    minimum: str
+    volume_discounts: list[VolumeDiscountView]
+    unit_cost: str | None
+
+    @classmethod
+    def of(cls, feature: UsageFeature, currency: str) -> "UsageFeatureView":
+        return cls(
+            key=feature.key,
+            name=feature.name,
+            metered_unit=feature.metered_unit,
+            priced_unit=feature.priced_unit,
+            metered_per_priced=format_millionths(feature.metered_per_priced_millionths),
+            included=format_millionths(feature.included_millionths),
+            unit_price=price_text(feature.unit_price_micros, currency),
+            increment=format_millionths(feature.increment_millionths),
+            minimum=format_millionths(feature.minimum_millionths),
+            volume_discounts=[
+                VolumeDiscountView.model_validate(
+                    {
+                        "from": format_millionths(tier.from_millionths),
+                        "percent": format_millionths(tier.percent_millionths),
+                    }
+                )
+                for tier in feature.volume_discounts
+            ],
+            unit_cost=None if feature.unit_cost_micros is None else price_text(feature.unit_cost_micros, currency),
+        )
+
+
+class RecurringFeatureView(View):
+    key: str
+    name: str
+    included: str
+    unit_price: str
+    maximum: str | None
+
+    @classmethod
+    def of(cls, feature: RecurringFeature, currency: str) -> "RecurringFeatureView":
+        return cls(
+            key=feature.key,
+            name=feature.name,
+            included=str(feature.included),
+            unit_price=price_text(feature.unit_price_micros, currency),
+            maximum=None if feature.maximum is None else str(feature.maximum),
+        )
+
+
+class PlanView(View):
+    """One version of a plan. Prices are decimal strings in `currency`, as they were put."""
+
+    plan_id: str
+    version: int
+    name: str
+    currency: str
+    kind: Literal["fixed", "pay_as_you_go"]
+    base_price: str
+    minimum_top_up: str
+    usage_features: list[UsageFeatureView]
+    recurring_features: list[RecurringFeatureView]
+
+    @classmethod
+    def of(cls, plan: Plan) -> "PlanView":
+        return cls(
+            plan_id=plan.plan_id,
+            version=plan.version,
+            name=plan.name,
+            currency=plan.currency,
+            kind=plan.kind,
+            base_price=price_text(plan.base_price_micros, plan.currency),
+            minimum_top_up=price_text(plan.minimum_top_up_micros, plan.currency),
+            usage_features=[UsageFeatureView.of(each, plan.currency) for each in plan.usage_features.values()],
+            recurring_features=[
+                RecurringFeatureView.of(each, plan.currency) for each in plan.recurring_features.values()
+            ],
+        )
+
+
+class PlanPage(View):
+    """The current version of each plan."""
+
+    items: list[PlanView]
+    next_cursor: str | None

@@ -1,0 +1,38 @@
+"""All routes of the JSON API but for the hot paths, which functions of their own answer (see `edge_operations`)."""
+
+from collections.abc import Callable
+
+from billing.api.routes_accounts import AccountsRoutes
+from billing.api.routes_api_keys import ApiKeysRoutes
+from billing.api.routes_credit import CreditRoutes
+from billing.api.routes_history import HistoryRoutes
+from billing.api.routes_notices import BalanceAlertsRoutes, WebhookEndpointsRoutes
+from billing.api.routes_openapi import OpenApiRoutes
+from billing.api.routes_payments import PaymentsRoutes
+from billing.api.routes_plans import PlansRoutes
+from billing.api.routes_rejected_events import RejectedEventsRoutes
+from billing.api.routes_subscriptions import SubscriptionsRoutes
+from billing.payments.gateway import Gateway
+from billing.services.ingest_events import Queue
+from billing.store.database import Database
+from billing.web.routing import Api
+
+
+def rest_api(database: Database, queue: Queue, gateway: Callable[[], Gateway], *, return_url: str, local: bool) -> Api:
+    """The routes over a store, a queue and Stripe, which is asked for only by a request that needs it.
+
+    `return_url` is where Stripe's pages send customers back to. Where `local`, webhooks may go to this machine.
+    """
+    resources = [
+        PlansRoutes(database),
+        SubscriptionsRoutes(database, gateway),
+        AccountsRoutes(database),
+        PaymentsRoutes(database, gateway, return_url),
+        CreditRoutes(database),
+        HistoryRoutes(database),
+        ApiKeysRoutes(database),
+        RejectedEventsRoutes(database, queue),
+        WebhookEndpointsRoutes(database, local=local),
+        BalanceAlertsRoutes(database),
+    ]
+    return Api([*resources, OpenApiRoutes(resources)])

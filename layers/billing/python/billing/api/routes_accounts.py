@@ -1,0 +1,85 @@
+"""Accounts, how they stand, their workspaces and the administrator's lock."""
+
+from uuid import uuid4
+
+from billing.api.accounts import (
+    AccountChangeBody,
+    AccountPage,
+    AccountStatusView,
+    AccountView,
+    LockBody,
+    NewAccountBody,
+    WorkspaceBody,
+    WorkspaceView,
+)
+from billing.api.overview import BillingOverviewView
+from billing.domain.account import Account
+from billing.services.accounts import assign_workspace, change_account, find_account, open_account
+from billing.services.billing_overview import billing_overview
+from billing.services.cards import default_card
+from billing.services.lock_account import lock_account, unlock_account
+from billing.store.accounts import Accounts, Workspaces
+from billing.store.database import Database
+from billing.store.plans import Plans
+from billing.store.wallets import Wallets
+from billing.web.routing import Call, route
+from billing.web.values import PageQuery
+
+
+class AccountsRoutes:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._accounts = Accounts(database)
+        self._workspaces = Workspaces(database)
+
+    @route("POST", "/v1/accounts", scope="admin", status=201, refusals={409: ("account_exists",)})
+    def create_account(self, call: Call, body: NewAccountBody) -> AccountView:
+        """Open an account. The same id with the same content again answers the account that exists."""
+        account = Account(
+            account_id=body.account_id or f"acct_{uuid4().hex}",
+            name=body.name,
+            email=body.email,
+            currency=body.currency,
+            language=body.language,
+            created_at=call.now,
+        )
+        return AccountView.of(open_account(self._accounts, account))
+
+    @route("GET", "/v1/accounts", scope="admin")
+    def list_accounts(self, query: PageQuery) -> AccountPage:
+        """All accounts, in no particular order."""
+        page = self._accounts.page(query.limit, query.cursor)
+        return AccountPage(items=[AccountView.of(each) for each in page.items], next_cursor=page.next_cursor)
+
+    @route("GET", "/v1/accounts/{account_id}", scope="admin")
+    def get_account(self, account_id: str) -> AccountView:
+        """One account."""
+        return AccountView.of(find_account(self._accounts, account_id))
+
+    @route("PATCH", "/v1/accounts/{account_id}", scope="admin")
+    def change_account(self, account_id: str, body: AccountChangeBody) -> AccountView:
+        """Change the name, the address or the language. The currency stays."""
+        account = change_account(self._accounts, account_id, name=body.name, email=body.email, language=body.language)
+        return AccountView.of(account)
+
+    @route("GET", "/v1/accounts/{account_id}/billing", scope="billing:read")
+    def get_billing_overview(self, call: Call, account_id: str) -> BillingOverviewView:
+        """The account's credit, standing, plan, period and allowances as of now."""
+        wallet, plan = billing_overview(Wallets(self._database), Plans(self._database), account_id, call.now)
+        return BillingOverviewView.of(wallet, plan, default_card(self._database, wallet))
+
+    @route("PUT", "/v1/workspaces/{workspace_id}", scope="admin", refusals={404: ("account_not_found",)})
+    def put_workspace(self, workspace_id: str, body: WorkspaceBody) -> WorkspaceView:
+        """Make the workspace the account's. For 30 seconds its calls may still be charged to the former one."""
+        assign_workspace(self._workspaces, workspace_id, body.account_id)
+        return WorkspaceView(workspace_id=workspace_id, account_id=body.account_id)
+
+    @route("PUT", "/v1/accounts/{account_id}/lock", scope="admin")
+    def lock_account(self, account_id: str, body: LockBody) -> AccountStatusView:
+        """Let no call of the account start, whatever its balance."""
+        return AccountStatusView.of(lock_account(self._database, account_id, body.reason))
+
+    @route("DELETE", "/v1/accounts/{account_id}/lock", scope="admin")
+    def unlock_account(self, call: Call, account_id: str) -> AccountStatusView:
+        """Take the lock away. An account that could not pay its renewal has seven days more."""
+        return AccountStatusView.of(unlock_account(self._database, account_id, call.now))

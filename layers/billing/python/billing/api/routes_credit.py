@@ -1,0 +1,58 @@
+"""Credit by hand: adjustments and grants."""
+
+from uuid import uuid4
+
+from billing.api.credit import AdjustmentBody, CreditGrantBody, LedgerEntryView
+from billing.services.adjust_balance import adjust_balance, give_credit, id_from_key
+from billing.store.database import Database
+from billing.web.routing import Call, route
+
+
+class CreditRoutes:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @route("POST", "/v1/accounts/{account_id}/adjustments", scope="admin", status=201, idempotent=True)
+    def adjust_balance(self, call: Call, account_id: str, body: AdjustmentBody) -> LedgerEntryView:
+        """Add paid credit, or with a negative amount take it: a wire transfer, a correction. Answers the entry.
+
+        The billing history shows it, too, with the reason: as `adjustment`, `Paid`, without a card.
+        """
+        entry = adjust_balance(
+            self._database,
+            account_id,
+            micros=body.amount,
+            reason=body.reason,
+            by=body.by,
+            adjustment_id=_id(call, account_id),
+            now=call.now,
+        )
+        return LedgerEntryView.of(entry)
+
+    @route(
+        "POST",
+        "/v1/accounts/{account_id}/credit-grants",
+        scope="admin",
+        status=201,
+        idempotent=True,
+        refusals={409: ("too_many_grants",)},
+    )
+    def grant_credit(self, call: Call, account_id: str, body: CreditGrantBody) -> LedgerEntryView:
+        """Give promotional credit, which is spent before paid credit and expires. Answers the entry.
+
+        An account has at most 8 grants that are neither spent nor expired; one more is refused (`too_many_grants`).
+        """
+        entry = give_credit(
+            self._database,
+            account_id,
+            micros=body.amount,
+            expires_at=body.expires_at,
+            reason=body.reason,
+            grant_id=_id(call, account_id),
+            now=call.now,
+        )
+        return LedgerEntryView.of(entry)
+
+
+def _id(call: Call, account_id: str) -> str:
+    return uuid4().hex if call.idempotency_key is None else id_from_key(account_id, call.idempotency_key)

@@ -1,0 +1,221 @@
+"""Money in: cards, top-ups, auto-refill, the billing history, refunds."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from billing.api.payments import (
+    AutoRefillBody,
+    AutoRefillView,
+    CardChangeBody,
+    CardPage,
+    CardView,
+    HostedPageView,
+    NewCardBody,
+    RefundBody,
+    RemovedCardView,
+    TopUpBody,
+    TopUpView,
+    TransactionPage,
+    TransactionsQuery,
+    TransactionView,
+)
+from billing.domain.transaction import Transaction
+from billing.domain.transaction import transaction_id as transaction_id_of
+from billing.payments.gateway import Gateway
+from billing.services.add_card import open_card_page
+from billing.services.cards import list_cards, make_default, remove_card
+from billing.services.payment_history import payment_history
+from billing.services.refund import find_transaction, refund_payment
+from billing.services.renew_subscription import renew_now
+from billing.services.set_auto_refill import set_auto_refill
+from billing.services.top_up import top_up
+from billing.store.database import Database
+from billing.store.plans import Plans
+from billing.web.http import RequestRefused
+from billing.web.routing import PAYMENT_REFUSALS, Call, route
+from billing.web.values import PageQuery
+
+
+class PaymentsRoutes:
+    """`return_url` is where Stripe's pages send customers back to, where a request does not say."""
+
+    def __init__(self, database: Database, gateway: Callable[[], Gateway], return_url: str) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._plans = Plans(database)
+        self._return_url = return_url
+
+    @route(
+        "POST",
+        "/v1/accounts/{account_id}/payment-methods",
+        scope="billing:write",
+        status=201,
+        refusals={409: ("too_many_cards",), **PAYMENT_REFUSALS},
+    )
+    def add_card(self, call: Call, account_id: str, body: NewCardBody | None) -> HostedPageView:
+        """Start Stripe's page on which the customer adds a card. It is listed once it was entered there.
+
+        The card is then verified by a hold of about 1.00, which is voided at once and never charged. One whose hold is
+        declined is not kept, and the list says why. A card that is there already, entered with another expiry date,
+        takes the place of the old one.
+        """
+        return_url = (body and body.return_url) or self._return_url
+        url = open_card_page(
+            self._database, self._gateway(), account_id, key=uuid4().hex, return_url=return_url, now=call.now
+        )
+        return HostedPageView(url=url)
+
+    @route("GET", "/v1/accounts/{account_id}/payment-methods", scope="billing:read")
+    def list_cards(self, account_id: str, query: PageQuery) -> CardPage:
+        """The account's cards, and those that were not kept, with the reason."""
+        found = list_cards(self._database, account_id, query.limit, query.cursor)
+        items = [CardView.of(card, found.default_id) for card in found.cards.items]
+        return CardPage(items=items, next_cursor=found.cards.next_cursor)
+
+    @route(
+        "PATCH",
+        "/v1/accounts/{account_id}/payment-methods/{payment_method_id}",
+        scope="billing:write",
+        refusals={404: ("payment_method_not_found",), 409: ("card_not_verified",), **PAYMENT_REFUSALS},
+    )
+    def change_card(self, call: Call, account_id: str, payment_method_id: str, body: CardChangeBody) -> CardView:
+        """Make a verified card the default: renewals and auto-refill use it from now on, an unpaid renewal at once."""
+        del body  # it can say one thing only
+        card = make_default(self._database, account_id, payment_method_id, call.now)
+        renew_now(self._database, self._gateway(), self._plans, account_id, call.now)
+        return CardView.of(card, card.payment_method_id)
+
+    @route(
+        "DELETE",
+        "/v1/accounts/{account_id}/payment-methods/{payment_method_id}",
+        scope="billing:write",
+        refusals={
+            404: ("payment_method_not_found",),
+            409: ("card_is_default", "card_not_verified"),
+            **PAYMENT_REFUSALS,
+        },
+    )
+    def remove_card(self, account_id: str, payment_method_id: str) -> RemovedCardView:
+        """Remove a card. The default one only as the last: make another one the default first."""
+        removed = remove_card(self._database, self._gateway(), account_id, payment_method_id)
+        return RemovedCardView(
+            payment_method_id=payment_method_id, auto_refill_switched_off=removed.auto_refill_switched_off
+        )
+
+    @route(
+        "POST",
+        "/v1/accounts/{account_id}/top-ups",
+        scope="billing:write",
+        status=201,
+        idempotent=True,
+        refusals={
+            402: ("card_declined", "authentication_required"),
+            404: ("payment_method_not_found",),
+            409: ("card_not_verified",),
+            **PAYMENT_REFUSALS,
+        },
+    )
+    def top_up(self, call: Call, account_id: str, body: TopUpBody) -> TopUpView:
+        """Buy credit. Answers once it is paid, with the address of Stripe's page, or as `Processing`.
+
+        A decline is a 402 `card_declined`, with the reason. Where the bank demands the customer, it is a 402
+        `authentication_required` with the `url` of a page on which the same payment can be made.
+        """
+        transaction = top_up(
+            self._database,
+            self._gateway(),
+            account_id,
+            micros=body.amount,
+            payment_method_id=body.payment_method,
+            transaction_id=transaction_id_of(account_id, "top_up", call.idempotency_key or uuid4().hex),
+            return_url=body.return_url or self._return_url,
+            now=call.now,
+        )
+        _refuse_unpaid(transaction, by_saved_card=body.payment_method is not None)
+        return TopUpView.of(transaction)
+
+    @route("PUT", "/v1/accounts/{account_id}/auto-refill", scope="billing:write", refusals={402: ("card_required",)})
+    def put_auto_refill(self, call: Call, account_id: str, body: AutoRefillBody) -> AutoRefillView:
+        """Say when auto-refill starts and how much it charges, or switch it off.
+
+        Switched on below the threshold, it refills now. It charges `amount`, or the smallest multiple of it that
+        reaches the threshold, within `monthly_limit`.
+        """
+        wallet = set_auto_refill(
+            self._database,
+            account_id,
+            enabled=body.enabled,
+            threshold_micros=body.threshold,
+            amount_micros=body.amount,
+            monthly_limit_micros=body.monthly_limit,
+            now=call.now,
+        )
+        return AutoRefillView.of(wallet)
+
+    @route("GET", "/v1/accounts/{account_id}/transactions", scope="billing:read")
+    def list_transactions(self, account_id: str, query: TransactionsQuery) -> TransactionPage:
+        """The billing history, newest first."""
+        page = payment_history(
+            self._database, account_id, limit=query.limit, cursor=query.cursor, wanted=query.to_filter()
+        )
+        return TransactionPage(items=[TransactionView.of(each) for each in page.items], next_cursor=page.next_cursor)
+
+    @route(
+        "GET",
+        "/v1/accounts/{account_id}/transactions/{transaction_id}",
+        scope="billing:read",
+        refusals={404: ("transaction_not_found",)},
+    )
+    def get_transaction(self, account_id: str, transaction_id: str) -> TransactionView:
+        """One transaction with its lines and refunds."""
+        return TransactionView.of(find_transaction(self._database, account_id, transaction_id))
+
+    @route(
+        "POST",
+        "/v1/accounts/{account_id}/transactions/{transaction_id}/refunds",
+        scope="admin",
+        status=201,
+        idempotent=True,
+        refusals={404: ("transaction_not_found",), 409: ("not_refundable",), **PAYMENT_REFUSALS},
+    )
+    def refund_transaction(
+        self, call: Call, account_id: str, transaction_id: str, body: RefundBody | None
+    ) -> TransactionView:
+        """Give a payment back to its card, and take the credit with it. Answers the transaction.
+
+        What no card paid cannot be given back (`not_refundable`): an adjustment is taken back by another one.
+        """
+        transaction = refund_payment(
+            self._database,
+            self._gateway(),
+            account_id,
+            transaction_id,
+            micros=None if body is None else body.amount,
+            refund_key=transaction_id_of(account_id, "refund", transaction_id, call.idempotency_key or uuid4().hex),
+            now=call.now,
+        )
+        return TransactionView.of(transaction)
+
+
+def _refuse_unpaid(transaction: Transaction, *, by_saved_card: bool) -> None:
+    if transaction.status == "Failed" and transaction.failure is not None:
+        why = transaction.failure
+        raise RequestRefused(
+            "card_declined",
+            why.message,
+            transaction_id=transaction.transaction_id,
+            failure={"code": why.code, "message": why.message},
+        )
+    if transaction.status == "Checkout" and transaction.url is None:
+        raise RequestRefused(
+            "payments_unavailable",
+            "the payment page could not be opened: send the request again with the same Idempotency-Key",
+            transaction_id=transaction.transaction_id,
+        )
+    if transaction.status == "Checkout" and by_saved_card:
+        raise RequestRefused(
+            "authentication_required",
+            "the bank wants the customer to confirm this payment: send them to the url",
+            transaction_id=transaction.transaction_id,
+            url=transaction.url,
+        )

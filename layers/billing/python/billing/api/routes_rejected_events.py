@@ -1,0 +1,50 @@
+"""Events that could not be charged: seen, corrected, replayed."""
+
+from billing.api.rejected_events import (
+    RejectedEventPage,
+    RejectedEventsQuery,
+    RejectedEventView,
+    ReplayBody,
+    ReplayedEventView,
+)
+from billing.services.ingest_events import Queue
+from billing.services.rejected_events import replay
+from billing.store.database import Database
+from billing.store.rejected_events import RejectedEvents
+from billing.web.routing import Call, route
+
+
+class RejectedEventsRoutes:
+    def __init__(self, database: Database, queue: Queue) -> None:
+        self._database = database
+        self._queue = queue
+
+    @route("GET", "/v1/rejected-events", scope="admin")
+    def list_rejected_events(self, query: RejectedEventsQuery) -> RejectedEventPage:
+        """Newest first: the open ones, or those that were replayed."""
+        page = RejectedEvents(self._database).page(query.status, query.limit, query.cursor)
+        items = [RejectedEventView.of(each, query.status) for each in page.items]
+        return RejectedEventPage(items=items, next_cursor=page.next_cursor)
+
+    @route(
+        "POST",
+        "/v1/rejected-events/{rejection_id}/replay",
+        scope="admin",
+        status=202,
+        refusals={
+            404: ("rejected_event_not_found",),
+            409: ("event_conflict", "replayed_under_another_id"),
+            422: ("event_rejected",),
+            503: ("queue_unavailable",),
+        },
+    )
+    def replay_rejected_event(self, call: Call, rejection_id: str, body: ReplayBody | None) -> ReplayedEventView:
+        """Send the event to settlement again, as it is or corrected, as of its first arrival.
+
+        Keep the event's own `id`: its sender may send it again, too, and it is charged once. One that could not be read
+        is given by the first replay, and kept by later ones. Another `id` is accepted only once another event was
+        charged under its own; before, a replay under that is refused as `event_conflict`.
+        """
+        corrected = None if body is None else body.event
+        queued = replay(self._database, self._queue, rejection_id, corrected, call.now)
+        return ReplayedEventView(rejection_id=rejection_id, event_id=queued.event.event_id)

@@ -1,0 +1,108 @@
+"""Which plan an account has, with what quantities, and what a change of that costs."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from billing.api.credit import LedgerEntryView
+from billing.api.subscriptions import SubscriptionBody, SubscriptionChangeView, SubscriptionView, UsageResetBody
+from billing.payments.gateway import Gateway
+from billing.services.adjust_balance import id_from_key
+from billing.services.cancel_subscription import cancel_subscription
+from billing.services.change_subscription import Wanted, change_subscription, preview_subscription
+from billing.services.reset_usage import reset_usage
+from billing.store.database import Database
+from billing.store.plans import Plans
+from billing.web.routing import Call, route
+
+_CHANGE = {
+    404: ("plan_not_found",),
+    409: ("currency_mismatch", "change_pending", "renewal_pending", "subscription_past_due"),
+}
+
+
+class SubscriptionsRoutes:
+    def __init__(self, database: Database, gateway: Callable[[], Gateway]) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._plans = Plans(database)
+
+    @route(
+        "PUT",
+        "/v1/accounts/{account_id}/subscription",
+        scope="billing:write",
+        refusals={
+            **_CHANGE,
+            402: ("card_required", "card_declined", "authentication_required"),
+            502: ("payments_refused",),
+            503: ("payment_pending",),
+        },
+    )
+    def put_subscription(self, call: Call, account_id: str, body: SubscriptionBody) -> SubscriptionChangeView:
+        """Put the account on a plan and quantities, and charge what is due for it now. It undoes a cancellation.
+
+        More takes effect at once, prorated to the second; less at the next renewal. Another plan takes effect at once
+        where its month, with the quantities asked for, costs as much or more, and at the next renewal where it costs
+        less. No rented unit is given back at once: where fewer are asked for, the present ones are kept, and paid for
+        under the new plan and within its maximum, until the next renewal. The same once more changes nothing.
+
+        The default card is charged. Where it declines, nothing is changed: 402 `card_declined`, or
+        `authentication_required` where the bank wants the customer to confirm. No page is offered for that, since the
+        change is not kept open: make another card the default, and ask again. What would cost more than Stripe charges
+        at once, now or at the next renewal, is refused as `quantities`, before anything is recorded.
+
+        After a 503 `payment_pending`, the same request goes on with the same charge. Of two changes at once one is
+        made; the other is a 409 `change_pending` or a 503 while that one is being paid: ask again in a minute.
+        """
+        quote = change_subscription(
+            self._database, self._gateway(), self._plans, account_id, _wanted(body), now=call.now
+        )
+        return SubscriptionChangeView.of(quote)
+
+    @route("POST", "/v1/accounts/{account_id}/subscription/preview", scope="billing:write", refusals=_CHANGE)
+    def preview_subscription(self, call: Call, account_id: str, body: SubscriptionBody) -> SubscriptionChangeView:
+        """What the same PUT would cost and lead to now, and what it would refuse. Nothing is changed.
+
+        No card is looked at. While a change is being paid, 409 `change_pending`: what it costs decides what this does.
+        """
+        return SubscriptionChangeView.of(
+            preview_subscription(self._database, self._plans, account_id, _wanted(body), now=call.now)
+        )
+
+    @route(
+        "DELETE",
+        "/v1/accounts/{account_id}/subscription",
+        scope="billing:write",
+        refusals={404: ("no_subscription",), 409: ("change_pending",)},
+    )
+    def cancel_subscription(self, call: Call, account_id: str) -> SubscriptionView:
+        """Cancel at the end of the period; at once where the period is not paid.
+
+        A PUT undoes it until then, and nothing else where it names the plan of the next renewal alone.
+        """
+        return SubscriptionView.of(cancel_subscription(self._database, self._plans, account_id, call.now))
+
+    @route(
+        "POST",
+        "/v1/accounts/{account_id}/subscription/usage-reset",
+        scope="admin",
+        status=201,
+        idempotent=True,
+        refusals={404: ("no_subscription",)},
+    )
+    def reset_usage(self, call: Call, account_id: str, body: UsageResetBody) -> LedgerEntryView:
+        """Count the period's usage from zero again. The entry says who did it, why, and what was counted."""
+        key = call.idempotency_key
+        entry = reset_usage(
+            self._database,
+            self._plans,
+            account_id,
+            reason=body.reason,
+            by=body.by,
+            reset_id=uuid4().hex if key is None else id_from_key(account_id, key),
+            now=call.now,
+        )
+        return LedgerEntryView.of(entry)
+
+
+def _wanted(body: SubscriptionBody) -> Wanted:
+    return Wanted(body.plan_id, body.quantities, body.version)

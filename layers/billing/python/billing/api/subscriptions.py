@@ -1,0 +1,116 @@
+"""Subscriptions on the wire: what is asked for, what it costs now and at the next renewal."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from billing.api.payments import TransactionLineView
+from billing.api.plans import MAX_FEATURES
+from billing.domain.instants import format_instant
+from billing.domain.plan_change import Quote, present_month
+from billing.domain.subscription import SubscriptionStatus, status_of
+from billing.domain.terms import Terms
+from billing.domain.wallet import Wallet
+from billing.web.values import MAX_UNITS, Body, Example, FeatureKey, Instant, MoneyView, PlanId, Reason, Units, View
+
+
+class SubscriptionBody(Body):
+    """What the account is to have. The plan alone, where it is the one of the next renewal, changes no terms."""
+
+    example: ClassVar[Example] = {"plan_id": "starter", "quantities": {"phone_number": "2"}}
+
+    plan_id: PlanId
+    version: Annotated[int, Field(ge=1, le=MAX_UNITS)] | None = Field(
+        default=None,
+        description="Absent: of its own plan the account keeps the version that it has, of another one it gets the "
+        "current version. With the plan alone, a version that is scheduled stays scheduled.",
+    )
+    quantities: Annotated[dict[FeatureKey, Units], Field(max_length=MAX_FEATURES)] | None = Field(
+        default=None,
+        description="Units in all of the plan's recurring features, the included ones among them. What is here is the "
+        "whole: a feature that is left out falls to its included units, at the next renewal. Absent: what is rented "
+        "stays as it is, or as it is scheduled to be under this plan. Another plan takes over the units of features of "
+        "which more was rented than the old plan includes, as far as it rents them out; more than its maximum is "
+        "refused by the feature's name. A new subscription has the included units.",
+    )
+
+
+class ScheduledChangeView(View):
+    """What the next renewal changes."""
+
+    plan_id: str
+    version: int
+    quantities: dict[str, str]
+
+    @classmethod
+    def of(cls, terms: Terms) -> "ScheduledChangeView":
+        return cls(plan_id=terms.plan_id, version=terms.plan_version, quantities=_texts(terms.quantities))
+
+
+class SubscriptionView(View):
+    """`quantities` are units in all, the included ones among them.
+
+    While `past_due` a renewal waits to be paid, and is tried again at `next_payment_attempt_at`, if ever.
+    """
+
+    status: SubscriptionStatus
+    current_period_start: Instant
+    current_period_end: Instant
+    cancel_at_period_end: bool
+    quantities: dict[str, str]
+    scheduled: ScheduledChangeView | None
+    next_payment_attempt_at: Instant | None
+
+    @classmethod
+    def of(cls, wallet: Wallet) -> "SubscriptionView":
+        """Raises NoSubscription."""
+        month, terms, dunning = present_month(wallet), wallet.next_terms, wallet.dunning
+        retry = None if dunning is None else dunning.next_attempt_at
+        return cls(
+            status=status_of(wallet),
+            current_period_start=format_instant(month.start),
+            current_period_end=format_instant(month.end),
+            cancel_at_period_end=wallet.cancel_at_period_end,
+            quantities=_texts(wallet.quantities),
+            scheduled=None if terms is None else ScheduledChangeView.of(terms),
+            next_payment_attempt_at=None if retry is None else format_instant(retry),
+        )
+
+
+def _texts(quantities: Mapping[str, int]) -> dict[str, str]:
+    return {key: str(units) for key, units in quantities.items()}
+
+
+class UsageResetBody(Body):
+    example: ClassVar[Example] = {"reason": "counted twice during the move", "by": "ops@example.com"}
+
+    reason: Reason
+    by: Reason
+
+
+class NextRenewalView(View):
+    """The next renewal as things stand: what the default card will be charged, and when."""
+
+    at: Instant
+    amount: MoneyView
+
+
+class SubscriptionChangeView(View):
+    """What a change of the subscription costs now, and the next renewal. The lines add up to `due_now`."""
+
+    due_now: MoneyView
+    lines: list[TransactionLineView]
+    next_renewal: NextRenewalView | None
+
+    @classmethod
+    def of(cls, quote: Quote) -> "SubscriptionChangeView":
+        currency = quote.before.currency
+        return cls(
+            due_now=MoneyView.of(quote.charge.card_micros, currency),
+            lines=[TransactionLineView.of(line, currency) for line in quote.charge.lines],
+            next_renewal=NextRenewalView(
+                at=format_instant(quote.renewal_month.start),
+                amount=MoneyView.of(quote.renewal_charge.card_micros, currency),
+            ),
+        )

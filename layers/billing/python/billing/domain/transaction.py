@@ -1,0 +1,225 @@
+"""Transactions of the billing history: money between a card and an account, and what may follow what.
+
+A payment is recorded before Stripe is asked. Whatever then says how it went (the API's answer, a webhook,
+reconciliation) says it as a `PaymentReport`, and `record` is the only way from one status to the next.
+
+Credit by hand is the one transaction that is no payment: it begins and ends as Paid.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from billing.domain.declines import Failure, failure
+from billing.domain.ledger import LedgerEntry
+from billing.domain.money import Money, card_minor_units, from_minor_units
+
+TransactionKind = Literal["top_up", "auto_refill", "renewal", "plan_change", "adjustment"]
+TransactionStatus = Literal["Checkout", "Processing", "Paid", "Failed"]
+Outcome = Literal["succeeded", "declined", "needs_customer", "canceled", "held", "pending"]
+DisputeStatus = Literal["inquiry", "opened", "won", "lost"]
+
+CREDIT_KINDS: frozenset[TransactionKind] = frozenset({"top_up", "auto_refill"})
+MAX_REFUNDS = 100
+
+# An answer takes seconds. What is still open after this is looked up at Stripe, and again each time it has passed.
+PROCESSING_CHECK = timedelta(minutes=5)
+CHECKOUT_CHECK = timedelta(hours=1)
+# What Stripe has never heard of after this long was never asked: nothing was charged.
+ABANDONED_AFTER = timedelta(hours=1)
+CHECKOUT_LIFE = timedelta(hours=24)
+
+_ID_DIGITS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class CardFace:
+    """What a customer knows a card by."""
+
+    brand: str
+    last4: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back to the card. `returned`: the bank did not take it, so the account has it again."""
+
+    refund_id: str
+    amount_micros: int
+    created_at: datetime
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionLine:
+    """What a part of the amount was for."""
+
+    description: str
+    quantity: str
+    amount_micros: int
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One movement between a card and an account, or credit by hand.
+
+    `amount_micros` of a payment is a whole number of the card's minor units; of an adjustment it is any number, below
+    zero where credit was taken.
+
+    `fingerprint` is the digest of the request that asked for it. `attempt` numbers the idempotency keys that were used
+    up at Stripe; `check_at` is when somebody must look whether it is still open, None once nothing can follow any more.
+    `version` counts writes.
+    """
+
+    transaction_id: str
+    account_id: str
+    kind: TransactionKind
+    status: TransactionStatus
+    amount_micros: int
+    currency: str
+    created_at: datetime
+    check_at: datetime | None
+    payment_method_id: str | None = None
+    card_fingerprint: str | None = None
+    card: CardFace | None = None
+    payment_intent_id: str | None = None
+    session_id: str | None = None
+    url: str | None = None
+    paid_at: datetime | None = None
+    failure: Failure | None = None
+    refunds: tuple[Refund, ...] = ()
+    dispute_id: str | None = None
+    dispute_status: DisputeStatus | None = None
+    lines: tuple[TransactionLine, ...] = ()
+    fingerprint: str | None = None
+    attempt: int = 0
+    version: int = 0
+
+    @property
+    def is_payment(self) -> bool:
+        """Whether it goes through Stripe. An adjustment does not: nothing to tell as paid, to refund or to look up."""
+        return self.kind != "adjustment"
+
+    @property
+    def refunded_micros(self) -> int:
+        return sum(refund.amount_micros for refund in self.refunds if not refund.returned)
+
+    @property
+    def credit_micros(self) -> int:
+        """What of the amount is the account's credit: all of it, or what a subscription's charge has for no time."""
+        if self.kind in CREDIT_KINDS:
+            return self.amount_micros
+        return self.amount_micros - sum(line.amount_micros for line in self.lines if line.period_start is not None)
+
+    @property
+    def idempotency_key(self) -> str:
+        """Stripe's key for the charge: the transaction's id, or a further one once Stripe has spoiled that."""
+        return self.transaction_id if self.attempt == 0 else f"{self.transaction_id}:{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReport:
+    """What Stripe says now of a payment that names one of our transactions."""
+
+    transaction_id: str
+    account_id: str
+    payment_intent_id: str | None
+    outcome: Outcome
+    received_micros: int
+    currency: str
+    card: CardFace | None = None
+    card_fingerprint: str | None = None
+    failure: Failure | None = None
+
+
+def transaction_id(*facts: object) -> str:
+    """An id that follows from the facts: the same ones are the same transaction, for ever."""
+    return "tx_" + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:_ID_DIGITS]
+
+
+def chargeable(micros: int, currency: str) -> int:
+    """The amount as a card can be charged with it: rounded up to a whole minor unit."""
+    return from_minor_units(card_minor_units(Money(micros, currency)), currency).micros
+
+
+def adjustment(entry: LedgerEntry, adjustment_id: str) -> Transaction:
+    """The row of the history for an adjustment's ledger entry: its amount, its moment, and the reason as its one line.
+
+    One for an adjustment id of an account, for ever. Who did it is in the entry alone.
+    """
+    return Transaction(
+        transaction_id=transaction_id(entry.account_id, "adjustment", adjustment_id),
+        account_id=entry.account_id,
+        kind="adjustment",
+        status="Paid",
+        amount_micros=entry.amount_micros,
+        currency=entry.currency,
+        created_at=entry.posted_at,
+        check_at=None,
+        paid_at=entry.posted_at,
+        lines=(TransactionLine(entry.description, "1", entry.amount_micros),),
+    )
+
+
+def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Transaction:
+    """The transaction after a report. A late, repeated or outrun report returns it as it is.
+
+    Money that arrived always wins, also over a decline; Paid is final. A decline on a hosted page leaves Checkout open:
+    the customer may take another card there. Money in another currency than the account's is never credited.
+    """
+    if transaction.status == "Paid":
+        return transaction
+    seen = replace(
+        transaction,
+        payment_intent_id=report.payment_intent_id or transaction.payment_intent_id,
+        card=report.card or transaction.card,
+        card_fingerprint=report.card_fingerprint or transaction.card_fingerprint,
+    )
+    if report.outcome == "succeeded":
+        return _arrived(seen, report, now)
+    if transaction.status != "Processing":
+        return transaction
+    match report.outcome:
+        case "needs_customer" if transaction.kind == "top_up":
+            # Soon: whoever is told of it first may not be the one who opens the page.
+            return replace(seen, status="Checkout", check_at=now + PROCESSING_CHECK)
+        case "declined" | "needs_customer":
+            return failed(seen, report.failure or failure("card_declined"))
+        case "canceled":
+            return failed(seen, failure("canceled"))
+        case _:
+            return seen
+
+
+def failed(transaction: Transaction, why: Failure) -> Transaction:
+    return replace(transaction, status="Failed", failure=why, check_at=None)
+
+
+def declined(before: Transaction | None, after: Transaction) -> bool | None:
+    """Whether a saved card's charge was refused where a change answers it: false where it paid, None for all others.
+
+    A decline on a hosted page is none: the page stays open for another card. So what is paid there counts neither.
+    """
+    if before is None or before.status != "Processing":
+        return None
+    if after.status == "Paid":
+        return False
+    return True if after.status == "Failed" and after.failure is not None and after.failure.is_decline else None
+
+
+def _arrived(seen: Transaction, report: PaymentReport, now: datetime) -> Transaction:
+    if report.currency != seen.currency:
+        return failed(seen, failure("currency_mismatch"))
+    return replace(
+        seen,
+        status="Paid",
+        paid_at=now,
+        amount_micros=report.received_micros,
+        failure=None,
+        check_at=None,
+        url=None,
+    )

@@ -1,0 +1,34 @@
+"""All tables, each by its model. On AWS (infra) and in the tests they are built from this list: one truth on keys."""
+
+from pynamodb.models import Model
+
+from billing.store.accounts import AccountItem, WorkspaceItem
+from billing.store.api_keys import ApiKeyItem
+from billing.store.books import DailyUsageItem, LedgerEntryItem
+from billing.store.cards import PaymentMethodItem
+from billing.store.deliveries import DeliveryItem
+from billing.store.leases import LeasePageItem
+from billing.store.plans import PlanVersionItem
+from billing.store.rejected_events import RejectedEventItem
+from billing.store.stripe_inbox import StripeEventItem
+from billing.store.transactions import TransactionItem
+from billing.store.wallets import WalletItem
+from billing.store.webhook_endpoints import WebhookEndpointItem, WebhookSecretItem
+
+ALL_TABLES: tuple[type[Model], ...] = (
+    PlanVersionItem,
+    AccountItem,
+    WorkspaceItem,
+    WalletItem,
+    LedgerEntryItem,
+    DailyUsageItem,
+    RejectedEventItem,
+    LeasePageItem,
+    ApiKeyItem,
+    TransactionItem,
+    PaymentMethodItem,
+    StripeEventItem,
+    WebhookEndpointItem,
+    WebhookSecretItem,
+    DeliveryItem,
+)

@@ -1,0 +1,248 @@
+"""The types of the API's fields: decimal strings become exact integers, and each says in words what it wants."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, TypeAdapter, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from billing.contracts.times import parse_time
+from billing.domain.account import ACCOUNT_ID, ACCOUNT_ID_SAYS
+from billing.domain.decimals import MILLION, format_millionths, parse_millionths
+from billing.domain.errors import InvalidValue
+from billing.domain.money import Money, minor_unit_decimals, parse_currency
+from billing.domain.plan import FEATURE_KEY
+
+MAX_UNITS = 1_000_000
+MAX_NAME_CHARACTERS = 200
+MAX_REASON_CHARACTERS = 500
+MAX_EMAIL_CHARACTERS = 254
+
+MAX_PAGE = 100
+DEFAULT_PAGE = 50
+MAX_CURSOR_CHARACTERS = 2048
+
+
+Example = Mapping[str, Any]
+
+
+class Body(BaseModel):
+    """What a request says: its fields and no others, each of exactly its type. `example` is one that is accepted."""
+
+    example: ClassVar[Example | None] = None
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class View(BaseModel):
+    """What an answer says, each time in full: a default is a value like any other."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
+
+
+def reading(parse: Callable[[object], object]) -> BeforeValidator:
+    """The domain's own parsers, with their own words."""
+
+    def read(value: object) -> object:
+        try:
+            return parse(value)
+        except InvalidValue as error:
+            raise PydanticCustomError("invalid_value", "{detail}", {"detail": error.detail}) from error
+
+    return BeforeValidator(read)
+
+
+# JSON can escape one half of a surrogate pair, which is no text that a table could keep.
+_HALF_CHARACTER = re.compile("[\\ud800-\\udfff]")
+
+
+def _text(pattern: str | re.Pattern[str], says: str) -> BeforeValidator:
+    compiled = re.compile(pattern)
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or not compiled.fullmatch(value) or _HALF_CHARACTER.search(value):
+            raise InvalidValue(says)
+        return value
+
+    return reading(parse)
+
+
+def _schema(pattern: str | re.Pattern[str], **more: JsonValue) -> WithJsonSchema:
+    text = pattern if isinstance(pattern, str) else pattern.pattern
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{text})$", **more})
+
+
+def _line(max_characters: int) -> str:
+    """One line of text that neither begins nor ends with a space and holds no control characters."""
+    edge, inner = r"[^\s\x00-\x1f\x7f-\x9f]", r"[^\x00-\x1f\x7f-\x9f]"
+    return f"{edge}(?:{inner}{{0,{max_characters - 2}}}{edge})?"
+
+
+def _money(text: object, *, negative: bool = False) -> int:
+    return Money.parse(text, "", negative=negative).micros
+
+
+def _whole(text: object, minimum: int = 0) -> int:
+    millionths = parse_millionths(text, "")
+    if millionths % MILLION or not minimum * MILLION <= millionths <= MAX_UNITS * MILLION:
+        raise InvalidValue(f'must be a whole number from {minimum} to {MAX_UNITS}, such as "{minimum + 1}"')
+    return millionths // MILLION
+
+
+def _positive(text: object) -> int:
+    millionths = parse_millionths(text, "")
+    if millionths == 0:
+        raise InvalidValue("must be more than zero")
+    return millionths
+
+
+def _percent(text: object) -> int:
+    millionths = parse_millionths(text, "")
+    if millionths > 100 * MILLION:
+        raise InvalidValue("must be at most 100")
+    return millionths
+
+
+_DECIMAL = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?"
+_WHOLE = r"0|[1-9][0-9]{0,5}"
+_UNIT = r"[!-~](?:[ -~]{0,30}[!-~])?"
+_EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.){1,8}[A-Za-z][A-Za-z0-9-]{1,62}"
+_PLAN_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
+_CURSOR = rf"[A-Za-z0-9_-]{{1,{MAX_CURSOR_CHARACTERS}}}"
+
+Amount = Annotated[int, reading(_money), _schema(_DECIMAL, examples=["20.00"])]
+"""Micro-units, from a decimal string of major units."""
+SignedAmount = Annotated[
+    int, reading(lambda text: _money(text, negative=True)), _schema(f"-?{_DECIMAL}", examples=["-20.00"])
+]
+Quantity = Annotated[int, reading(lambda text: parse_millionths(text, "")), _schema(_DECIMAL, examples=["500"])]
+"""Millionths of a unit, from a decimal string."""
+PositiveQuantity = Annotated[int, reading(_positive), _schema(_DECIMAL, examples=["60"])]
+Percent = Annotated[int, reading(_percent), _schema(r"100|[1-9]?[0-9](?:\.[0-9]{1,6})?", examples=["10"])]
+"""Millionths of a percent."""
+Units = Annotated[int, reading(_whole), _schema(_WHOLE, examples=["2"])]
+"""Whole units, from a decimal string."""
+
+Moment = Annotated[
+    datetime,
+    reading(lambda text: parse_time(text, "")),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2027-01-31T00:00:00Z"]}),
+]
+Instant = Annotated[
+    str, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:15:02.000Z"]})
+]
+"""A moment as it is answered, to the millisecond."""
+Currency = Annotated[str, reading(parse_currency), _schema("[A-Z]{3}", examples=["USD"])]
+AccountId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["acme"])]
+WorkspaceId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["42"])]
+PlanId = Annotated[
+    str,
+    _text(_PLAN_ID, "must be 1 to 64 letters, digits and _.- and begin with a letter or a digit"),
+    _schema(_PLAN_ID, examples=["starter"]),
+]
+FeatureKey = Annotated[
+    str,
+    _text(FEATURE_KEY, "must be 1 to 64 letters, digits and _.- and begin with a letter"),
+    _schema(FEATURE_KEY, examples=["call_minutes"]),
+]
+Unit = Annotated[
+    str, _text(_UNIT, 'must be a unit of at most 32 characters, such as "minute"'), _schema(_UNIT, examples=["minute"])
+]
+Name = Annotated[
+    str,
+    _text(_line(MAX_NAME_CHARACTERS), f"must be a line of 1 to {MAX_NAME_CHARACTERS} characters"),
+    _schema(_line(MAX_NAME_CHARACTERS)),
+]
+Reason = Annotated[
+    str,
+    _text(_line(MAX_REASON_CHARACTERS), f"must be a line of 1 to {MAX_REASON_CHARACTERS} characters"),
+    _schema(_line(MAX_REASON_CHARACTERS)),
+]
+Email = Annotated[
+    str,
+    _text(f"(?=.{{3,{MAX_EMAIL_CHARACTERS}}}$){_EMAIL}", "must be an e-mail address"),
+    _schema(_EMAIL, maxLength=MAX_EMAIL_CHARACTERS, examples=["billing@acme.example"]),
+]
+Language = Literal["en", "ar"]
+Scope = Literal["usage:write", "calls:authorize", "billing:read", "billing:write", "admin"]
+KeyId = Annotated[str, _text(r"[0-9a-f]{16}", "must be the id of an API key"), _schema(r"[0-9a-f]{16}")]
+RejectionId = Annotated[str, _text(r"[0-9a-f]{32}", "must be the id of a rejected event"), _schema(r"[0-9a-f]{32}")]
+EndpointId = Annotated[
+    str, _text(r"we_[0-9a-f]{24}", "must be the id of a webhook endpoint"), _schema(r"we_[0-9a-f]{24}")
+]
+
+PaymentMethodId = Annotated[
+    str, _text(r"pm_[A-Za-z0-9_]{1,64}", "must be the id of a payment method"), _schema(r"pm_[A-Za-z0-9_]{1,64}")
+]
+TransactionId = Annotated[
+    str, _text(r"tx_[0-9a-f]{24}", "must be the id of a transaction"), _schema(r"tx_[0-9a-f]{24}")
+]
+ReturnUrl = Annotated[
+    str,
+    _text(r"https?://[!-~]{1,1000}", "must be a web address of at most 1000 characters"),
+    _schema(r"https?://[!-~]{1,1000}", format="uri"),
+]
+
+IDEMPOTENCY_KEY: TypeAdapter[str] = TypeAdapter(
+    Annotated[str, _text(r"[!-~]{1,255}", "must be 1 to 255 visible ASCII characters"), _schema(r"[!-~]{1,255}")]
+)
+PATH_PARAMETERS: Mapping[str, TypeAdapter[str]] = {
+    "account_id": TypeAdapter(AccountId),
+    "workspace_id": TypeAdapter(WorkspaceId),
+    "plan_id": TypeAdapter(PlanId),
+    "key_id": TypeAdapter(KeyId),
+    "rejection_id": TypeAdapter(RejectionId),
+    "endpoint_id": TypeAdapter(EndpointId),
+    "payment_method_id": TypeAdapter(PaymentMethodId),
+    "transaction_id": TypeAdapter(TransactionId),
+}
+
+
+def _page_limit(text: object) -> int:
+    if not isinstance(text, str) or not re.fullmatch(r"[1-9][0-9]{0,2}", text, re.ASCII) or int(text) > MAX_PAGE:
+        raise InvalidValue(f"must be a whole number from 1 to {MAX_PAGE}")
+    return int(text)
+
+
+PageLimit = Annotated[
+    int,
+    reading(_page_limit),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_PAGE}),
+]
+Version = Annotated[
+    int,
+    reading(lambda text: _whole(text, minimum=1)),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_UNITS}),
+]
+Cursor = Annotated[
+    str,
+    _text(_CURSOR, "is not a cursor of this list"),
+    _schema(_CURSOR, description="`next_cursor` of the page before"),
+]
+
+
+class PageQuery(Body):
+    """Which part of a list: at most `limit` items, from where `cursor` says."""
+
+    limit: PageLimit = DEFAULT_PAGE
+    cursor: Cursor | None = None
+
+
+class MoneyView(View):
+    """An amount in major units, to six decimals, and its ISO 4217 currency."""
+
+    amount: Annotated[str, _schema(r"-?[0-9]+\.[0-9]{6}", examples=["12.345600"])]
+    currency: str
+
+    @classmethod
+    def of(cls, micros: int, currency: str) -> "MoneyView":
+        return cls(**Money(micros, currency).to_wire())
+
+
+def price_text(micros: int, currency: str) -> str:
+    """A price as people write it: the currency's own decimals, and more only where the price has more."""
+    whole, _, fraction = format_millionths(micros).partition(".")
+    decimals = minor_unit_decimals(currency)
+    return f"{whole}.{fraction:0<{decimals}}" if fraction or decimals else whole

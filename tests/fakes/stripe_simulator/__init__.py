@@ -1,5 +1,0 @@
-"""A stateful Stripe on loopback, strict against Stripe's own OpenAPI description. See README.md."""
-
-from tests.fakes.stripe_simulator.server import RunningSimulator, running_simulator
-
-__all__ = ["RunningSimulator", "running_simulator"]
