@@ -19,13 +19,12 @@ from infra.constructs.public_api import PublicApi, Route
 from infra.constructs.queues import QueueConsumer
 from infra.constructs.renewals import Renewals
 from infra.constructs.usage_bus import UsageBus
+from infra.functions import FUNCTION_SIZES
 from infra.layers import billing_layer, dependencies_layer, stripe_layer
 from infra.stages import Stage
 
 # Workers of one queue compete for the wallets of busy accounts: few that take large batches lose fewer races.
 _SETTLEMENT_WORKERS = 4
-USES_STRIPE = frozenset({"api", "apply_payments", "auto_refill", "reconcile", "renew_subscriptions"})
-_FULL_CPU_MB = 1769  # from here on Lambda gives a whole core
 
 
 class ServiceStack(Stack):
@@ -40,7 +39,7 @@ class ServiceStack(Stack):
         self._layers = self._build_layers()
         self._alarms = sns.Topic(self, "Alarms", enforce_ssl=stage.on_aws)
 
-        settle = self._build_function("settle_usage", memory_mb=_FULL_CPU_MB, timeout_seconds=60)
+        settle = self._build_function("settle_usage")
         settlement = QueueConsumer(
             self,
             "Settlement",
@@ -69,7 +68,7 @@ class ServiceStack(Stack):
             "ChangeRelay",
             stage=self._stage,
             alarms=self._alarms,
-            function=self._build_function("relay_changes", memory_mb=512, timeout_seconds=30),
+            function=self._build_function("relay_changes"),
             tables={name: self._tables[name] for name in RELAYED_TABLES},
             bus=bus.bus,
         )
@@ -79,14 +78,13 @@ class ServiceStack(Stack):
             stage=self._stage,
             alarms=self._alarms,
             bus=bus.bus,
-            notify=self._build_function("notify", memory_mb=512, timeout_seconds=15),
-            deliver=self._build_function("deliver", memory_mb=512, timeout_seconds=60),
-            announce=self._build_function("announce_expiring_cards", memory_mb=512, timeout_seconds=300),
+            notify=self._build_function("notify"),
+            deliver=self._build_function("deliver"),
+            announce=self._build_function("announce_expiring_cards"),
         )
 
     def _build_payments(self) -> None:
-        # Ten charges one after the other, each of which may use up Stripe's time limit and a retry.
-        self._renew = self._build_function("renew_subscriptions", memory_mb=1024, timeout_seconds=300)
+        self._renew = self._build_function("renew_subscriptions")
         Payments(
             self,
             "Payments",
@@ -94,9 +92,9 @@ class ServiceStack(Stack):
             alarms=self._alarms,
             transactions=self._tables["transactions"],
             webhook=self._stripe_webhook,
-            apply=self._build_function("apply_payments", memory_mb=1024, timeout_seconds=60),
-            refill=self._build_function("auto_refill", memory_mb=1024, timeout_seconds=60),
-            reconcile=self._build_function("reconcile", memory_mb=1024, timeout_seconds=240),
+            apply=self._build_function("apply_payments"),
+            refill=self._build_function("auto_refill"),
+            reconcile=self._build_function("reconcile"),
             askers=(self._rest, self._renew),
         )
 
@@ -106,18 +104,18 @@ class ServiceStack(Stack):
             "Renewals",
             stage=self._stage,
             alarms=self._alarms,
-            schedule=self._build_function("schedule_renewals", memory_mb=1024, timeout_seconds=240),
+            schedule=self._build_function("schedule_renewals"),
             renew=self._renew,
         )
 
     def _build_api(self, settlement: QueueConsumer) -> PublicApi:
         usage_queue = {"USAGE_QUEUE_URL": settlement.queue.queue_url}
-        authorizer = self._build_function("authorizer", memory_mb=512, timeout_seconds=5)
-        authorize_call = self._build_function("authorize_call", memory_mb=1024, timeout_seconds=5)
-        ingest = self._build_function("ingest_events", memory_mb=1024, timeout_seconds=15, environment=usage_queue)
-        rest = self._build_function("api", memory_mb=1024, timeout_seconds=29, environment=usage_queue)
+        authorizer = self._build_function("authorizer")
+        authorize_call = self._build_function("authorize_call")
+        ingest = self._build_function("ingest_events", environment=usage_queue)
+        rest = self._build_function("api", environment=usage_queue)
         self._rest = rest
-        self._stripe_webhook = self._build_function("stripe_webhook", memory_mb=512, timeout_seconds=10)
+        self._stripe_webhook = self._build_function("stripe_webhook")
         for sender in (ingest, rest):
             # Not Queue.grant_send_messages, which allows to ask for the queue's attributes, too.
             sender.role.add_to_policy(
@@ -143,17 +141,15 @@ class ServiceStack(Stack):
             ],
         )
 
-    def _build_function(
-        self, folder: str, *, memory_mb: int, timeout_seconds: int, environment: Mapping[str, str] | None = None
-    ) -> BillingFunction:
+    def _build_function(self, folder: str, *, environment: Mapping[str, str] | None = None) -> BillingFunction:
+        size = FUNCTION_SIZES[folder]
         return BillingFunction(
             self,
             folder,
             stage=self._stage,
-            layers=[layer for name, layer in self._layers.items() if name != "Stripe" or folder in USES_STRIPE],
+            layers=[layer for name, layer in self._layers.items() if name != "Stripe" or size.uses_stripe],
             tables=self._tables,
-            memory_mb=memory_mb,
-            timeout_seconds=timeout_seconds,
+            size=size,
             environment=environment,
         )
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.functions import Size
 from infra.naming import pascal, table_variable
 from infra.paths import FUNCTIONS
 from infra.permissions import TABLE_ACCESS, Access
@@ -27,8 +28,7 @@ class BillingFunction(Construct):
         stage: Stage,
         layers: Sequence[lambda_.ILayerVersion],
         tables: Mapping[str, dynamodb.Table],
-        memory_mb: int,
-        timeout_seconds: int,
+        size: Size,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, pascal(folder))
@@ -50,8 +50,8 @@ class BillingFunction(Construct):
             role=self.role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            memory_size=memory_mb,
-            timeout=Duration.seconds(timeout_seconds),
+            memory_size=size.memory_mb,
+            timeout=Duration.seconds(size.timeout_seconds),
             environment={
                 "STAGE": stage.name,
                 "POWERTOOLS_SERVICE_NAME": folder,

@@ -8,9 +8,9 @@ from pathlib import Path
 import boto3
 import pytest
 
+from infra.functions import FUNCTION_SIZES
 from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer
 from infra.paths import FUNCTIONS
-from infra.service_stack import USES_STRIPE
 from tests.patience import WITHIN_SECONDS
 
 _RUNTIME = ("boto3", "botocore", "s3transfer")
@@ -59,7 +59,7 @@ def layers(*, stripe: bool) -> list[Path]:
 
 @pytest.mark.parametrize("function", sorted(handler.parent.name for handler in FUNCTIONS.glob("*/handler.py")))
 def test_a_function_finds_all_that_it_imports_in_its_own_folder_and_its_layers(function: str, tmp_path: Path) -> None:
-    load(_LOAD_HANDLER, [FUNCTIONS / function, *layers(stripe=function in USES_STRIPE)], tmp_path)
+    load(_LOAD_HANDLER, [FUNCTIONS / function, *layers(stripe=FUNCTION_SIZES[function].uses_stripe)], tmp_path)
 
 
 def test_the_api_describes_itself_with_nothing_but_its_layers(tmp_path: Path) -> None:
