@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk.aws_apigatewayv2 import HttpMethod
@@ -45,7 +44,7 @@ class ServiceStack(Stack):
             "Settlement",
             stage=stage,
             alarms=self._alarms,
-            function=settle.function,
+            function=settle,
             batch_size=stage.settlement_batch_size,
             window_seconds=stage.settlement_window_seconds,
             max_concurrency=_SETTLEMENT_WORKERS,
@@ -70,14 +69,14 @@ class ServiceStack(Stack):
             alarms=self._alarms,
             function=self._build_function("relay_changes"),
             tables={name: self._tables[name] for name in RELAYED_TABLES},
-            bus=bus.bus,
+            bus=bus,
         )
         Notices(
             self,
             "Notices",
             stage=self._stage,
             alarms=self._alarms,
-            bus=bus.bus,
+            bus=bus,
             notify=self._build_function("notify"),
             deliver=self._build_function("deliver"),
             announce=self._build_function("announce_expiring_cards"),
@@ -109,18 +108,14 @@ class ServiceStack(Stack):
         )
 
     def _build_api(self, settlement: QueueConsumer) -> PublicApi:
-        usage_queue = {"USAGE_QUEUE_URL": settlement.queue.queue_url}
         authorizer = self._build_function("authorizer")
         authorize_call = self._build_function("authorize_call")
-        ingest = self._build_function("ingest_events", environment=usage_queue)
-        rest = self._build_function("api", environment=usage_queue)
+        ingest = self._build_function("ingest_events")
+        rest = self._build_function("api")
         self._rest = rest
         self._stripe_webhook = self._build_function("stripe_webhook")
         for sender in (ingest, rest):
-            # Not Queue.grant_send_messages, which allows to ask for the queue's attributes, too.
-            sender.role.add_to_policy(
-                iam.PolicyStatement(actions=[*self._stage.send_actions], resources=[settlement.queue.queue_arn])
-            )
+            settlement.let_send(sender, url_as="USAGE_QUEUE_URL")
         return PublicApi(
             self,
             "PublicApi",
@@ -141,7 +136,7 @@ class ServiceStack(Stack):
             ],
         )
 
-    def _build_function(self, folder: str, *, environment: Mapping[str, str] | None = None) -> BillingFunction:
+    def _build_function(self, folder: str) -> BillingFunction:
         size = FUNCTION_SIZES[folder]
         return BillingFunction(
             self,
@@ -150,7 +145,6 @@ class ServiceStack(Stack):
             layers=[layer for name, layer in self._layers.items() if name != "Stripe" or size.uses_stripe],
             tables=self._tables,
             size=size,
-            environment=environment,
         )
 
     def _build_layers(self) -> Mapping[str, lambda_.ILayerVersion]:

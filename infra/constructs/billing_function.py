@@ -29,7 +29,6 @@ class BillingFunction(Construct):
         layers: Sequence[lambda_.ILayerVersion],
         tables: Mapping[str, dynamodb.Table],
         size: Size,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, pascal(folder))
         self.folder = folder
@@ -37,8 +36,7 @@ class BillingFunction(Construct):
         log_group = logs.LogGroup(self, "Logs", retention=stage.log_retention, removal_policy=stage.removal_policy)
         self.role = self._build_role(log_group)
         for each in access:
-            for statement in _statements(tables[each.table], each):
-                self.role.add_to_policy(statement)
+            self._let_use(tables[each.table], each)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -58,7 +56,6 @@ class BillingFunction(Construct):
                 "POWERTOOLS_LOG_LEVEL": stage.log_level,
                 "POWERTOOLS_METRICS_NAMESPACE": "Talktime",
                 **{table_variable(each.table): tables[each.table].table_name for each in access},
-                **(environment or {}),
             },
         )
         Validations.of(self.function).acknowledge(
@@ -67,6 +64,14 @@ class BillingFunction(Construct):
             )
         )
         CfnOutput(scope, f"{pascal(folder)}FunctionName", value=self.function.function_name)
+
+    def tell(self, name: str, value: str) -> None:
+        """Set an environment variable of the function."""
+        self.function.add_environment(name, value)
+
+    def allow(self, *actions: str, on: list[str]) -> None:
+        """Let the function do `actions` on the resources `on`: each by name, since CDK's own grants often give more."""
+        self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on))
 
     def metric(self, name: str, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
         """What the function emits under this name (EMF), by default summed over five minutes."""
@@ -84,11 +89,8 @@ class BillingFunction(Construct):
         log_group.grant_write(role)
         return role
 
-
-def _statements(table: dynamodb.Table, access: Access) -> list[iam.PolicyStatement]:
-    actions = [f"dynamodb:{action}" for action in access.actions]
-    statements = [iam.PolicyStatement(actions=actions, resources=[table.table_arn])] if actions else []
-    if access.indexes:
-        indexes = [f"{table.table_arn}/index/{index}" for index in access.indexes]
-        statements.append(iam.PolicyStatement(actions=["dynamodb:Query"], resources=indexes))
-    return statements
+    def _let_use(self, table: dynamodb.Table, access: Access) -> None:
+        if access.actions:
+            self.allow(*(f"dynamodb:{action}" for action in access.actions), on=[table.table_arn])
+        if access.indexes:
+            self.allow("dynamodb:Query", on=[f"{table.table_arn}/index/{index}" for index in access.indexes])

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
-from aws_cdk.aws_lambda_event_sources import SqsDlq
 from constructs import Construct
 
 from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue
+from infra.constructs.triggers import run_on_changes
+from infra.constructs.usage_bus import UsageBus
 from infra.naming import pascal, table_variable
 from infra.stages import Stage
 
@@ -21,7 +19,6 @@ _BATCH = 100
 # More than three charges of ten. So high a percentile of fewer than 34 in a period is not evaluated.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
 _DECLINE_PERCENTILE = "p70"
-_READ_A_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 
 
 class ChangeRelay(Construct):
@@ -40,31 +37,22 @@ class ChangeRelay(Construct):
         alarms: sns.ITopic,
         function: BillingFunction,
         tables: Mapping[str, dynamodb.Table],
-        bus: events.EventBus,
+        bus: UsageBus,
     ) -> None:
         super().__init__(scope, construct_id)
         lost = DeadLetterQueue(self, "Lost", stage=stage, alarms=alarms)
-        function.function.add_environment("EVENT_BUS_NAME", bus.event_bus_name)
-        function.function.add_environment("UNREADABLE_CHANGES_QUEUE_URL", lost.queue.queue_url)
-        function.role.add_to_policy(iam.PolicyStatement(actions=["events:PutEvents"], resources=[bus.event_bus_arn]))
+        bus.let_put_events(function)
+        function.tell("UNREADABLE_CHANGES_QUEUE_URL", lost.queue.queue_url)
         for name, table in tables.items():
-            stream_arn = table.table_stream_arn
-            if stream_arn is None:
-                raise ValueError(f"{name} has no stream")
-            function.function.add_environment(table_variable(name), table.table_name)
-            function.role.add_to_policy(
-                iam.PolicyStatement(actions=[f"dynamodb:{action}" for action in _READ_A_STREAM], resources=[stream_arn])
-            )
-            lambda_.EventSourceMapping(
+            function.tell(table_variable(name), table.table_name)
+            run_on_changes(
+                table,
                 self,
                 pascal(name),
-                target=function.function,
-                event_source_arn=stream_arn,
-                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                function=function,
+                failed=lost,
                 batch_size=_BATCH,
                 bisect_batch_on_error=True,
-                report_batch_item_failures=True,
-                on_failure=SqsDlq(lost.queue),
             )
         self._alarm_on_declines(function, alarms)
 

@@ -3,7 +3,6 @@
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -12,6 +11,8 @@ from billing.contracts.bus_events import BUS_SOURCE
 from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue, QueueConsumer
+from infra.constructs.triggers import run_on_clock
+from infra.constructs.usage_bus import UsageBus
 from infra.stages import Stage
 
 _BATCH = 10
@@ -35,7 +36,7 @@ class Notices(Construct):
         *,
         stage: Stage,
         alarms: sns.ITopic,
-        bus: events.EventBus,
+        bus: UsageBus,
         notify: BillingFunction,
         deliver: BillingFunction,
         announce: BillingFunction,
@@ -46,7 +47,7 @@ class Notices(Construct):
             "Spread",
             stage=stage,
             alarms=alarms,
-            function=notify.function,
+            function=notify,
             batch_size=_BATCH,
             window_seconds=0,
             max_concurrency=_SPREADERS,
@@ -56,7 +57,7 @@ class Notices(Construct):
             "Deliveries",
             stage=stage,
             alarms=alarms,
-            function=deliver.function,
+            function=deliver,
             batch_size=_BATCH,
             window_seconds=0,
             max_concurrency=_DELIVERERS,
@@ -65,32 +66,24 @@ class Notices(Construct):
         events.Rule(
             self,
             "Told",
-            event_bus=bus,
+            event_bus=bus.bus,
             event_pattern=events.EventPattern(source=[BUS_SOURCE]),
             targets=[targets.SqsQueue(spread.queue, dead_letter_queue=undelivered.queue)],
         )
-        for name, schedule, function in (("Sweep", _SWEEP, deliver), ("ExpiringCards", _EXPIRING_CARDS, announce)):
-            events.Rule(
-                self,
-                name,
-                schedule=schedule,
-                targets=[targets.LambdaFunction(function.function, dead_letter_queue=undelivered.queue)],
-            )
+        run_on_clock(_SWEEP, self, "Sweep", function=deliver, missed=undelivered)
+        run_on_clock(_EXPIRING_CARDS, self, "ExpiringCards", function=announce, missed=undelivered)
         for sender in (notify, deliver):
-            sender.function.add_environment("DELIVERY_QUEUE_URL", deliveries.queue.queue_url)
-            sender.role.add_to_policy(
-                iam.PolicyStatement(actions=[*stage.send_actions], resources=[deliveries.queue.queue_arn])
-            )
+            deliveries.let_send(sender, url_as="DELIVERY_QUEUE_URL")
         self._let_write_email(deliver, stage)
         self._alarm_on_given_up(deliver, alarms)
 
     def _let_write_email(self, deliver: BillingFunction, stage: Stage) -> None:
         address = stage.mail_from.rpartition("<")[2].rstrip(">")
         sender = ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(address))
-        deliver.function.add_environment("MAIL_FROM", stage.mail_from)
+        deliver.tell("MAIL_FROM", stage.mail_from)
         # The emulator does not see which identity a mail names.
         identity = sender.email_identity_arn if stage.on_aws else "*"
-        deliver.role.add_to_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=[identity]))
+        deliver.allow("ses:SendEmail", on=[identity])
 
     def _alarm_on_given_up(self, deliver: BillingFunction, alarms: sns.ITopic) -> None:
         alarm_when(

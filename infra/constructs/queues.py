@@ -1,13 +1,13 @@
 """Queues that lose nothing: what cannot be handled ends in a dead-letter queue, and somebody is told."""
 
 from aws_cdk import Acknowledgment, Duration, Validations
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.constructs.alarms import alarm_when
+from infra.constructs.billing_function import BillingFunction
 from infra.stages import Stage
 
 _RETENTION = Duration.days(14)  # the longest that SQS offers
@@ -45,13 +45,14 @@ class QueueConsumer(Construct):
         *,
         stage: Stage,
         alarms: sns.ITopic,
-        function: lambda_.Function,
+        function: BillingFunction,
         batch_size: int,
         window_seconds: int,
         max_concurrency: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        timeout = function.timeout or Duration.seconds(3)
+        self._stage = stage
+        timeout = function.function.timeout or Duration.seconds(3)
         dead = DeadLetterQueue(self, "DeadLetters", stage=stage, alarms=alarms)
         self.queue = sqs.Queue(
             self,
@@ -62,7 +63,7 @@ class QueueConsumer(Construct):
             enforce_ssl=stage.on_aws,
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead.queue, max_receive_count=_MAX_RECEIVES),
         )
-        function.add_event_source(
+        function.function.add_event_source(
             event_sources.SqsEventSource(
                 self.queue,
                 batch_size=batch_size,
@@ -71,3 +72,12 @@ class QueueConsumer(Construct):
                 report_batch_item_failures=True,
             )
         )
+
+    def let_send(self, sender: BillingFunction, *, url_as: str, in_batches: bool = True) -> None:
+        """Let `sender` put messages into the queue, and tell it the queue's URL in the variable `url_as`.
+
+        Not Queue.grant_send_messages, which allows to ask for the queue's attributes, too.
+        """
+        actions = self._stage.send_actions if in_batches else ("sqs:SendMessage",)
+        sender.tell(url_as, self.queue.queue_url)
+        sender.allow(*actions, on=[self.queue.queue_arn])

@@ -36,15 +36,12 @@ class Renewals(Construct):
             "Orders",
             stage=stage,
             alarms=alarms,
-            function=renew.function,
+            function=renew,
             batch_size=_ORDERS_A_BATCH,
             window_seconds=0,
             max_concurrency=_WORKERS,
         )
-        schedule.function.add_environment("RENEWAL_QUEUE_URL", orders.queue.queue_url)
-        schedule.role.add_to_policy(
-            iam.PolicyStatement(actions=[*stage.send_actions], resources=[orders.queue.queue_arn])
-        )
+        orders.let_send(schedule, url_as="RENEWAL_QUEUE_URL")
         self._build_clock(stage, alarms, schedule)
 
     def _build_clock(self, stage: Stage, alarms: sns.ITopic, schedule: BillingFunction) -> None:

@@ -6,6 +6,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue
 from infra.stages import Stage
 
@@ -28,6 +29,11 @@ class UsageBus(Construct):
             event_pattern=events.EventPattern(detail_type=_USAGE),
             targets=[targets.SqsQueue(queue, message=_message(), dead_letter_queue=undelivered.queue)],
         )
+
+    def let_put_events(self, function: BillingFunction) -> None:
+        """Let `function` put events on the bus, and tell it the bus's name."""
+        function.tell("EVENT_BUS_NAME", self.bus.event_bus_name)
+        function.allow("events:PutEvents", on=[self.bus.event_bus_arn])
 
 
 def _message() -> events.RuleTargetInput:
