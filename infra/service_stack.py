@@ -19,11 +19,14 @@ from infra.constructs.queues import QueueConsumer
 from infra.constructs.renewals import Renewals
 from infra.constructs.usage_bus import UsageBus
 from infra.functions import FUNCTION_SIZES
-from infra.layers import billing_layer, dependencies_layer, stripe_layer
+from infra.layers import Target, billing_layer, dependencies_layer, stripe_layer
 from infra.stages import Stage
 
 # Workers of one queue compete for the wallets of busy accounts: few that take large batches lose fewer races.
 _SETTLEMENT_WORKERS = 4
+
+Layers = Mapping[str, lambda_.ILayerVersion]  # by name
+Functions = Mapping[str, BillingFunction]  # by folder
 
 
 class ServiceStack(Stack):
@@ -33,122 +36,25 @@ class ServiceStack(Stack):
         self, scope: Construct, construct_id: str, *, stage: Stage, tables: Mapping[str, dynamodb.Table]
     ) -> None:
         super().__init__(scope, construct_id)
-        self._stage = stage
-        self._tables = tables
-        self._layers = self._build_layers()
-        self._alarms = sns.Topic(self, "Alarms", enforce_ssl=stage.on_aws)
+        layers = self._build_layers(stage.layers_for)
+        alarms = sns.Topic(self, "Alarms", enforce_ssl=stage.on_aws)
+        functions = self._build_functions(stage, layers, tables)
 
-        settle = self._build_function("settle_usage")
-        settlement = QueueConsumer(
-            self,
-            "Settlement",
-            stage=stage,
-            alarms=self._alarms,
-            function=settle,
-            batch_size=stage.settlement_batch_size,
-            window_seconds=stage.settlement_window_seconds,
-            max_concurrency=_SETTLEMENT_WORKERS,
+        settlement = self._build_settlement(stage, alarms, functions)
+        bus = UsageBus(self, "UsageBus", stage=stage, alarms=alarms, queue=settlement.queue)
+        self._build_notices(stage, alarms, functions, bus, tables)
+        http = PublicApi(
+            self, "PublicApi", stage=stage, authorizer=functions["authorizer"], routes=_list_routes(functions)
         )
-        bus = UsageBus(self, "UsageBus", stage=stage, alarms=self._alarms, queue=settlement.queue)
-        self._build_notices(bus)
-        http = self._build_api(settlement)
-        self._build_payments()
-        self._build_renewals()
+        self._build_payments(stage, alarms, functions, tables["transactions"])
 
         CfnOutput(self, "ApiUrl", value=http.api.api_endpoint)
         CfnOutput(self, "ApiId", value=http.api.api_id)
         CfnOutput(self, "BusName", value=bus.bus.event_bus_name)
         CfnOutput(self, "UsageQueueUrl", value=settlement.queue.queue_url)
-        CfnOutput(self, "AlarmTopicArn", value=self._alarms.topic_arn)
+        CfnOutput(self, "AlarmTopicArn", value=alarms.topic_arn)
 
-    def _build_notices(self, bus: UsageBus) -> None:
-        ChangeRelay(
-            self,
-            "ChangeRelay",
-            stage=self._stage,
-            alarms=self._alarms,
-            function=self._build_function("relay_changes"),
-            tables={name: self._tables[name] for name in RELAYED_TABLES},
-            bus=bus,
-        )
-        Notices(
-            self,
-            "Notices",
-            stage=self._stage,
-            alarms=self._alarms,
-            bus=bus,
-            notify=self._build_function("notify"),
-            deliver=self._build_function("deliver"),
-            announce=self._build_function("announce_expiring_cards"),
-        )
-
-    def _build_payments(self) -> None:
-        self._renew = self._build_function("renew_subscriptions")
-        Payments(
-            self,
-            "Payments",
-            stage=self._stage,
-            alarms=self._alarms,
-            transactions=self._tables["transactions"],
-            webhook=self._stripe_webhook,
-            apply=self._build_function("apply_payments"),
-            refill=self._build_function("auto_refill"),
-            reconcile=self._build_function("reconcile"),
-            askers=(self._rest, self._renew),
-        )
-
-    def _build_renewals(self) -> None:
-        Renewals(
-            self,
-            "Renewals",
-            stage=self._stage,
-            alarms=self._alarms,
-            schedule=self._build_function("schedule_renewals"),
-            renew=self._renew,
-        )
-
-    def _build_api(self, settlement: QueueConsumer) -> PublicApi:
-        authorizer = self._build_function("authorizer")
-        authorize_call = self._build_function("authorize_call")
-        ingest = self._build_function("ingest_events")
-        rest = self._build_function("api")
-        self._rest = rest
-        self._stripe_webhook = self._build_function("stripe_webhook")
-        for sender in (ingest, rest):
-            settlement.let_send(sender, url_as="USAGE_QUEUE_URL")
-        return PublicApi(
-            self,
-            "PublicApi",
-            stage=self._stage,
-            authorizer=authorizer,
-            routes=[
-                Route("/v1/events", (HttpMethod.POST,), ingest),
-                Route("/v1/accounts/{account_id}/call-permission", (HttpMethod.GET,), authorize_call),
-                Route("/v1/workspaces/{workspace_id}/call-permission", (HttpMethod.GET,), authorize_call),
-                Route(
-                    "/v1/workspaces/{workspace_id}/leases/{lease_id}",
-                    (HttpMethod.PUT, HttpMethod.DELETE),
-                    authorize_call,
-                ),
-                Route("/webhooks/stripe", (HttpMethod.POST,), self._stripe_webhook, open_to_all=True),
-                Route("/openapi.json", (HttpMethod.GET,), rest, open_to_all=True),
-                Route("/v1/{proxy+}", (HttpMethod.ANY,), rest),
-            ],
-        )
-
-    def _build_function(self, folder: str) -> BillingFunction:
-        size = FUNCTION_SIZES[folder]
-        return BillingFunction(
-            self,
-            folder,
-            stage=self._stage,
-            layers=[layer for name, layer in self._layers.items() if name != "Stripe" or size.uses_stripe],
-            tables=self._tables,
-            size=size,
-        )
-
-    def _build_layers(self) -> Mapping[str, lambda_.ILayerVersion]:
-        target = self._stage.layers_for
+    def _build_layers(self, target: Target) -> Layers:
         folders = {
             "Dependencies": dependencies_layer(target),
             "Stripe": stripe_layer(target),
@@ -164,3 +70,98 @@ class ServiceStack(Stack):
             )
             for name, folder in folders.items()
         }
+
+    def _build_functions(self, stage: Stage, layers: Layers, tables: Mapping[str, dynamodb.Table]) -> Functions:
+        """All functions, by folder. The constructs that take them let them do more, and tell them more."""
+        return {
+            folder: BillingFunction(
+                self,
+                folder,
+                stage=stage,
+                layers=[layer for name, layer in layers.items() if name != "Stripe" or size.uses_stripe],
+                tables=tables,
+                size=size,
+            )
+            for folder, size in FUNCTION_SIZES.items()
+        }
+
+    def _build_settlement(self, stage: Stage, alarms: sns.ITopic, functions: Functions) -> QueueConsumer:
+        settlement = QueueConsumer(
+            self,
+            "Settlement",
+            stage=stage,
+            alarms=alarms,
+            function=functions["settle_usage"],
+            batch_size=stage.settlement_batch_size,
+            window_seconds=stage.settlement_window_seconds,
+            max_concurrency=_SETTLEMENT_WORKERS,
+        )
+        for sender in (functions["ingest_events"], functions["api"]):
+            settlement.let_send(sender, url_as="USAGE_QUEUE_URL")
+        return settlement
+
+    def _build_notices(
+        self,
+        stage: Stage,
+        alarms: sns.ITopic,
+        functions: Functions,
+        bus: UsageBus,
+        tables: Mapping[str, dynamodb.Table],
+    ) -> None:
+        ChangeRelay(
+            self,
+            "ChangeRelay",
+            stage=stage,
+            alarms=alarms,
+            function=functions["relay_changes"],
+            tables={name: tables[name] for name in RELAYED_TABLES},
+            bus=bus,
+        )
+        Notices(
+            self,
+            "Notices",
+            stage=stage,
+            alarms=alarms,
+            bus=bus,
+            notify=functions["notify"],
+            deliver=functions["deliver"],
+            announce=functions["announce_expiring_cards"],
+        )
+
+    def _build_payments(
+        self, stage: Stage, alarms: sns.ITopic, functions: Functions, transactions: dynamodb.Table
+    ) -> None:
+        Payments(
+            self,
+            "Payments",
+            stage=stage,
+            alarms=alarms,
+            transactions=transactions,
+            webhook=functions["stripe_webhook"],
+            apply=functions["apply_payments"],
+            refill=functions["auto_refill"],
+            reconcile=functions["reconcile"],
+            askers=[functions[folder] for folder, size in FUNCTION_SIZES.items() if size.uses_stripe],
+        )
+        Renewals(
+            self,
+            "Renewals",
+            stage=stage,
+            alarms=alarms,
+            schedule=functions["schedule_renewals"],
+            renew=functions["renew_subscriptions"],
+        )
+
+
+def _list_routes(functions: Functions) -> list[Route]:
+    authorize_call, rest = functions["authorize_call"], functions["api"]
+    lease = "/v1/workspaces/{workspace_id}/leases/{lease_id}"
+    return [
+        Route("/v1/events", (HttpMethod.POST,), functions["ingest_events"]),
+        Route("/v1/accounts/{account_id}/call-permission", (HttpMethod.GET,), authorize_call),
+        Route("/v1/workspaces/{workspace_id}/call-permission", (HttpMethod.GET,), authorize_call),
+        Route(lease, (HttpMethod.PUT, HttpMethod.DELETE), authorize_call),
+        Route("/webhooks/stripe", (HttpMethod.POST,), functions["stripe_webhook"], open_to_all=True),
+        Route("/openapi.json", (HttpMethod.GET,), rest, open_to_all=True),
+        Route("/v1/{proxy+}", (HttpMethod.ANY,), rest),
+    ]

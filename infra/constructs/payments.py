@@ -1,5 +1,7 @@
 """Money in: Stripe's webhook and its queue, refills from the stream of transactions, reconciliation on a clock."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -12,6 +14,7 @@ from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue, QueueConsumer
 from infra.constructs.triggers import run_on_changes, run_on_clock
+from infra.naming import pascal
 from infra.stages import Stage
 
 _EVENTS_A_BATCH = 10
@@ -31,7 +34,7 @@ _NEW_REFILLS = lambda_.FilterCriteria.filter(
 class Payments(Construct):
     """`webhook` takes Stripe's events, `apply` works them off, `refill` charges new refills, `reconcile` does the rest.
 
-    `askers` and all but `webhook` talk to Stripe and may read its key; `webhook` reads the secrets it checks with.
+    `askers` talk to Stripe and may read its key; `webhook` reads the secrets it checks with.
     """
 
     def __init__(
@@ -46,43 +49,42 @@ class Payments(Construct):
         apply: BillingFunction,
         refill: BillingFunction,
         reconcile: BillingFunction,
-        askers: tuple[BillingFunction, ...],
+        askers: Sequence[BillingFunction],
     ) -> None:
         super().__init__(scope, construct_id)
-        self._stage = stage
-        self._alarms = alarms
-        self._let_ask_stripe((apply, refill, reconcile, *askers), webhook)
-        self._build_inbox(webhook, apply)
-        self._build_refills(transactions, refill)
-        self._build_reconciliation(reconcile)
-        for function in (apply, reconcile):
-            self._alarm_on_uncredited(function)
-
-    def _let_ask_stripe(self, askers: tuple[BillingFunction, ...], webhook: BillingFunction) -> None:
         for asker in askers:
-            asker.tell("RETURN_URL", self._stage.return_url)
-        if not self._stage.on_aws:
-            return  # keys come with the emulator's own environment
-        for name, readers in (("STRIPE_API_KEY", askers), ("STRIPE_WEBHOOK_SECRETS", (webhook,))):
-            secret = secretsmanager.Secret(
-                self,
-                "".join(word.capitalize() for word in name.split("_")),
-                description=f"{name}: set it to Stripe's own; until then it is a random text that opens nothing.",
-                removal_policy=self._stage.removal_policy,
-            )
-            Validations.of(secret).acknowledge(
-                Acknowledgment(id="AwsSolutions-SMG4", reason="Stripe issues it; it is replaced there, then here.")
-            )
-            for reader in readers:
-                reader.tell(f"{name}_SECRET", secret.secret_arn)
-                reader.allow("secretsmanager:GetSecretValue", on=[secret.secret_arn])
+            asker.tell("RETURN_URL", stage.return_url)
+        self._let_read("STRIPE_API_KEY", askers, stage)
+        self._let_read("STRIPE_WEBHOOK_SECRETS", [webhook], stage)
+        self._build_inbox(stage, alarms, webhook, apply)
+        self._build_refills(stage, alarms, transactions, refill)
+        self._build_reconciliation(stage, alarms, reconcile)
+        for function in (apply, reconcile):
+            self._alarm_on_uncredited(alarms, function)
 
-    def _build_inbox(self, webhook: BillingFunction, apply: BillingFunction) -> None:
+    def _let_read(self, name: str, readers: Sequence[BillingFunction], stage: Stage) -> None:
+        """Keep what Stripe issues as a secret, and let `readers` read it."""
+        if not stage.on_aws:
+            return  # it comes with the emulator's own environment
+        secret = secretsmanager.Secret(
+            self,
+            pascal(name),
+            description=f"{name}: set it to Stripe's own; until then it is a random text that opens nothing.",
+            removal_policy=stage.removal_policy,
+        )
+        Validations.of(secret).acknowledge(
+            Acknowledgment(id="AwsSolutions-SMG4", reason="Stripe issues it; it is replaced there, then here.")
+        )
+        for reader in readers:
+            reader.tell(f"{name}_SECRET", secret.secret_arn)
+            reader.allow("secretsmanager:GetSecretValue", on=[secret.secret_arn])
+
+    def _build_inbox(self, stage: Stage, alarms: sns.ITopic, webhook: BillingFunction, apply: BillingFunction) -> None:
         inbox = QueueConsumer(
             self,
             "Inbox",
-            stage=self._stage,
-            alarms=self._alarms,
+            stage=stage,
+            alarms=alarms,
             function=apply,
             batch_size=_EVENTS_A_BATCH,
             window_seconds=0,
@@ -90,8 +92,10 @@ class Payments(Construct):
         )
         inbox.let_send(webhook, url_as="STRIPE_QUEUE_URL", in_batches=False)
 
-    def _build_refills(self, transactions: dynamodb.Table, refill: BillingFunction) -> None:
-        broken = DeadLetterQueue(self, "BrokenRefills", stage=self._stage, alarms=self._alarms)
+    def _build_refills(
+        self, stage: Stage, alarms: sns.ITopic, transactions: dynamodb.Table, refill: BillingFunction
+    ) -> None:
+        broken = DeadLetterQueue(self, "BrokenRefills", stage=stage, alarms=alarms)
         run_on_changes(
             transactions,
             self,
@@ -104,15 +108,15 @@ class Payments(Construct):
             filters=[_NEW_REFILLS],
         )
 
-    def _build_reconciliation(self, reconcile: BillingFunction) -> None:
-        missed = DeadLetterQueue(self, "MissedRuns", stage=self._stage, alarms=self._alarms)
+    def _build_reconciliation(self, stage: Stage, alarms: sns.ITopic, reconcile: BillingFunction) -> None:
+        missed = DeadLetterQueue(self, "MissedRuns", stage=stage, alarms=alarms)
         run_on_clock(_RECONCILIATION, self, "Reconciliation", function=reconcile, missed=missed)
 
-    def _alarm_on_uncredited(self, function: BillingFunction) -> None:
+    def _alarm_on_uncredited(self, alarms: sns.ITopic, function: BillingFunction) -> None:
         alarm_when(
             function.metric("PaymentsNotCredited"),
             self,
             f"{function.node.id}NotCredited",
             says="Money arrived that no account was credited with: the log names the payment and why.",
-            alarms=self._alarms,
+            alarms=alarms,
         )
