@@ -15,10 +15,9 @@ import boto3
 from billing.domain.api_key import SCOPES, format_key
 from billing.runtime.backoff import pause
 from billing.services.api_keys import create_api_key
-from billing.store.accounts import Accounts
 from billing.store.all_tables import ALL_TABLES
-from billing.store.api_keys import ApiKeys
 from billing.store.database import Database
+from billing.store.store import Store
 from infra.naming import pascal
 
 if TYPE_CHECKING:
@@ -27,11 +26,10 @@ if TYPE_CHECKING:
 
 def create_first_key(client: "DynamoDBClient", tables: Mapping[str, str], now: datetime) -> str:
     """Makes a key that may do everything, and returns it. It cannot be read again."""
-    database = Database(client, tables, pause)
+    store = Store(Database(client, tables, pause))
     key_id, secret = secrets.token_hex(8), secrets.token_hex(32)
     create_api_key(
-        ApiKeys(database),
-        Accounts(database),
+        store,
         name="Administrator",
         scopes=SCOPES,
         account_id=None,

@@ -13,6 +13,7 @@ from billing.domain.queued_event import QueuedEvent
 from billing.payments.gateway import Gateway
 from billing.payments.settings import StripeSettings
 from billing.store.database import Database
+from billing.store.store import Store
 from billing.web.routing import Api
 from tests.builders import NOW
 from tests.described import description
@@ -122,7 +123,7 @@ class Client:
 def client_over(database: Database, queue: Line, gateway: Gateway | None = None) -> Client:
     """The routes over a store, and over a Stripe that is out of reach unless one is given."""
     stripe = gateway or Gateway(StripeSettings("sk_test_unused", "http://127.0.0.1:9"), "test")
-    return Client(rest_api(database, queue, lambda: stripe, return_url=RETURN_URL, local=False))
+    return Client(rest_api(Store(database), queue, lambda: stripe, return_url=RETURN_URL, local=False))
 
 
 RETURN_URL = "https://portal.example/billing"

@@ -17,7 +17,7 @@ from billing.domain.stripe_event import StripeEvent
 from billing.store.accounts import Workspaces
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
-from billing.store.stripe_inbox import StripeInbox
+from billing.store.store import Store
 from billing.web.http import Request, Response
 from tests.api_client import Answer, Client, Line, client_over
 from tests.described import description
@@ -48,7 +48,7 @@ class Gateway(Client):
             return self._ingest
         if route == "/webhooks/stripe":
             return lambda event: import_module(_STRIPE_WEBHOOK).handler(event, None)
-        calls = import_module("functions.authorize_call.handler").CallApi(self.database)
+        calls = import_module("functions.authorize_call.handler").CallApi(Store(self.database))
         return lambda event: calls.respond(event, self.now)
 
     def _ingest(self, event: Request) -> Response:
@@ -76,7 +76,7 @@ def gateway_over(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterato
     client = client_over(database, Line())
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET)
     webhook = function_module("stripe_webhook", monkeypatch)
-    monkeypatch.setattr(webhook, "_inbox", StripeInbox(database))
+    monkeypatch.setattr(webhook, "_store", Store(database))
     monkeypatch.setattr(webhook._queue, "send", list[StripeEvent]().append)
     yield Gateway(api=client.api, database=database)
     # It keeps the secret it was loaded with.

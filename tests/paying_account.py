@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from billing.domain.account import Account
+from billing.domain.auto_refill import RefillSettings
 from billing.domain.card import Card
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.transaction import Transaction
@@ -24,14 +25,14 @@ from billing.services.set_auto_refill import set_auto_refill
 from billing.services.stripe_events import handle_event
 from billing.services.top_up import top_up
 from billing.store.accounts import Accounts
-from billing.store.cards import PaymentMethods
+from billing.store.cards import Cards
 from billing.store.database import Database
 from billing.store.transactions import Transactions
 from billing.web.values import MAX_PAGE
 from infra.local.stripe_simulator import RunningSimulator
 from tests.builders import NOW, micros
 from tests.patience import WITHIN_SECONDS
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 STAGE = "test"
 RETURN_URL = "https://portal.example/billing"
@@ -46,8 +47,8 @@ class Paying:
     account_id: str = "acme"
 
     @property
-    def store(self) -> Store:
-        return Store(self.database)
+    def store(self) -> World:
+        return World(self.database)
 
     @property
     def gateway(self) -> Gateway:
@@ -61,7 +62,7 @@ class Paying:
 
     @property
     def cards(self) -> list[Card]:
-        return list_cards(self.database, self.account_id, MAX_PAGE, None).cards.items
+        return list_cards(self.store, self.account_id, MAX_PAGE, None).cards.items
 
     def open(self, *, currency: str = "USD", paid: str = "0") -> None:
         """An account without a plan, which may pay all the same."""
@@ -83,7 +84,7 @@ class Paying:
         Its date is a year and a month, where it matters.
         """
         date = {} if expires is None else {"exp_year": expires[0], "exp_month": expires[1]}
-        url = open_card_page(self.database, self.gateway, self.account_id, key=key, return_url=RETURN_URL, now=now)
+        url = open_card_page(self.store, self.gateway, self.account_id, key=key, return_url=RETURN_URL, now=now)
         session_id = url.rpartition("/")[2]
         self.stripe.control(f"checkout/sessions/{session_id}/complete", {"card": card, **date})
         return session_id
@@ -101,7 +102,7 @@ class Paying:
 
     def tell(self, event_type: str, object_id: str, *, now: datetime = NOW) -> None:
         """An event, as the queue behind the webhook delivers it."""
-        handle_event(self.database, self.gateway, StripeEvent(f"evt_{object_id}", event_type, object_id), now)
+        handle_event(self.store, self.gateway, StripeEvent(f"evt_{object_id}", event_type, object_id), now)
 
     def tell_all(self, *, reverse: bool = False, now: datetime = NOW) -> None:
         """All events that the simulator has ever made, in their order or the other way round."""
@@ -134,7 +135,7 @@ class Paying:
         now: datetime = NOW,
     ) -> Transaction:
         return top_up(
-            self.database,
+            self.store,
             self.gateway,
             self.account_id,
             micros=micros(amount),
@@ -158,13 +159,10 @@ class Paying:
         now: datetime = NOW,
     ) -> None:
         set_auto_refill(
-            self.database,
+            self.store,
             self.account_id,
-            enabled=enabled,
-            threshold_micros=micros(threshold),
-            amount_micros=micros(amount),
-            monthly_limit_micros=None if limit is None else micros(limit),
-            now=now,
+            RefillSettings(enabled, micros(threshold), micros(amount), None if limit is None else micros(limit)),
+            now,
         )
 
     def charge_pending(self, *, now: datetime = NOW) -> Transaction | None:
@@ -172,14 +170,14 @@ class Paying:
         refill = self.wallet.refill
         if refill is None or refill.pending is None:
             return None
-        return charge_card(self.database, self.gateway, refill.pending, return_url=RETURN_URL, now=now)
+        return charge_card(self.store, self.gateway, self.transaction(refill.pending), return_url=RETURN_URL, now=now)
 
     def reconcile(self, now: datetime) -> Reconciled:
-        return Reconciliation(self.database, self.gateway, RETURN_URL).run(now)
+        return Reconciliation(self.store, self.gateway, RETURN_URL).run(now)
 
     def refund(self, transaction_id: str, amount: str | None = None, *, key: str = "refund-1") -> Transaction:
         return refund_payment(
-            self.database,
+            self.store,
             self.gateway,
             self.account_id,
             transaction_id,
@@ -200,7 +198,7 @@ class Paying:
 
     @property
     def stored_cards(self) -> list[Card]:
-        return PaymentMethods(self.database).of_account(self.account_id)
+        return Cards(self.database).of_account(self.account_id)
 
     def fault(self, path: str, fault: str, *, times: int = 1, method: str = "POST") -> None:
         self.stripe.control("faults", {"method": method, "path": path, "fault": fault, "times": times, "seconds": 0})

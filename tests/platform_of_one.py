@@ -1,6 +1,6 @@
 """An account on a plan in a real store, and what a test asks of its books."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from billing.domain.account import Account
@@ -10,33 +10,22 @@ from billing.domain.subscription import checked_quantities, with_terms
 from billing.domain.terms import Terms
 from billing.domain.transaction import Transaction
 from billing.domain.usage import UsageEvent
-from billing.domain.wallet import Wallet
+from billing.domain.wallet import Posted, Wallet
 from billing.services.adjust_balance import adjust_balance
 from billing.services.settle_usage import Outcome, UsageSettlement
-from billing.store.accounts import Accounts, Workspaces
-from billing.store.books import Books, DailyUsageItem
-from billing.store.database import Database
-from billing.store.plans import Plans
-from billing.store.rejected_events import RejectedEvents
-from billing.store.transactions import HistoryFilter, Transactions
-from billing.store.wallets import Wallets
+from billing.store.books import DailyUsageItem
+from billing.store.store import Store
+from billing.store.transactions import HistoryFilter
 from tests.builders import NOW, PERIOD_START, micros, received
 
 PAGE = 100
 
 
-@dataclass(frozen=True)
-class Store:
-    """The store's parts over one database."""
-
-    database: Database
-
-    @property
-    def books(self) -> Books:
-        return Books(self.database)
+class World(Store):
+    """A store, and what a test does in it or asks of it, in short."""
 
     def wallet(self, account_id: str = "acme") -> Wallet:
-        found = Wallets(self.database).get(account_id)
+        found = self.wallets.get(account_id)
         assert found is not None
         return found
 
@@ -56,14 +45,14 @@ class Store:
         history: list[Transaction] = []
         cursor = None
         while True:
-            page = Transactions(self.database).page(account_id, PAGE, cursor, HistoryFilter())
+            page = self.transactions.page(account_id, PAGE, cursor, HistoryFilter())
             history += page.items
             cursor = page.next_cursor
             if cursor is None:
                 return history
 
     def rejected_codes(self) -> list[str]:
-        return sorted(event.code for event in RejectedEvents(self.database).page("open", PAGE, None).items)
+        return sorted(event.code for event in self.rejected_events.page("open", PAGE, None).items)
 
     def daily_counters(self, account_id: str = "acme") -> dict[str, int]:
         """An account's daily rollups, added up."""
@@ -83,29 +72,28 @@ class Store:
         self, on: Plan, *, account_id: str = "acme", workspaces: tuple[str, ...] = ("42",), paid: str = "0"
     ) -> None:
         """An account on `on` since the start of the month, with `paid` credit."""
-        Accounts(self.database).create(
+        self.accounts.create(
             Account(account_id, account_id.capitalize(), f"billing@{account_id}.example", "USD", "en", PERIOD_START)
         )
         for workspace_id in workspaces:
-            Workspaces(self.database).assign(workspace_id, account_id)
+            self.workspaces.assign(workspace_id, account_id)
         plan = self.current_version(on)
         before = self.wallet(account_id)
         terms = Terms(plan.plan_id, plan.version, checked_quantities(plan, {}))
-        opened = self.books.commit(before, with_terms(before, terms, starts_at=PERIOD_START), ())
+        opened = self.books.commit(before, Posted(with_terms(before, terms, starts_at=PERIOD_START)))
         assert isinstance(opened, Wallet)
         if micros(paid):
             self.adjust(paid, "opening", account_id=account_id)
 
     def current_version(self, plan: Plan) -> Plan:
         """The plan as it is in the store, where it is written on first use."""
-        plans = Plans(self.database)
-        current = plans.current(plan.plan_id)
+        current = self.plans.current(plan.plan_id)
         unchanged = current is not None and replace(current, version=plan.version) == plan
-        return current if current is not None and unchanged else plans.add_version(plan, PERIOD_START)
+        return current if current is not None and unchanged else self.plans.add_version(plan, PERIOD_START)
 
     def adjust(self, amount: str, adjustment_id: str, *, account_id: str = "acme", now: datetime = NOW) -> None:
         adjust_balance(
-            self.database,
+            self,
             account_id,
             micros=micros(amount),
             reason="wire",
@@ -115,10 +103,10 @@ class Store:
         )
 
     def settle(self, *events: UsageEvent, now: datetime = NOW) -> Outcome:
-        return UsageSettlement(self.database).settle_batch([received(event) for event in events], now)
+        return UsageSettlement(self).settle_batch([received(event) for event in events], now)
 
 
-def assert_books_balance(store: Store, account_id: str = "acme") -> None:
+def assert_books_balance(store: World, account_id: str = "acme") -> None:
     """What must hold for any account at any moment, whatever happened."""
     wallet, entries = store.wallet(account_id), store.entries(account_id)
     assert [entry.sequence for entry in entries] == list(range(1, wallet.sequence + 1)), "sequence has a gap"
@@ -153,7 +141,7 @@ def assert_the_history_is_what_the_ledger_says(history: list[Transaction], entri
     assert sorted(posted) == sorted((each.created_at, each.amount_micros) for each in by_hand)
 
 
-def assert_usage_is_what_the_lines_say(store: Store, wallet: Wallet, entries: list[LedgerEntry]) -> None:
+def assert_usage_is_what_the_lines_say(store: World, wallet: Wallet, entries: list[LedgerEntry]) -> None:
     """The allowance drawn, the charges and the daily rollups all follow from the lines of the entries."""
     used: dict[str, int] = {}
     bought: dict[str, int] = {}

@@ -91,24 +91,22 @@ class Subscriber:
 
     def ask(self, wanted: Wanted, now: datetime = NOW) -> Quote:
         self.at(now)
-        return change_subscription(
-            self.paying.database, self.paying.gateway, self.plans, self.paying.account_id, wanted, now=now
-        )
+        return change_subscription(self.paying.store, self.paying.gateway, self.paying.account_id, wanted, now=now)
 
     def ask_price(self, wanted: Wanted, now: datetime = NOW) -> Quote:
-        return preview_subscription(self.paying.database, self.plans, self.paying.account_id, wanted, now=now)
+        return preview_subscription(self.paying.store, self.paying.account_id, wanted, now=now)
 
     def cancel(self, now: datetime) -> Wallet:
-        return cancel_subscription(self.paying.database, self.plans, self.paying.account_id, now)
+        return cancel_subscription(self.paying.store, self.paying.account_id, now)
 
     def orders(self, now: datetime) -> list[RenewalOrder]:
         book = OrderBook()
-        schedule_renewals(self.paying.database, book, now)
+        schedule_renewals(self.paying.store, book, now)
         return book.orders
 
     def renew(self, order: RenewalOrder) -> Renewed:
         self.at(order.time)
-        return renew_subscription(self.paying.database, self.paying.gateway, self.plans, order, order.time)
+        return renew_subscription(self.paying.store, self.paying.gateway, order, order.time)
 
     def sweep(self, now: datetime) -> list[Renewed]:
         """What a run of the schedule and the worker behind it do."""

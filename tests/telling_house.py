@@ -12,6 +12,7 @@ from billing.services.deliver import DeliveryOffice
 from billing.services.notify import Notifier
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
+from billing.store.store import Store
 from billing.store.webhook_endpoints import WebhookEndpoints
 from billing.words.write_email import Email
 from tests.builders import NOW
@@ -35,6 +36,10 @@ class House:
     mail_answers: list[Answer] = field(default_factory=list)
     dies_after_sending: bool = False
 
+    @property
+    def store(self) -> Store:
+        return Store(self.database)
+
     def send(self, deliveries: Sequence[Delivery]) -> None:
         self.queued += [Attempt(each.destination, each.event_id, each.attempts) for each in deliveries]
 
@@ -42,7 +47,7 @@ class House:
         self.spread(BusEvent(event_id, "account.paused", "acme", PAYLOAD), now)
 
     def spread(self, event: BusEvent, now: datetime = NOW) -> Collection[Delivery]:
-        notifier = Notifier(self.database, self)
+        notifier = Notifier(self.store, self)
         return notifier.spread(event.event_id, event.type, event.account_id, event.payload, now)
 
     def work_off(self, now: datetime = NOW) -> None:
@@ -59,7 +64,7 @@ class House:
 
     @property
     def office(self) -> DeliveryOffice:
-        return DeliveryOffice(self.database, self, post=self._post, mail=self._mail)
+        return DeliveryOffice(self.store, self, post=self._post, mail=self._mail)
 
     @property
     def endpoints(self) -> WebhookEndpoints:

@@ -8,15 +8,14 @@ from typing import Any
 from billing.contracts.times import parse_time
 from billing.runtime import metrics, settings, wiring
 from billing.services.announce_expiring_cards import announce_expiring_cards
-from billing.store.cards import PaymentMethods
 
 logging.getLogger().setLevel(logging.INFO)
 
-_cards = PaymentMethods(wiring.database(settings.from_environment()))
+_store = wiring.store(settings.from_environment())
 
 
 def handler(event: Mapping[str, Any], _: object) -> dict[str, int]:
     """As of the schedule's own time."""
-    counts = {"CardsAnnounced": announce_expiring_cards(_cards, parse_time(event["time"], "time"))}
+    counts = {"CardsAnnounced": announce_expiring_cards(_store, parse_time(event["time"], "time"))}
     metrics.emit("announce_expiring_cards", datetime.now(UTC), counts=counts)
     return counts

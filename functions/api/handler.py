@@ -16,7 +16,7 @@ logger = Logger(service="api")
 
 _settings = settings.from_environment()
 _api = rest_api(
-    wiring.database(_settings),
+    wiring.store(_settings),
     UsageQueue(aws.sqs(), _settings.usage_queue_url or ""),
     cache(partial(stripe_access.gateway, _settings)),
     return_url=_settings.return_url,

@@ -5,20 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.contracts.stripe_queue import decode
+from billing.domain.payment_report import Applied
 from billing.payments.errors import PaymentsUnavailable
 from billing.runtime import metrics, settings, wiring
 from billing.runtime.stripe_access import gateway
-from billing.services.apply_payment import Applied
 from billing.services.stripe_events import handle_event
 from billing.store.database import StoreBusy
-from billing.store.stripe_inbox import StripeInbox
 
 logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("apply_payments")
 
 _settings = settings.from_environment()
-_database = wiring.database(_settings)
-_inbox = StripeInbox(_database)
+_store = wiring.store(_settings)
 _gateway = gateway(_settings)
 
 
@@ -30,8 +28,8 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     for record in event["Records"]:
         try:
             message = decode(record["body"])
-            done = handle_event(_database, _gateway, message, now)
-            _inbox.done(message.event_id)
+            done = handle_event(_store, _gateway, message, now)
+            _store.stripe_inbox.done(message.event_id)
             applied += [] if done is None else [done]
         except (PaymentsUnavailable, StoreBusy) as trouble:
             log.warning("left for later", extra={"body": record["body"], "reason": str(trouble)})

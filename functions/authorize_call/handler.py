@@ -10,7 +10,8 @@ from billing.domain.errors import BillingError
 from billing.runtime import settings, wiring
 from billing.services.authorize_call import CallAuthorization
 from billing.services.leases import CallLeases, ConcurrencyLimitReached
-from billing.store.database import Database, StoreBusy
+from billing.store.database import StoreBusy
+from billing.store.store import Store
 from billing.web.http import Caller, Request, RequestRefused, Response, authorized, json_response, problem
 
 logging.getLogger().setLevel(logging.INFO)
@@ -20,9 +21,9 @@ log = logging.getLogger("authorize_call")
 class CallApi:
     """The routes over one store."""
 
-    def __init__(self, database: Database) -> None:
-        self._authorization = CallAuthorization(database)
-        self._leases = CallLeases(database)
+    def __init__(self, store: Store) -> None:
+        self._authorization = CallAuthorization(store)
+        self._leases = CallLeases(store)
 
     def respond(self, request: Request, now: datetime) -> Response:
         try:
@@ -59,7 +60,7 @@ class CallApi:
         return json_response(201 if lease.new else 200, lease_view(lease))
 
 
-_api = CallApi(wiring.database(settings.from_environment()))
+_api = CallApi(wiring.store(settings.from_environment()))
 
 
 def handler(event: dict[str, Any], _: object) -> Response:

@@ -5,11 +5,10 @@ from typing import Any
 
 from billing.runtime import settings, wiring
 from billing.services.authenticate import authenticate
-from billing.store.api_keys import ApiKeys
 
 logging.getLogger().setLevel(logging.INFO)
 
-_keys = ApiKeys(wiring.database(settings.from_environment()))
+_store = wiring.store(settings.from_environment())
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
@@ -17,7 +16,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
 
     A store that cannot be reached raises: API Gateway then answers 500, and nobody is let in on a guess.
     """
-    key = authenticate((event.get("headers") or {}).get("authorization", ""), _keys)
+    key = authenticate((event.get("headers") or {}).get("authorization", ""), _store)
     if key is None:
         return {"isAuthorized": False}
     return {

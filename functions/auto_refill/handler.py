@@ -6,13 +6,13 @@ from typing import Any
 
 from billing.runtime import metrics, settings, wiring
 from billing.runtime.stripe_access import gateway
-from billing.services.charge_card import charge_card
+from billing.services.charge_card import charge_card, find_charge
 
 logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("auto_refill")
 
 _settings = settings.from_environment()
-_database = wiring.database(_settings)
+_store = wiring.store(_settings)
 _gateway = gateway(_settings)
 
 
@@ -27,7 +27,9 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     for record in event["Records"]:
         transaction_id = record["dynamodb"]["NewImage"]["transaction_id"]["S"]
         try:
-            charged = charge_card(_database, _gateway, transaction_id, return_url=_settings.return_url, now=now)
+            charged = charge_card(
+                _store, _gateway, find_charge(_store, transaction_id), return_url=_settings.return_url, now=now
+            )
             statuses.append(charged.status)
         except Exception:
             log.exception("a refill broke", extra={"transaction_id": transaction_id})

@@ -21,7 +21,7 @@ log = logging.getLogger("deliver")
 
 _settings = settings.from_environment()
 _office = DeliveryOffice(
-    wiring.database(_settings),
+    wiring.store(_settings),
     DeliveryQueue(aws.sqs(), _settings.delivery_queue_url),
     post=WebhookSender(local=_settings.local).post,
     mail=mailbox.sender(aws.sesv2(), _settings.mail_from),

@@ -12,7 +12,6 @@ from billing.domain.rejection import RejectedEvent
 from billing.runtime import aws, metrics, settings, wiring
 from billing.runtime.usage_queue import UsageQueue
 from billing.services.ingest_events import IngestResult, Queue, RejectedEvents, Workspaces, ingest
-from billing.store import accounts, rejected_events
 from billing.store.database import StoreBusy
 from billing.web.http import Request, RequestRefused, Response, authorized, json_response, problem
 
@@ -22,14 +21,14 @@ logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("ingest_events")
 
 _settings = settings.from_environment()
-_database = wiring.database(_settings)
+_store = wiring.store(_settings)
 _queue = UsageQueue(aws.sqs(), _settings.usage_queue_url or "")
-_rejected = rejected_events.RejectedEvents(_database)
-_workspaces = accounts.Workspaces(_database)
 
 
 def handler(event: dict[str, Any], _: object) -> Response:
-    return respond(event, queue=_queue, rejected=_rejected, workspaces=_workspaces, now=datetime.now(UTC))
+    return respond(
+        event, queue=_queue, rejected=_store.rejected_events, workspaces=_store.workspaces, now=datetime.now(UTC)
+    )
 
 
 def respond(

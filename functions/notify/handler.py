@@ -13,7 +13,7 @@ logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("notify")
 
 _settings = settings.from_environment()
-_notifier = Notifier(wiring.database(_settings), DeliveryQueue(aws.sqs(), _settings.delivery_queue_url))
+_notifier = Notifier(wiring.store(_settings), DeliveryQueue(aws.sqs(), _settings.delivery_queue_url))
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:

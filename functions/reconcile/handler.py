@@ -13,7 +13,7 @@ logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("reconcile")
 
 _settings = settings.from_environment()
-_reconciliation = Reconciliation(wiring.database(_settings), gateway(_settings), _settings.return_url)
+_reconciliation = Reconciliation(wiring.store(_settings), gateway(_settings), _settings.return_url)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, int]:

@@ -8,14 +8,12 @@ from billing.contracts.renewal_queue import decode
 from billing.runtime import metrics, settings, wiring
 from billing.runtime.stripe_access import gateway
 from billing.services.renew_subscription import Renewed, renew_subscription
-from billing.store.plans import Plans
 
 logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("renew_subscriptions")
 
 _settings = settings.from_environment()
-_database = wiring.database(_settings)
-_plans = Plans(_database)
+_store = wiring.store(_settings)
 _gateway = gateway(_settings)
 
 
@@ -29,7 +27,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     for record in event["Records"]:
         try:
             order = decode(record["body"])
-            outcomes.append(renew_subscription(_database, _gateway, _plans, order, datetime.now(UTC)))
+            outcomes.append(renew_subscription(_store, _gateway, order, datetime.now(UTC)))
         except Exception:
             log.exception("a renewal broke", extra={"body": record["body"]})
             failed.append(record["messageId"])

@@ -12,14 +12,14 @@ from billing.services.schedule_renewals import schedule_renewals
 logging.getLogger().setLevel(logging.INFO)
 
 _settings = settings.from_environment()
-_database = wiring.database(_settings)
+_store = wiring.store(_settings)
 _queue = RenewalQueue(aws.sqs(), _settings.renewal_queue_url)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, int]:
     """The event's `time` is the moment as of which it sweeps; without one, now."""
     clock = datetime.now(UTC)
-    sweep = schedule_renewals(_database, _queue, moment_of(event, clock))
+    sweep = schedule_renewals(_store, _queue, moment_of(event, clock))
     counts = {"RenewalsDue": sweep.due, "RenewalsQueued": sweep.queued}
     metrics.emit("schedule_renewals", clock, counts=counts)
     return counts

@@ -12,7 +12,6 @@ from billing.runtime.stripe_access import WebhookSecrets
 from billing.runtime.stripe_queue import StripeQueue, StripeQueueUnavailable
 from billing.services.take_stripe_event import take_stripe_event
 from billing.store.database import StoreBusy
-from billing.store.stripe_inbox import StripeInbox
 from billing.web.http import Request, RequestRefused, Response, json_response, problem
 
 logging.getLogger().setLevel(logging.INFO)
@@ -20,7 +19,7 @@ log = logging.getLogger("stripe_webhook")
 
 _settings = settings.from_environment()
 _secrets = WebhookSecrets(_settings)
-_inbox = StripeInbox(wiring.database(_settings))
+_store = wiring.store(_settings)
 _queue = StripeQueue(aws.sqs(), _settings.stripe_queue_url)
 
 
@@ -45,6 +44,6 @@ def _answer(request: Request, now: datetime) -> Response:
     event = read_event(body)
     if event is None:
         log.info("event ignored: nothing follows from it here")
-    elif not take_stripe_event(_inbox, _queue.send, event, now):
+    elif not take_stripe_event(_store, _queue.send, event, now):
         log.info("event was done with before", extra={"event_id": event.event_id})
     return json_response(200, {"received": True})

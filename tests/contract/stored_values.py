@@ -24,12 +24,12 @@ from billing.domain.rejection import RejectedEvent
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
-from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
+from billing.domain.wallet import DefaultCard, Grant, Period, Posted, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from billing.store.accounts import Accounts, Workspaces
 from billing.store.api_keys import ApiKeys
 from billing.store.books import Books
-from billing.store.cards import PaymentMethods
+from billing.store.cards import Cards
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.leases import Leases
@@ -294,13 +294,13 @@ STRIPE_EVENT = StripeEvent("evt_stripe_1", "payment_intent.succeeded", "pi_1")
 
 def _write_wallet(database: Database) -> None:
     Accounts(database).create(ACCOUNT)
-    Books(database).commit(Wallet("acme", "USD"), WALLET, ())
+    Books(database).commit(Wallet("acme", "USD"), Posted(WALLET))
 
 
 def _write_entry(entry: LedgerEntry) -> Write:
     def write(database: Database) -> None:
         Accounts(database).create(ACCOUNT)
-        Books(database).commit(Wallet("acme", "USD"), WALLET, [entry])
+        Books(database).commit(Wallet("acme", "USD"), Posted(WALLET, (entry,)))
 
     return write
 
@@ -322,7 +322,7 @@ def _read_rejection(rejection_id: str) -> Read:
 
 
 def _write_card(database: Database) -> None:
-    PaymentMethods(database).add(CARD)
+    Cards(database).add(CARD)
 
 
 def _write_secret(database: Database) -> None:
@@ -422,16 +422,16 @@ VALUES: Mapping[str, Stored] = {
         {"account_id": "acme", "card_fingerprint": "fingerprint-1"},
         CARD,
         _write_card,
-        lambda database: PaymentMethods(database).get("acme", "fingerprint-1"),
+        lambda database: Cards(database).get("acme", "fingerprint-1"),
     ),
     "0.1.0/payment_methods.pending": Stored(
         "payment_methods",
         {"account_id": "acme", "card_fingerprint": "fingerprint-1"},
         replace(CARD, verification="pending", failure=None, expiry_told_days=None),
-        lambda database: PaymentMethods(database).add(
+        lambda database: Cards(database).add(
             replace(CARD, verification="pending", failure=None, expiry_told_days=None)
         ),
-        lambda database: PaymentMethods(database).get("acme", "fingerprint-1"),
+        lambda database: Cards(database).get("acme", "fingerprint-1"),
     ),
     "0.1.0/rejected_events": Stored(
         "rejected_events",

@@ -24,7 +24,7 @@ from tests.contract.test_events_samples import BROKEN
 from tests.described import JsonObject, description
 from tests.gateway import STRIPE_SECRET, Gateway, gateway_over
 from tests.paying_account import signature
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 DOCUMENT = description().document
 OPERATIONS = {
@@ -43,7 +43,7 @@ def empty(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gatew
 @pytest.fixture
 def gateway(empty: Gateway) -> Gateway:
     with_acme(empty)
-    store = Store(empty.database)
+    store = World(empty.database)
     store.settle(call(detections=1))
     store.adjust("-0.000001", "correction")
     return empty

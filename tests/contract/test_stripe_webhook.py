@@ -22,7 +22,7 @@ from billing.runtime.settings import load
 from billing.runtime.stripe_access import WebhookSecrets
 from billing.services.take_stripe_event import take_stripe_event
 from billing.store.database import Database
-from billing.store.stripe_inbox import StripeInbox
+from billing.store.store import Store
 from infra.local.stripe_simulator.schema import check_event
 from infra.paths import EVENTS
 from tests.builders import NOW
@@ -90,12 +90,12 @@ def test_an_empty_secret_refuses_to_start(said: str) -> None:
 
 
 def test_an_event_is_queued_until_it_is_done_with_and_never_after(database: Database) -> None:
-    inbox, sent = StripeInbox(database), list[StripeEvent]()
+    store, sent = Store(database), list[StripeEvent]()
     event = StripeEvent("evt_1", "payment_intent.succeeded", "pi_1")
-    assert take_stripe_event(inbox, sent.append, event, NOW)
-    assert take_stripe_event(inbox, sent.append, event, NOW), "the first delivery may have died before it was queued"
-    inbox.done("evt_1")
-    assert not take_stripe_event(inbox, sent.append, event, NOW)
+    assert take_stripe_event(store, sent.append, event, NOW)
+    assert take_stripe_event(store, sent.append, event, NOW), "the first delivery may have died before it was queued"
+    store.stripe_inbox.done("evt_1")
+    assert not take_stripe_event(store, sent.append, event, NOW)
     assert sent == [event, event]
     assert decode(encode(event)) == event
 
@@ -113,7 +113,7 @@ class Door:
             monkeypatch.setenv(name, value)
         self.queued: list[StripeEvent] = []
         self.module = import_module("functions.stripe_webhook.handler")
-        monkeypatch.setattr(self.module, "_inbox", StripeInbox(database))
+        monkeypatch.setattr(self.module, "_store", Store(database))
         monkeypatch.setattr(self.module._queue, "send", self.queued.append)
 
     def post(self, body: str, *, secret: str = OLD, header: str | None = None, encoded: bool = False) -> Any:

@@ -7,6 +7,7 @@ from billing.services.authenticate import authenticate
 from billing.store.accounts import WORKSPACE_KEPT_SECONDS, Workspaces
 from billing.store.api_keys import ApiKeys
 from billing.store.database import Database
+from billing.store.store import Store
 from tests.api_client import ACME, Client, Line, client_over, with_acme
 
 
@@ -174,14 +175,14 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(client: Client, database: Databa
 def test_a_key_opens_with_its_own_secret_only(client: Client, database: Database) -> None:
     key = client.post("/v1/api-keys", {"name": "ingest", "scopes": ["usage:write"]}).json["key"]
     other = client.post("/v1/api-keys", {"name": "other", "scopes": ["admin"]}).json["key"]
-    keys = ApiKeys(database)
-    opened = authenticate(f"Bearer {key}", keys)
+    store = Store(database)
+    opened = authenticate(f"Bearer {key}", store)
     assert opened is not None
     assert opened.scopes == {"usage:write"}
     id_of_the_other, secret_of_the_first = other.split("_")[1], key.split("_")[2]
     for forged in (f"tk_{id_of_the_other}_{secret_of_the_first}", f"tk_{id_of_the_other}_{'0' * 64}", key[:-1], ""):
-        assert authenticate(f"Bearer {forged}", keys) is None
-    assert authenticate(f"Basic {key}", keys) is None
+        assert authenticate(f"Bearer {forged}", store) is None
+    assert authenticate(f"Basic {key}", store) is None
 
 
 def test_a_revoked_key_is_gone(client: Client) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from billing.store.database import Database
 from tests.api_client import Answer, Client, Line, client_over, with_acme
-from tests.platform_of_one import Store, assert_books_balance
+from tests.platform_of_one import World, assert_books_balance
 
 ADJUSTMENTS = "/v1/accounts/acme/adjustments"
 GRANTS = "/v1/accounts/acme/credit-grants"
@@ -221,7 +221,7 @@ def test_an_account_has_at_most_eight_grants_and_expired_ones_make_room(client: 
     later = client.at(datetime(2027, 2, 1, tzinfo=UTC))
     assert later.post(GRANTS, {**WELCOME, "expires_at": "2027-12-31T00:00:00Z"}).status == 201
     assert later.get("/v1/accounts/acme/billing").json["balance"]["amount"] == "10.000000"
-    assert_books_balance(Store(database))
+    assert_books_balance(World(database))
 
 
 def test_racing_requests_with_one_key_give_credit_once(client: Client, database: Database) -> None:
@@ -237,7 +237,7 @@ def test_racing_requests_with_one_key_give_credit_once(client: Client, database:
     assert given
     assert all(entry == given[0] for entry in given)
     assert balance(client) == "500.000000"
-    assert_books_balance(Store(database))
+    assert_books_balance(World(database))
 
 
 def test_racing_adjustments_all_count(client: Client, database: Database) -> None:
@@ -253,4 +253,4 @@ def test_racing_adjustments_all_count(client: Client, database: Database) -> Non
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(post, range(24))) == [201] * 24
     assert balance(client) == "24.000000"
-    assert_books_balance(Store(database))
+    assert_books_balance(World(database))

@@ -10,7 +10,7 @@ import pytest
 from billing.store.database import Database
 from tests.api_client import Client, Line, client_over, with_acme
 from tests.builders import NOW, call
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 RECORDS = "/v1/accounts/acme/usage/records"
 
@@ -42,7 +42,7 @@ def pages(client: Client, path: str, separator: str) -> list[Any]:
 
 def test_a_usage_record_explains_what_a_call_cost(client: Client, database: Database) -> None:
     with_acme(client)
-    Store(database).settle(call("event-1", seconds="0.2166666667", unit="minute", detections=1))
+    World(database).settle(call("event-1", seconds="0.2166666667", unit="minute", detections=1))
     (record,) = client.get(RECORDS).json["items"]
     (entry,) = client.get("/v1/accounts/acme/ledger").json["items"]
     assert record == {
@@ -83,7 +83,7 @@ def test_a_usage_record_explains_what_a_call_cost(client: Client, database: Data
 
 def test_a_usage_entry_of_the_ledger_says_in_words_how_it_was_paid(client: Client, database: Database) -> None:
     with_acme(client)
-    Store(database).settle(call(seconds="60", detections=1))
+    World(database).settle(call(seconds="60", detections=1))
     (entry,) = client.get("/v1/accounts/acme/ledger").json["items"]
     assert (entry["kind"], entry["cause"], entry["amount"]) == ("usage", "call:event-1", dollars("-0.010000"))
     assert entry["description"] == (
@@ -94,7 +94,7 @@ def test_a_usage_entry_of_the_ledger_says_in_words_how_it_was_paid(client: Clien
 def test_the_ledger_is_read_newest_first_without_gaps(client: Client, database: Database) -> None:
     with_acme(client)
     for number in range(5):
-        Store(database).settle(call(f"event-{number}", detections=1), now=NOW + timedelta(seconds=number))
+        World(database).settle(call(f"event-{number}", detections=1), now=NOW + timedelta(seconds=number))
     entries = pages(client, "/v1/accounts/acme/ledger", "?")
     assert [entry["sequence"] for entry in entries] == [5, 4, 3, 2, 1]
     assert [entry["balance_after"]["amount"] for entry in entries][:2] == ["-0.050000", "-0.040000"]
@@ -107,7 +107,7 @@ def test_records_are_found_by_day_and_workspace(client: Client, database: Databa
         for workspace_id in ("42", "43"):
             ended_at = NOW.replace(day=day)
             event = call(f"{day}-{workspace_id}", workspace_id=workspace_id, ended_at=ended_at)
-            Store(database).settle(event, now=ended_at)
+            World(database).settle(event, now=ended_at)
 
     def found(query: str) -> list[str]:
         return sorted(record["event_id"] for record in pages(client, f"{RECORDS}?{query}", "&"))
@@ -125,7 +125,7 @@ def test_adjustments_are_no_usage_records(client: Client) -> None:
 
 def test_the_csv_export_has_a_row_for_each_line_and_a_link_to_the_rest(client: Client, database: Database) -> None:
     with_acme(client)
-    Store(database).settle(*(call(f"event-{number}", detections=1) for number in range(3)))
+    World(database).settle(*(call(f"event-{number}", detections=1) for number in range(3)))
     rows, path = [], f"{RECORDS}?from=2026-11-01&limit=2"
     for _ in range(2):
         answer = client.get(path, accept="text/csv")
@@ -142,7 +142,7 @@ def test_the_csv_export_has_a_row_for_each_line_and_a_link_to_the_rest(client: C
 
 def test_one_account_does_not_see_the_history_of_another(client: Client, database: Database) -> None:
     with_acme(client)
-    Store(database).settle(call("event-1"), call("event-2"))
+    World(database).settle(call("event-1"), call("event-2"))
     cursor = client.get("/v1/accounts/acme/ledger?limit=1").json["next_cursor"]
     client.post("/v1/accounts", {"account_id": "other", "name": "O", "email": "o@o.example", "currency": "USD"})
     bound = client.with_key("billing:read", "other")

@@ -8,7 +8,7 @@ import pytest
 from billing.store.database import Database
 from tests.api_client import ACME, FREE, STARTER, Client, Line, client_over, with_acme
 from tests.builders import NOW, call
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ def test_a_free_plan_is_assigned_at_once_and_renews_in_a_month(client: Client) -
 
 def test_the_same_subscription_once_more_changes_nothing(client: Client, database: Database) -> None:
     with_acme(client)
-    before = Store(database).wallet()
+    before = World(database).wallet()
     put_subscription(client.at(NOW + timedelta(days=3)), "free", {"phone_number": "1"})
-    assert Store(database).wallet() == before
+    assert World(database).wallet() == before
 
 
 def test_a_plan_that_costs_money_needs_a_card(client: Client) -> None:
@@ -169,7 +169,7 @@ def test_another_plan_is_pinned_in_its_version_of_that_moment(client: Client) ->
 
 def test_what_was_used_counts_against_the_allowance_of_the_next_plan(client: Client, database: Database) -> None:
     with_acme(client)
-    Store(database).settle(call(seconds="60"))
+    World(database).settle(call(seconds="60"))
     client.put(
         "/v1/plans/more", {**FREE, "name": "More", "usage_features": [{**FREE["usage_features"][0], "included": "600"}]}
     )
@@ -180,7 +180,7 @@ def test_what_was_used_counts_against_the_allowance_of_the_next_plan(client: Cli
 
 def test_allowances_count_priced_units_exact_to_six_places(client: Client, database: Database) -> None:
     with_acme(client)
-    Store(database).settle(call(seconds="13", detections=2))
+    World(database).settle(call(seconds="13", detections=2))
     assert client.get("/v1/accounts/acme/billing").json["allowances"] == [
         {
             "feature": "call_minutes",
@@ -195,7 +195,7 @@ def test_allowances_count_priced_units_exact_to_six_places(client: Client, datab
 
 def test_an_allowance_is_whole_again_after_a_free_renewal(client: Client, database: Database) -> None:
     with_acme(client)
-    Store(database).settle(call(seconds="600"))
+    World(database).settle(call(seconds="600"))
     renewed = client.at(datetime(2026, 12, 23, 12, 0, tzinfo=UTC)).get("/v1/accounts/acme/billing").json
     assert renewed["subscription"]["current_period_start"] == "2026-12-23T12:00:00.000Z"
     assert renewed["allowances"][0]["remaining"] == "500"

@@ -13,9 +13,10 @@ from billing.domain.rejection import RejectedEvent, reject, reject_queued
 from billing.services.settle_usage import Received, UsageSettlement
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
+from billing.store.store import Store
 from tests.api_client import Answer, Client, Line, client_over, with_acme
 from tests.builders import NOW, cloud_event
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 ARRIVED = NOW - timedelta(days=1)
 
@@ -118,15 +119,15 @@ def test_a_corrected_event_is_charged_in_place_of_the_broken_one(
     answer = with_acme(client).post(f"/v1/rejected-events/{kept.rejection_id}/replay", {"event": well()})
     assert answer.status == 202
     assert [queued.event.arrived_at for queued in line.sent] == [ARRIVED]
-    outcome = UsageSettlement(database).settle_batch([Received("m", queued) for queued in line.sent], NOW)
+    outcome = UsageSettlement(Store(database)).settle_batch([Received("m", queued) for queued in line.sent], NOW)
     assert [usage.event_id for usage in outcome.settled] == ["event-1"]
-    assert [entry.kind for entry in Store(database).entries()] == ["usage"]
+    assert [entry.kind for entry in World(database).entries()] == ["usage"]
 
 
 def test_a_correction_keeps_the_account_its_sender_was_bound_to(client: Client, database: Database, line: Line) -> None:
     kept = keep(database, broken(), account_id="other")
     with_acme(client).post(f"/v1/rejected-events/{kept.rejection_id}/replay", {"event": well()})
-    outcome = UsageSettlement(database).settle_batch([Received("m", queued) for queued in line.sent], NOW)
+    outcome = UsageSettlement(Store(database)).settle_batch([Received("m", queued) for queued in line.sent], NOW)
     assert (list(outcome.settled), open_codes(client)) == ([], ["unknown_workspace"])
 
 
@@ -138,7 +139,7 @@ def settled(database: Database, line: Line) -> list[str]:
     """Settle what is queued, and empty the queue. Returns the ids of the events that were charged."""
     batch = [Received(f"message-{number}", queued) for number, queued in enumerate(line.sent)]
     line.sent.clear()
-    return [usage.event_id for usage in UsageSettlement(database).settle_batch(batch, NOW).settled]
+    return [usage.event_id for usage in UsageSettlement(Store(database)).settle_batch(batch, NOW).settled]
 
 
 def test_an_event_that_was_replayed_is_not_charged_again_under_another_id(
@@ -151,7 +152,7 @@ def test_an_event_that_was_replayed_is_not_charged_again_under_another_id(
     assert (answer.status, answer.code, answer.json["field"]) == (409, "replayed_under_another_id", "event.id")
     assert line.sent == []
     assert replayed(client, kept.rejection_id, well()).status == 202
-    assert (settled(database, line), len(Store(database).entries())) == ([], 1)
+    assert (settled(database, line), len(World(database).entries())) == ([], 1)
 
 
 def test_an_event_without_an_id_that_can_be_read_is_charged_under_the_one_it_was_given_first(
@@ -207,7 +208,7 @@ def test_an_event_that_its_sender_may_send_again_is_not_charged_under_another_id
     assert settled(database, line) == ["event-1"]  # the sender was faster than the operator
     assert replayed(client, kept.rejection_id, {**well(), "id": "event-2"}).code == "replayed_under_another_id"
     assert replayed(client, kept.rejection_id, well()).status == 202
-    assert (settled(database, line), len(Store(database).entries())) == ([], 1)
+    assert (settled(database, line), len(World(database).entries())) == ([], 1)
 
 
 def test_of_two_events_with_one_id_that_were_replayed_together_each_can_be_charged(

@@ -181,7 +181,7 @@ def test_an_upgrade_leaves_running_calls_and_the_next_ones_the_slots_that_are_re
     with_card.put("/v1/plans/pro", {**STARTER, "name": "Pro", "base_price": "99.00"})
     subscribe(with_card, phone_number="3", call_concurrency="7")
     paying.store.adjust("5", "wire")
-    later, leases = with_card.at(MID), CallLeases(paying.database)
+    later, leases = with_card.at(MID), CallLeases(paying.store)
 
     def hold(call_id: str) -> tuple[bool, int | None, int]:
         lease = leases.hold("42", call_id, ttl_seconds=900, bound_to=None, now=MID)

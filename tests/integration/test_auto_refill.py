@@ -118,13 +118,13 @@ def test_another_default_card_is_tried_at_once_and_the_same_one_again_is_not(cal
     calling.behave("lost_card")
     spend(calling, "long", 60)
     calling.charge_pending()
-    remove_card(calling.database, calling.gateway, "caller", calling.cards[0].payment_method_id)
+    remove_card(calling.store, calling.gateway, "caller", calling.cards[0].payment_method_id)
     calling.add_card("pm_card_visa", key="again")
     calling.auto_refill()
     assert calling.wallet.refill is not None
     assert calling.wallet.refill.suspended == "lost_card"
     calling.add_card("pm_card_mastercard", key="other")
-    make_default(calling.database, "caller", calling.cards[-1].payment_method_id, NOW)
+    make_default(calling.store, "caller", calling.cards[-1].payment_method_id, NOW)
     calling.charge_pending()
     assert calling.history[0].status == "Paid"
     assert calling.wallet.refill.suspended is None
@@ -175,14 +175,14 @@ def test_the_months_limit_holds_and_the_next_month_goes_on(calling: Paying) -> N
 def test_a_locked_account_is_not_charged(calling: Paying) -> None:
     from billing.services.lock_account import lock_account
 
-    lock_account(calling.database, "caller", "fraud")
+    lock_account(calling.store, "caller", "fraud")
     spend(calling, "long", 60)
     assert calling.history == []
 
 
 def test_credit_that_expires_pauses_the_account_and_starts_a_refill_although_no_call_comes(calling: Paying) -> None:
     give_credit(
-        calling.database, "caller", micros=micros("50"), expires_at=NOW + HOUR, reason="welcome", grant_id="g1", now=NOW
+        calling.store, "caller", micros=micros("50"), expires_at=NOW + HOUR, reason="welcome", grant_id="g1", now=NOW
     )
     calling.store.adjust("-30", "wire", account_id="caller")
     assert (calling.wallet.balance_micros, calling.wallet.status, calling.history) == (micros("45"), "active", [])
@@ -201,8 +201,8 @@ def test_a_locked_account_whose_refill_waits_is_not_looked_at_until_it_is_unlock
     calling.behave("insufficient_funds", calling.cards[0])
     spend(calling, "long", 60)
     calling.charge_pending()
-    lock_account(calling.database, "caller", "review")
+    lock_account(calling.store, "caller", "review")
     later = NOW + 2 * HOUR
     assert calling.reconcile(later).wallets_due == 0
-    unlock_account(calling.database, "caller", now=later)
+    unlock_account(calling.store, "caller", now=later)
     assert len(calling.history) == 2

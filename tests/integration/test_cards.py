@@ -8,7 +8,7 @@ from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Verification
 from billing.domain.errors import Conflict
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import CardNotFound, make_default, remove_card
-from billing.store.cards import PaymentMethods
+from billing.store.cards import Cards
 from tests.builders import NOW
 from tests.paying_account import Paying
 
@@ -31,7 +31,7 @@ def test_the_first_card_becomes_the_default_and_the_second_does_not(paying: Payi
     visa, mastercard = paying.cards
     assert paying.wallet.default_card is not None
     assert paying.wallet.default_card.payment_method_id == visa.payment_method_id
-    make_default(paying.database, "acme", mastercard.payment_method_id, NOW)
+    make_default(paying.store, "acme", mastercard.payment_method_id, NOW)
     assert paying.wallet.default_card is not None
     assert paying.wallet.default_card.payment_method_id == mastercard.payment_method_id
 
@@ -67,10 +67,10 @@ def test_the_default_card_cannot_be_removed_while_there_is_another(paying: Payin
     paying.add_card("pm_card_mastercard", key="page-2")
     visa, mastercard = paying.cards
     with pytest.raises(Conflict) as refusal:
-        remove_card(paying.database, paying.gateway, "acme", visa.payment_method_id)
+        remove_card(paying.store, paying.gateway, "acme", visa.payment_method_id)
     assert refusal.value.code == "card_is_default"
-    make_default(paying.database, "acme", mastercard.payment_method_id, NOW)
-    remove_card(paying.database, paying.gateway, "acme", visa.payment_method_id)
+    make_default(paying.store, "acme", mastercard.payment_method_id, NOW)
+    remove_card(paying.store, paying.gateway, "acme", visa.payment_method_id)
     assert paying.cards == [mastercard]
     assert paying.gateway.method(visa.payment_method_id).customer_id is None
 
@@ -80,21 +80,21 @@ def test_removing_the_last_card_switches_auto_refill_off_and_says_so(paying: Pay
     paying.store.adjust("50", "wire")
     paying.auto_refill()
     (card,) = paying.cards
-    removed = remove_card(paying.database, paying.gateway, "acme", card.payment_method_id)
+    removed = remove_card(paying.store, paying.gateway, "acme", card.payment_method_id)
     assert removed.auto_refill_switched_off
     assert paying.wallet.default_card is None
     assert paying.wallet.refill is not None
     assert not paying.wallet.refill.enabled
     assert paying.cards == []
     with pytest.raises(CardNotFound):
-        remove_card(paying.database, paying.gateway, "acme", card.payment_method_id)
+        remove_card(paying.store, paying.gateway, "acme", card.payment_method_id)
 
 
 def test_a_removed_card_that_stripe_could_not_be_told_of_is_forgotten_there_later(paying: Paying) -> None:
     paying.add_card()
     (card,) = paying.cards
     paying.fault("/v1/payment_methods/*/detach", "timeout_before")
-    remove_card(paying.database, paying.gateway, "acme", card.payment_method_id)
+    remove_card(paying.store, paying.gateway, "acme", card.payment_method_id)
     assert paying.cards == []
     assert paying.gateway.method(card.payment_method_id).customer_id is not None
     paying.reconcile(NOW.replace(hour=13))
@@ -110,8 +110,8 @@ def test_a_card_is_neither_removed_nor_made_default_while_it_is_being_verified(p
     (card,) = paying.cards
     assert card.verification == "pending"
     for refused in (
-        lambda: remove_card(paying.database, paying.gateway, "acme", card.payment_method_id),
-        lambda: make_default(paying.database, "acme", card.payment_method_id, NOW),
+        lambda: remove_card(paying.store, paying.gateway, "acme", card.payment_method_id),
+        lambda: make_default(paying.store, "acme", card.payment_method_id, NOW),
     ):
         with pytest.raises(Conflict) as refusal:
             refused()
@@ -120,7 +120,7 @@ def test_a_card_is_neither_removed_nor_made_default_while_it_is_being_verified(p
 
 def test_a_removed_card_can_be_added_again(paying: Paying) -> None:
     paying.add_card()
-    remove_card(paying.database, paying.gateway, "acme", paying.cards[0].payment_method_id)
+    remove_card(paying.store, paying.gateway, "acme", paying.cards[0].payment_method_id)
     paying.add_card(key="page-2")
     (card,) = paying.cards
     assert card.is_usable
@@ -131,7 +131,7 @@ def test_a_card_is_added_again_although_stripe_still_has_the_one_that_was_remove
     paying.add_card()
     (removed,) = paying.cards
     paying.fault("/v1/payment_methods/*/detach", "timeout_before")
-    remove_card(paying.database, paying.gateway, "acme", removed.payment_method_id)
+    remove_card(paying.store, paying.gateway, "acme", removed.payment_method_id)
     paying.add_card(key="page-2")
     (card,) = paying.cards
     assert card.is_usable
@@ -163,7 +163,7 @@ def test_the_hold_is_about_a_dollar_and_what_stripe_accepts_in_the_currency(
 def test_a_card_whose_network_renews_it_is_shown_so_and_its_new_end_will_be_announced(paying: Paying) -> None:
     paying.add_card()
     (card,) = paying.cards
-    PaymentMethods(paying.database).mark_expiry_told(card, 7)
+    Cards(paying.database).mark_expiry_told(card, 7)
     paying.stripe.control(f"payment_methods/{card.payment_method_id}", {"exp_month": 3, "exp_year": 2031})
     paying.tell_all()
     (renewed,) = paying.cards
@@ -176,7 +176,7 @@ def test_no_page_opens_for_one_card_too_many_until_one_is_removed(
 ) -> None:
     paying.add_card()
     (first,) = paying.cards
-    methods = PaymentMethods(paying.database)
+    methods = Cards(paying.database)
     there = most - (verification == "verified")
     for n in range(there):
         card = replace(first, fingerprint=f"fp_{n}", payment_method_id=f"pm_{n}", verification=verification)

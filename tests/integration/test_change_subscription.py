@@ -64,7 +64,7 @@ def test_a_bank_that_wants_the_customer_is_told_apart_and_another_default_card_p
     assert (acme.period.plan_id, acme.wallet.pending_change) == ("starter", None)
     acme.paying.add_card("pm_card_mastercard", key="page-2", now=MID)
     other = next(card for card in acme.paying.cards if card.brand == "mastercard")
-    make_default(acme.paying.database, "acme", other.payment_method_id, MID)
+    make_default(acme.paying.store, "acme", other.payment_method_id, MID)
     acme.put(PRO, MID)
     assert (acme.period.plan_id, acme.charges) == ("pro", [3000, 3000])
 

@@ -68,18 +68,18 @@ def test_it_is_finished_when_it_is_written_and_reconciliation_never_looks_at_it(
     (row,) = by_hand(wired)
     assert Transactions(wired.database).to_check(NOW + A_YEAR, 10) == []
     assert wired.reconcile(NOW + A_YEAR).transactions == 0
-    assert charge_card(wired.database, wired.gateway, row.transaction_id, return_url=RETURN_URL, now=NOW) == row
+    assert charge_card(wired.store, wired.gateway, row, return_url=RETURN_URL, now=NOW) == row
     assert by_hand(wired) == [row]
 
 
 def test_a_disputed_payment_at_stripe_that_names_it_changes_nothing_and_is_an_operators(wired: Paying) -> None:
     (row,) = by_hand(wired)
-    customer = stripe_customer(wired.database, wired.gateway, "acme", NOW)
+    customer = stripe_customer(wired.store, wired.gateway, "acme", NOW)
     card = wired.cards[0].payment_method_id
     intent = wired.gateway.charge(replace(row, amount_micros=micros("7"), payment_method_id=card), customer)
     wired.stripe.control("disputes", {"payment_intent": intent.intent_id})
     for _ in range(2):
-        applied = bring_up_to_date(wired.database, wired.gateway, intent.intent_id, NOW)
+        applied = bring_up_to_date(wired.store, wired.gateway, intent.intent_id, NOW)
         assert applied is not None
         assert applied.needs_operator
     assert by_hand(wired) == [row]

@@ -14,7 +14,6 @@ from billing.domain.webhook_endpoint import secret_text
 from billing.services.webhook_endpoints import EndpointChange, change_endpoint, replay_deliveries
 from billing.store.accounts import Accounts
 from billing.store.database import Database
-from billing.store.deliveries import Deliveries
 from billing.store.webhook_endpoints import WebhookSecretItem
 from tests.builders import NOW
 from tests.telling_house import PAYLOAD, SECRET, House, Killed
@@ -119,17 +118,17 @@ def test_an_endpoint_that_fails_for_three_days_is_disabled_and_its_events_are_he
 
 def test_what_a_disabled_endpoint_missed_is_replayed_once_it_is_enabled(house: House, receiver: Receiver) -> None:
     house.add_endpoint(receiver.url)
-    change_endpoint(house.endpoints, "we_1", EndpointChange(enabled=False), local=True)
+    change_endpoint(house.store, "we_1", EndpointChange(enabled=False), local=True)
     for number in range(3):
         house.tell(f"evt_{number}", now=NOW + timedelta(minutes=number))
     house.work_off()
     assert receiver.received == []
     since = {"since": NOW + timedelta(minutes=1), "include_delivered": False, "cursor": None, "now": NOW}
     with pytest.raises(Conflict):
-        replay_deliveries(house.endpoints, Deliveries(house.database), "we_1", **since)  # type: ignore[arg-type]
-    change_endpoint(house.endpoints, "we_1", EndpointChange(enabled=True), local=True)
+        replay_deliveries(house.store, "we_1", **since)  # type: ignore[arg-type]
+    change_endpoint(house.store, "we_1", EndpointChange(enabled=True), local=True)
     for replayed in (2, 0):
-        found = replay_deliveries(house.endpoints, Deliveries(house.database), "we_1", **since)  # type: ignore[arg-type]
+        found = replay_deliveries(house.store, "we_1", **since)  # type: ignore[arg-type]
         assert found == (replayed, None)
     house.sweep(NOW + timedelta(minutes=1))
     assert sorted(receiver.ids) == ["evt_1", "evt_2"]
@@ -138,7 +137,7 @@ def test_what_a_disabled_endpoint_missed_is_replayed_once_it_is_enabled(house: H
 def test_a_delivery_on_its_way_to_an_endpoint_that_was_disabled_is_held(house: House, receiver: Receiver) -> None:
     house.add_endpoint(receiver.url)
     house.tell()
-    change_endpoint(house.endpoints, "we_1", EndpointChange(enabled=False), local=True)
+    change_endpoint(house.store, "we_1", EndpointChange(enabled=False), local=True)
     house.work_off()
     assert house.delivery().status == "held"
     assert receiver.received == []

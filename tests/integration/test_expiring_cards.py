@@ -9,8 +9,8 @@ from billing.domain.card import Card, Verification
 from billing.domain.card_expiry import announcement_due, expires_at
 from billing.domain.notices import of_card
 from billing.services.announce_expiring_cards import announce_expiring_cards
-from billing.store.cards import PaymentMethods
 from billing.store.database import Database
+from billing.store.store import Store
 from tests.builders import NOW
 
 END = datetime(2027, 1, 1, tzinfo=UTC)
@@ -51,11 +51,12 @@ def test_a_card_that_cannot_be_used_is_not_announced() -> None:
 
 
 def test_looking_again_on_the_same_day_announces_nothing_again(database: Database) -> None:
-    cards = PaymentMethods(database)
+    store = Store(database)
+    cards = store.cards
     for each in (card("a"), card("b", month=1, year=2027), card("c", month=12, year=2027)):
         cards.add(each)
     days = [END - timedelta(days=left) for left in (40, 30, 30, 29, 7, 6)]
-    assert [announce_expiring_cards(cards, day) for day in days] == [0, 1, 0, 0, 1, 0]
+    assert [announce_expiring_cards(store, day) for day in days] == [0, 1, 0, 0, 1, 0]
     told = {each.fingerprint: each.expiry_told_days for each in cards.of_account("acme")}
     assert told == {"a": 7, "b": None, "c": None}
 

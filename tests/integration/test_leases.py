@@ -13,7 +13,7 @@ from botocore.exceptions import ConnectTimeoutError
 from billing.domain.lease import PAGE_SLOTS, Lease, LeasePage, lease_key
 from billing.domain.permission import Permission
 from billing.domain.plan import Plan, RecurringFeature
-from billing.domain.wallet import Wallet
+from billing.domain.wallet import Posted, Wallet
 from billing.services.authorize_call import CallAuthorization
 from billing.services.leases import CallLeases, CallRefused, ConcurrencyLimitReached, WorkspaceNotFound
 from billing.services.return_leases import LeaseReturns
@@ -21,9 +21,10 @@ from billing.services.settle_usage import UsageSettlement
 from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
 from billing.store.leases import LeasePageItem, Leases
+from billing.store.store import Store
 from tests.builders import NOW, call, micros, plan, received
 from tests.patience import WITHIN_SECONDS
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 TTL = 60
 SECOND = timedelta(seconds=1)
@@ -33,17 +34,17 @@ def with_slots(count: int) -> Plan:
     return plan(recurring=(RecurringFeature("call_concurrency", "Concurrent calls", count, micros("8")),))
 
 
-def open_store(database: Database, *, slots: int, paid: str = "5", workspaces: tuple[str, ...] = ("42",)) -> Store:
-    store = Store(database)
+def open_store(database: Database, *, slots: int, paid: str = "5", workspaces: tuple[str, ...] = ("42",)) -> World:
+    store = World(database)
     store.open_account(with_slots(slots), paid=paid, workspaces=workspaces)
     return store
 
 
-def hold(store: Store, lease_id: str, *, workspace_id: str = "42", now: datetime = NOW) -> Lease:
-    return CallLeases(store.database).hold(workspace_id, lease_id, ttl_seconds=TTL, bound_to=None, now=now)
+def hold(store: World, lease_id: str, *, workspace_id: str = "42", now: datetime = NOW) -> Lease:
+    return CallLeases(store).hold(workspace_id, lease_id, ttl_seconds=TTL, bound_to=None, now=now)
 
 
-def try_hold(store: Store, lease_id: str, *, now: datetime = NOW) -> bool:
+def try_hold(store: World, lease_id: str, *, now: datetime = NOW) -> bool:
     try:
         hold(store, lease_id, now=now)
     except ConcurrencyLimitReached:
@@ -51,20 +52,20 @@ def try_hold(store: Store, lease_id: str, *, now: datetime = NOW) -> bool:
     return True
 
 
-def permission(store: Store, now: datetime = NOW) -> Permission:
-    return CallAuthorization(store.database).of_account("acme", None, now)
+def permission(store: World, now: datetime = NOW) -> Permission:
+    return CallAuthorization(store).of_account("acme", None, now)
 
 
-def in_use(store: Store, now: datetime = NOW) -> int:
+def in_use(store: World, now: datetime = NOW) -> int:
     return permission(store, now).concurrency_in_use
 
 
-def at_once(store: Store, lease_ids: Sequence[str]) -> list[str]:
+def at_once(store: World, lease_ids: Sequence[str]) -> list[str]:
     """The lease ids that got a slot when all ask in the same moment, each from a process of its own."""
     start = Barrier(len(lease_ids))
 
     def ask(lease_id: str) -> bool:
-        leases = CallLeases(store.database)
+        leases = CallLeases(store)
         start.wait(timeout=WITHIN_SECONDS)
         try:
             leases.hold("42", lease_id, ttl_seconds=TTL, bound_to=None, now=NOW)
@@ -82,7 +83,7 @@ def test_a_lease_is_taken_extended_given_back_and_given_back_again(database: Dat
     assert taken == Lease(new=True, expires_at=NOW + TTL * SECOND, limit=2, in_use=1)
     assert extended == Lease(new=False, expires_at=NOW + (TTL + 10) * SECOND, limit=2, in_use=1)
     for _ in range(2):
-        CallLeases(database).give_back("42", "c-1", bound_to=None, now=NOW)
+        CallLeases(Store(database)).give_back("42", "c-1", bound_to=None, now=NOW)
         assert in_use(store) == 0
 
 
@@ -152,22 +153,22 @@ def test_fewer_slots_take_none_away_and_give_out_none_until_enough_are_free(data
     narrow(store, slots=2)
     assert not hold(store, "c-59").new
     for number in range(59):
-        CallLeases(database).give_back("42", f"c-{number}", bound_to=None, now=NOW)
+        CallLeases(Store(database)).give_back("42", f"c-{number}", bound_to=None, now=NOW)
     assert (hold(store, "new").in_use, try_hold(store, "one too many"), in_use(store)) == (2, False, 2)
 
 
-def narrow(store: Store, *, slots: int) -> None:
+def narrow(store: World, *, slots: int) -> None:
     """Move the account to a plan with fewer slots, in the middle of its period."""
     before = store.wallet()
     fewer = store.current_version(with_slots(slots))
     assert before.period is not None
     period = replace(before.period, plan_version=fewer.version)
     after = replace(before, period=period, quantities={"call_concurrency": slots})
-    assert isinstance(store.books.commit(before, after, ()), Wallet)
+    assert isinstance(store.books.commit(before, Posted(after)), Wallet)
 
 
 def test_where_the_plan_sets_no_limit_every_call_has_its_lease_and_none_is_kept(database: Database) -> None:
-    store = Store(database)
+    store = World(database)
     store.open_account(plan(), paid="5")
     assert hold(store, "c-1") == Lease(new=True, expires_at=NOW + TTL * SECOND, limit=None, in_use=0)
     assert stored_pages(store) == []
@@ -176,7 +177,7 @@ def test_where_the_plan_sets_no_limit_every_call_has_its_lease_and_none_is_kept(
 def test_a_key_of_another_account_learns_and_changes_nothing(database: Database) -> None:
     store = open_store(database, slots=1)
     hold(store, "c-1")
-    leases = CallLeases(database)
+    leases = CallLeases(Store(database))
     with pytest.raises(WorkspaceNotFound):
         leases.hold("42", "c-2", ttl_seconds=TTL, bound_to="globex", now=NOW)
     with pytest.raises(WorkspaceNotFound):
@@ -190,7 +191,7 @@ def test_the_same_id_in_two_workspaces_of_an_account_is_two_leases(database: Dat
     store = open_store(database, slots=5, workspaces=("42", "43"))
     hold(store, "c-1")
     assert hold(store, "c-1", workspace_id="43").in_use == 2
-    CallLeases(database).give_back("43", "c-1", bound_to=None, now=NOW)
+    CallLeases(Store(database)).give_back("43", "c-1", bound_to=None, now=NOW)
     assert in_use(store) == 1
 
 
@@ -222,7 +223,7 @@ def test_a_worker_that_died_between_the_charge_and_the_lease_leaves_the_slot_to_
     with pytest.raises(Killed):
         store.settle(event)
     assert (kill.done, in_use(store), store.wallet().sequence) == (True, 1, 2)
-    outcome = UsageSettlement(database).settle_batch([received(event, redelivered=True)], NOW)
+    outcome = UsageSettlement(Store(database)).settle_batch([received(event, redelivered=True)], NOW)
     assert (outcome.duplicates, in_use(store), store.wallet().sequence) == (1, 0, 2)
 
 
@@ -239,9 +240,11 @@ def test_a_caller_that_dies_around_the_write_asks_again_and_holds_one_slot(datab
 def test_settling_goes_on_where_leases_cannot_be_read(database: Database) -> None:
     store = open_store(database, slots=5)
     hold(store, "call-of-e1")
-    settlement = UsageSettlement(database)
+    settlement = UsageSettlement(Store(database))
     tables = {model.Meta.table_name: model.Meta.table_name for model in ALL_TABLES if model is not LeasePageItem}
-    settlement._leases = LeaseReturns(Database(database.client, {**tables, "leases": "no-such-table"}, database.pause))
+    settlement._leases = LeaseReturns(
+        Store(Database(database.client, {**tables, "leases": "no-such-table"}, database.pause))
+    )
     outcome = settlement.settle_batch([received(call("e1"))], NOW)
     assert (len(outcome.settled), outcome.failed) == (1, set())
 
@@ -256,8 +259,8 @@ def test_slots_of_an_account_that_cannot_be_written_now_hold_up_those_of_no_othe
             hold(store, str(event.call_id), workspace_id=workspace_id)
         store.settle(*events)
         busy.over = True
-        assert CallAuthorization(database).of_account(other, None, NOW).concurrency_in_use == 0
-        assert CallAuthorization(database).of_account(account_id, None, NOW).concurrency_in_use == 1
+        assert CallAuthorization(Store(database)).of_account(other, None, NOW).concurrency_in_use == 0
+        assert CallAuthorization(Store(database)).of_account(account_id, None, NOW).concurrency_in_use == 1
 
 
 def test_thousands_of_live_leases_are_counted_exactly_and_none_is_given_out_beyond_the_limit(
@@ -266,7 +269,7 @@ def test_thousands_of_live_leases_are_counted_exactly_and_none_is_given_out_beyo
     store = open_store(database, slots=5000)
     run_calls(store, pages=100, calls_a_page=PAGE_SLOTS)
     assert (in_use(store), permission(store).code) == (5000, "concurrency_limit_reached")
-    CallLeases(database).give_back("42", "c-77-7", bound_to=None, now=NOW)
+    CallLeases(Store(database)).give_back("42", "c-77-7", bound_to=None, now=NOW)
     assert not hold(store, "c-99-49").new
     assert len(at_once(store, [f"racer-{number}" for number in range(8)])) == 1
     assert in_use(store) == 5000
@@ -282,7 +285,7 @@ def test_a_page_of_leases_is_paid_as_one_unit(database: Database) -> None:
     assert size < 1024
 
 
-def run_calls(store: Store, *, pages: int, calls_a_page: int) -> None:
+def run_calls(store: World, *, pages: int, calls_a_page: int) -> None:
     """Leases on `pages` pages, as they are after as many calls took theirs: c-<page>-<number>."""
     expiry = int(NOW.timestamp()) + TTL
     for page in range(pages):
@@ -290,7 +293,7 @@ def run_calls(store: Store, *, pages: int, calls_a_page: int) -> None:
         assert Leases(store.database).write("acme", [LeasePage(page, leases, pages=pages)], NOW)
 
 
-def stored_pages(store: Store) -> list[dict[str, Any]]:
+def stored_pages(store: World) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = store.database.client.scan(TableName=store.database.table(LeasePageItem))["Items"]
     return items
 

@@ -14,7 +14,7 @@ from billing.domain.plan import RecurringFeature
 from billing.store.database import Database
 from tests.builders import NOW, call, micros, plan
 from tests.described import description
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 Respond = Callable[..., dict[str, Any]]
 
@@ -22,18 +22,18 @@ BODY = {"feature": "call_concurrency", "ttl_seconds": 900}
 
 
 @pytest.fixture
-def store(database: Database) -> Store:
-    store = Store(database)
+def store(database: Database) -> World:
+    store = World(database)
     slots = RecurringFeature("call_concurrency", "Concurrent calls", 2, micros("8"))
     store.open_account(plan(recurring=(slots,)), paid="5")
     return store
 
 
 @pytest.fixture
-def respond(store: Store, monkeypatch: pytest.MonkeyPatch) -> Respond:
+def respond(store: World, monkeypatch: pytest.MonkeyPatch) -> Respond:
     """Answers a request for the lease `lease_id`, or for the permission where that is None."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    api = importlib.import_module("functions.authorize_call.handler").CallApi(store.database)
+    api = importlib.import_module("functions.authorize_call.handler").CallApi(store)
 
     def answer(
         method: str,
@@ -97,7 +97,7 @@ def test_giving_back_is_204_however_often_and_frees_the_slot(respond: Respond) -
 
 
 def test_a_call_that_may_not_start_for_another_reason_is_409_with_the_permission_s_code(
-    store: Store, respond: Respond
+    store: World, respond: Respond
 ) -> None:
     store.settle(call("long", seconds="36000"))
     refused = respond("PUT", "c-1", body=BODY)
@@ -168,7 +168,7 @@ def test_a_lease_id_is_what_the_id_of_a_call_may_be_but_for_a_slash(respond: Res
     assert respond("PUT", "~" * 128, body=BODY)["status"] == 201
 
 
-def test_a_store_that_does_not_answer_is_503_and_worth_another_try(store: Store, respond: Respond) -> None:
+def test_a_store_that_does_not_answer_is_503_and_worth_another_try(store: World, respond: Respond) -> None:
     def refuse(**_: Any) -> None:
         raise ConnectTimeoutError(endpoint_url="https://dynamodb")
 

@@ -36,7 +36,7 @@ def network_renews(acme: Paying) -> None:
 
 
 def remove_and_enter(acme: Paying) -> None:
-    remove_card(acme.database, acme.gateway, "acme", acme.cards[0].payment_method_id)
+    remove_card(acme.store, acme.gateway, "acme", acme.cards[0].payment_method_id)
     renew(acme)
     acme.auto_refill(now=DECEMBER)
 

@@ -129,7 +129,7 @@ def test_a_month_that_cannot_be_paid_is_a_mail_a_try_and_the_last_one_says_that_
 
 
 def test_the_last_try_is_told_also_where_an_administrator_had_locked_the_account(acme: Subscriber, told: Told) -> None:
-    lock_account(acme.paying.database, "acme", "under review")
+    lock_account(acme.paying.store, "acme", "under review")
     acme.paying.behave("insufficient_funds")
     for moment in TRIES:
         acme.sweep(moment)
@@ -137,7 +137,7 @@ def test_the_last_try_is_told_also_where_an_administrator_had_locked_the_account
 
 
 def test_a_month_without_a_card_is_one_mail_that_asks_for_one(acme: Subscriber, told: Told) -> None:
-    remove_card(acme.paying.database, acme.paying.gateway, "acme", acme.paying.cards[0].payment_method_id)
+    remove_card(acme.paying.store, acme.paying.gateway, "acme", acme.paying.cards[0].payment_method_id)
     assert acme.sweep(RENEWAL) == ["declined"]
     assert told.subjects == {PAID: 1, UNPAID: 1}
     assert "There is no card to charge. Add one." in told.mail(UNPAID)

@@ -9,7 +9,7 @@ from billing.domain.errors import InvalidValue
 from billing.store.database import Database
 from billing.store.plans import Plans
 from tests.builders import NOW, call, plan
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 
 def forged(key: object) -> str:
@@ -41,7 +41,7 @@ def test_a_cursor_that_was_not_made_here_is_refused_by_its_field(database: Datab
 
 
 def test_a_cursor_of_one_account_shows_nothing_of_it_to_another(database: Database) -> None:
-    store = Store(database)
+    store = World(database)
     store.open_account(plan(), paid="1")
     store.open_account(plan(), account_id="globex", workspaces=("77",), paid="1")
     store.settle(*(call(f"e{n}") for n in range(5)), call("theirs", workspace_id="77"), now=NOW)

@@ -53,8 +53,8 @@ def test_all_sources_at_the_same_moment_credit_once(paying: Paying) -> None:
     (intent,) = succeeded(paying)
     sources: list[Callable[[], object]] = [
         lambda: paying.top_up("50", card=card),
-        lambda: bring_up_to_date(paying.database, paying.gateway, intent["id"], NOW),
-        lambda: bring_up_to_date(paying.database, paying.gateway, intent["id"], NOW),
+        lambda: bring_up_to_date(paying.store, paying.gateway, intent["id"], NOW),
+        lambda: bring_up_to_date(paying.store, paying.gateway, intent["id"], NOW),
         lambda: paying.reconcile(LATER),
     ] * 3
     with ThreadPoolExecutor(len(sources)) as workers:

@@ -149,7 +149,9 @@ def test_a_dispute_lost_keeps_the_credit_away(topped_up: Paying) -> None:
 def test_each_of_two_disputes_of_one_payment_takes_its_part_and_gives_it_back_once(topped_up: Paying) -> None:
     def told(*reports: tuple[str, DisputeStatus]) -> str:
         for dispute_id, status in reports * 2:
-            apply_dispute(topped_up.database, "tx_1", DisputeReport(dispute_id, status, micros("20")), NOW)
+            apply_dispute(
+                topped_up.store, topped_up.transaction(), DisputeReport(dispute_id, status, micros("20")), NOW
+            )
         return str(topped_up.wallet.balance_micros // 1_000_000)
 
     assert told(("du_1", "opened"), ("du_2", "opened")) == "10"
@@ -174,4 +176,4 @@ def test_a_payment_of_another_account_cannot_be_refunded_through_this_one(topped
     other = Paying(topped_up.database, topped_up.stripe, "globex")
     other.open()
     with pytest.raises(TransactionNotFound):
-        refund_payment(other.database, other.gateway, "globex", "tx_1", micros=None, refund_key="k", now=NOW)
+        refund_payment(other.store, other.gateway, "globex", "tx_1", micros=None, refund_key="k", now=NOW)

@@ -14,6 +14,7 @@ from billing.domain.rejection import RejectedEvent, reject_queued
 from billing.services.rejected_events import replay
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
+from billing.store.store import Store
 from tests.builders import NOW, cloud_event
 
 EVENT, ANOTHER = cloud_event("a", seconds="60"), cloud_event("b", seconds="60")
@@ -76,7 +77,7 @@ def test_the_same_event_rejected_twice_is_one_with_its_latest_reason_and_its_fir
 
 def test_a_replayed_event_is_no_longer_open(rejected_events: RejectedEvents, database: Database) -> None:
     rejected_events.keep(REJECTED)
-    replay(database, Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
+    replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
     assert open_events(rejected_events) == []
     assert [event.event_id for event in rejected_events.page("replayed", 10, None).items] == ["a"]
 
@@ -86,7 +87,7 @@ def test_an_event_that_is_rejected_again_before_its_replay_is_noted_stays_open(
 ) -> None:
     rejected_events.keep(REJECTED)
     again = replace(REJECTED, rejected_at=NOW + timedelta(milliseconds=5))
-    replay(database, Queue(rejected_events, meanwhile=again), REJECTED.rejection_id, EVENT, NOW)
+    replay(Store(database), Queue(rejected_events, meanwhile=again), REJECTED.rejection_id, EVENT, NOW)
     assert open_events(rejected_events) == [replace(again, replay_event_id="a")]
 
 
@@ -101,11 +102,11 @@ def test_of_two_replays_at_once_under_different_ids_one_goes_to_the_queue(
     def let_another_go_first(**_: object) -> None:
         looked_up.append("the event's entry, after the rejection was read")
         if len(looked_up) == 1:
-            replay(database, Queue(rejected_events), REJECTED.rejection_id, ANOTHER, NOW)
+            replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, ANOTHER, NOW)
 
     database.client.meta.events.register("before-call.dynamodb.BatchGetItem", let_another_go_first)
     with pytest.raises(Conflict) as refusal:
-        replay(database, Refusing(), REJECTED.rejection_id, EVENT, NOW)
+        replay(Store(database), Refusing(), REJECTED.rejection_id, EVENT, NOW)
     assert refusal.value.code == "replayed_under_another_id"
     (replayed,) = rejected_events.page("replayed", 10, None).items
     assert replayed.replay_event_id == "b"
@@ -116,11 +117,11 @@ def test_an_event_whose_replay_died_before_the_queue_had_it_is_open_and_its_id_i
 ) -> None:
     rejected_events.keep(REJECTED)
     with pytest.raises(Died):
-        replay(database, Dying(), REJECTED.rejection_id, EVENT, NOW)
+        replay(Store(database), Dying(), REJECTED.rejection_id, EVENT, NOW)
     assert [event.replay_event_id for event in open_events(rejected_events)] == ["a"]
     with pytest.raises(Conflict):
-        replay(database, Refusing(), REJECTED.rejection_id, ANOTHER, NOW)
-    replay(database, Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
+        replay(Store(database), Refusing(), REJECTED.rejection_id, ANOTHER, NOW)
+    replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
     assert open_events(rejected_events) == []
 
 
@@ -128,7 +129,7 @@ def test_an_event_that_is_rejected_again_after_its_replay_is_open_again(
     rejected_events: RejectedEvents, database: Database
 ) -> None:
     rejected_events.keep(REJECTED)
-    replay(database, Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
+    replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
     again = replace(REJECTED, rejected_at=NOW + timedelta(seconds=5))
     rejected_events.keep(again)
     assert open_events(rejected_events) == [replace(again, replay_event_id="a")]

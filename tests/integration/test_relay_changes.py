@@ -22,6 +22,7 @@ from billing.services.relay_changes import RELAYED_TABLES
 from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
+from billing.store.store import Store
 from billing.store.transactions import Transactions
 from infra.local.emulator import REGION, Emulator
 from tests.builders import NOW, micros, wallet
@@ -118,7 +119,7 @@ def locked(database: Database) -> dict[str, Any]:
     """The stream record of an account's lock, as the store wrote its rows."""
     Accounts(database).create(Account("acme", "Acme LLC", "billing@acme.example", "USD", "en", NOW))
     before = raw_wallet(database)
-    lock_account(database, "acme", "under review")
+    lock_account(Store(database), "acme", "under review")
     return record("wallets", before, raw_wallet(database))
 
 

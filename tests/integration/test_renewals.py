@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from billing.domain.auto_refill import RefillSettings
 from billing.domain.renewal_order import RenewalOrder
 from billing.services.adjust_balance import give_credit
 from billing.services.cards import make_default, remove_card
@@ -168,7 +169,7 @@ def test_a_free_month_renews_without_a_card_and_without_a_charge(paying: Paying)
 
 
 def test_a_month_without_a_card_is_past_due_for_a_reason_of_its_own(acme: Subscriber) -> None:
-    remove_card(acme.paying.database, acme.paying.gateway, "acme", acme.paying.cards[0].payment_method_id)
+    remove_card(acme.paying.store, acme.paying.gateway, "acme", acme.paying.cards[0].payment_method_id)
     assert acme.sweep(RENEWAL) == ["declined"]
     (transaction,) = acme.renewals
     assert transaction.failure is not None
@@ -209,14 +210,14 @@ def add_better_card(acme: Subscriber, now: datetime) -> None:
     session = acme.paying.enter_card("pm_card_mastercard", key="page-2", now=now)
     acme.paying.tell("checkout.session.completed", session, now=now)
     better = next(card for card in acme.paying.cards if card.brand == "mastercard")
-    make_default(acme.paying.database, "acme", better.payment_method_id, now)
+    make_default(acme.paying.store, "acme", better.payment_method_id, now)
 
 
 def test_a_new_default_card_pays_at_once_unlocks_and_the_anchor_stays(acme: Subscriber) -> None:
     decline_for_a_week(acme)
     now = RENEWAL + 12 * A_DAY
     add_better_card(acme, now)
-    assert renew_now(acme.paying.database, acme.paying.gateway, acme.plans, "acme", now) == "paid"
+    assert renew_now(acme.paying.store, acme.paying.gateway, "acme", now) == "paid"
     assert acme.wallet.status == "active"
     assert_renewed_once(acme)
     assert acme.sweep(RENEWAL.replace(year=2027, month=1)) == ["paid"]
@@ -232,7 +233,7 @@ def test_a_new_default_card_is_tried_by_the_next_sweep_if_nobody_did_before(acme
 
 def test_credit_that_expired_is_written_off_by_the_renewal_where_no_call_did_it(acme: Subscriber) -> None:
     give_credit(
-        acme.paying.database,
+        acme.paying.store,
         "acme",
         micros=micros("5"),
         expires_at=NOW + A_DAY,
@@ -262,16 +263,13 @@ def test_a_subscription_that_was_canceled_and_taken_back_goes_on(acme: Subscribe
 def test_credit_that_expires_below_the_threshold_starts_a_refill_also_where_the_month_is_free(paying: Paying) -> None:
     free = Subscriber(paying).subscribed(FREE)
     give_credit(
-        paying.database, "acme", micros=micros("25"), expires_at=NOW + A_DAY, reason="welcome", grant_id="g1", now=NOW
+        paying.store, "acme", micros=micros("25"), expires_at=NOW + A_DAY, reason="welcome", grant_id="g1", now=NOW
     )
     set_auto_refill(
-        paying.database,
+        paying.store,
         "acme",
-        enabled=True,
-        threshold_micros=micros("20"),
-        amount_micros=micros("100"),
-        monthly_limit_micros=None,
-        now=NOW,
+        RefillSettings(enabled=True, threshold_micros=micros("20"), amount_micros=micros("100")),
+        NOW,
     )
     assert (free.sweep(RENEWAL), free.wallet.balance_micros) == (["moved"], 0)
     assert [(each.kind, each.status) for each in paying.history] == [("auto_refill", "Processing")]

@@ -10,7 +10,7 @@ from billing.api.payments import CardView
 from billing.domain.card import Card
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import make_default, remove_card
-from billing.store.cards import PaymentMethods
+from billing.store.cards import Cards
 from billing.store.database import StoreBusy
 from tests.builders import NOW, micros
 from tests.integration.test_settlement_crashes import Killed, KillSwitch
@@ -68,7 +68,7 @@ def assert_one_card(paying: Paying, date: tuple[int, int]) -> None:
 
 def test_the_same_card_with_a_new_date_is_verified_by_a_hold_and_takes_the_old_ones_place(acme: Paying) -> None:
     (old,) = acme.cards
-    PaymentMethods(acme.database).mark_expiry_told(old, 7)
+    Cards(acme.database).mark_expiry_told(old, 7)
     renew(acme)
     (new,) = acme.cards
     assert new.payment_method_id != old.payment_method_id
@@ -80,7 +80,7 @@ def test_the_same_card_with_a_new_date_is_verified_by_a_hold_and_takes_the_old_o
 def test_a_renewed_card_that_is_not_the_default_does_not_become_it(acme: Paying) -> None:
     acme.add_card("pm_card_mastercard", key="other", now=DECEMBER)
     visa, mastercard = acme.cards
-    make_default(acme.database, "acme", mastercard.payment_method_id, DECEMBER)
+    make_default(acme.store, "acme", mastercard.payment_method_id, DECEMBER)
     renew(acme)
     assert [date_of(card) for card in acme.cards] == [NEW_DATE, date_of(mastercard)]
     assert acme.cards[0].payment_method_id != visa.payment_method_id
@@ -132,7 +132,7 @@ def failed(paying: Paying) -> None:
 def removing(paying: Paying) -> None:
     paying.add_card(expires=OLD_DATE)
     paying.fault("/v1/payment_methods/*/detach", "timeout_before")
-    remove_card(paying.database, paying.gateway, "acme", paying.cards[0].payment_method_id)
+    remove_card(paying.store, paying.gateway, "acme", paying.cards[0].payment_method_id)
 
 
 @pytest.mark.parametrize("begin", [pending, failed, removing])
@@ -206,7 +206,7 @@ def test_two_workers_with_the_same_message_renew_the_card_once(acme: Paying) -> 
 def test_a_card_that_is_removed_while_its_new_date_is_verified_is_added_anew(acme: Paying) -> None:
     (old,) = acme.cards
     session = enter_again(acme)
-    Once(acme, lambda: remove_card(acme.database, acme.gateway, "acme", old.payment_method_id))
+    Once(acme, lambda: remove_card(acme.store, acme.gateway, "acme", old.payment_method_id))
     with pytest.raises(StoreBusy):
         acme.tell(COMPLETED, session, now=DECEMBER)
     acme.tell(COMPLETED, session, now=DECEMBER)

@@ -13,6 +13,7 @@ from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
 from billing.services.schedule_renewals import Sweep, schedule_renewals
 from billing.store.database import Database
+from billing.store.store import Store
 from billing.store.wallets import new_wallet_put
 from infra.paths import EVENTS
 from tests.builders import NOW
@@ -28,7 +29,7 @@ def account(database: Database, account_id: str, *, starts_at: datetime = NOW, c
 
 def found(database: Database, now: datetime) -> list[str]:
     book = OrderBook()
-    assert schedule_renewals(database, book, now) == Sweep(len(book.orders), len(book.orders))
+    assert schedule_renewals(Store(database), book, now) == Sweep(len(book.orders), len(book.orders))
     return sorted(order.account_id for order in book.orders)
 
 

@@ -8,30 +8,30 @@ from typing import Any
 import pytest
 
 from billing.domain.queued_event import QueuedEvent
-from billing.domain.wallet import Grant, Wallet
+from billing.domain.wallet import Grant, Posted, Wallet
 from billing.services.settle_usage import Received, UsageSettlement
 from billing.store.books import UsageFilter
 from billing.store.database import Database, StoreBusy
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
-from tests.platform_of_one import Store, assert_books_balance
+from tests.platform_of_one import World, assert_books_balance
 
 TWO_MINUTES_INCLUDED = plan(calls_feature(included_minutes=2), detection_feature())
 
 
 @pytest.fixture
-def store(database: Database) -> Store:
-    store = Store(database)
+def store(database: Database) -> World:
+    store = World(database)
     store.open_account(TWO_MINUTES_INCLUDED, workspaces=("42", "43"), paid="1")
     return store
 
 
-def test_calls_of_all_workspaces_draw_one_allowance_and_one_balance(store: Store) -> None:
+def test_calls_of_all_workspaces_draw_one_allowance_and_one_balance(store: World) -> None:
     store.settle(call("a", seconds="90"), call("b", seconds="90", workspace_id="43", detections=1))
     assert store.wallet().balance_micros == micros("1") - micros("0.12") - micros("0.01")
     assert_books_balance(store)
 
 
-def test_what_was_bought_is_kept_with_the_wallet_and_takes_no_room_where_nothing_was(store: Store) -> None:
+def test_what_was_bought_is_kept_with_the_wallet_and_takes_no_room_where_nothing_was(store: World) -> None:
     store.settle(call("a", seconds="120"))
     assert "bought" not in stored_period(store)
     store.settle(call("b", seconds="90", detections=1))
@@ -44,12 +44,12 @@ def test_what_was_bought_is_kept_with_the_wallet_and_takes_no_room_where_nothing
     assert_books_balance(store)
 
 
-def stored_period(store: Store) -> Mapping[str, Any]:
+def stored_period(store: World) -> Mapping[str, Any]:
     item = store.database.client.get_item(TableName="wallets", Key={"account_id": {"S": "acme"}})["Item"]
     return item["period"]["M"]
 
 
-def test_the_same_event_twice_is_charged_once_in_one_batch_and_in_another_one(store: Store) -> None:
+def test_the_same_event_twice_is_charged_once_in_one_batch_and_in_another_one(store: World) -> None:
     outcome = store.settle(call("a"), call("a"), call("b"))
     assert (len(outcome.settled), outcome.duplicates, outcome.failed) == (2, 1, set())
     again = store.settle(call("a"), call("c"))
@@ -58,14 +58,14 @@ def test_the_same_event_twice_is_charged_once_in_one_batch_and_in_another_one(st
     assert_books_balance(store)
 
 
-def test_a_duplicate_years_later_is_charged_no_second_time(store: Store) -> None:
+def test_a_duplicate_years_later_is_charged_no_second_time(store: World) -> None:
     store.settle(call("a"))
     later = NOW + timedelta(days=1000)
     outcome = store.settle(call("a", arrived_at=later), now=later)
     assert (len(outcome.settled), outcome.duplicates) == (0, 1)
 
 
-def test_a_duplicate_is_charged_no_second_time_when_its_workspace_has_moved_to_another_account(store: Store) -> None:
+def test_a_duplicate_is_charged_no_second_time_when_its_workspace_has_moved_to_another_account(store: World) -> None:
     store.settle(call("a"))
     store.open_account(plan(plan_id="other"), account_id="globex", workspaces=("42",), paid="5")
     outcome = store.settle(call("a"))
@@ -73,27 +73,27 @@ def test_a_duplicate_is_charged_no_second_time_when_its_workspace_has_moved_to_a
     assert store.wallet("globex").balance_micros == micros("5")
 
 
-def test_the_same_id_with_other_content_is_reported_and_never_charged(store: Store) -> None:
+def test_the_same_id_with_other_content_is_reported_and_never_charged(store: World) -> None:
     store.settle(call("a", seconds="60"))
     outcome = store.settle(call("a", seconds="61"))
     assert (outcome.settled, outcome.failed, store.rejected_codes()) == ([], set(), ["event_conflict"])
     assert_books_balance(store)
 
 
-def test_the_same_id_from_another_workspace_is_other_content_also_within_one_account(store: Store) -> None:
+def test_the_same_id_from_another_workspace_is_other_content_also_within_one_account(store: World) -> None:
     store.settle(call("a"))
     outcome = store.settle(call("a", workspace_id="43"))
     assert (outcome.settled, outcome.duplicates, store.rejected_codes()) == ([], 0, ["event_conflict"])
 
 
-def test_the_same_id_with_other_content_in_one_batch_charges_one_of_them_and_reports_the_other(store: Store) -> None:
+def test_the_same_id_with_other_content_in_one_batch_charges_one_of_them_and_reports_the_other(store: World) -> None:
     outcome = store.settle(call("a", seconds="60"), call("a", seconds="61"), call("b"))
     assert len(outcome.settled) == 2
     assert store.rejected_codes() == ["event_conflict"]
     assert_books_balance(store)
 
 
-def test_a_corrected_event_with_the_id_of_a_rejected_one_is_charged(store: Store) -> None:
+def test_a_corrected_event_with_the_id_of_a_rejected_one_is_charged(store: World) -> None:
     store.settle(call("a", unit="fortnight"))
     outcome = store.settle(call("a", unit="second"))
     assert len(outcome.settled) == 1
@@ -101,7 +101,7 @@ def test_a_corrected_event_with_the_id_of_a_rejected_one_is_charged(store: Store
 
 
 def test_an_event_of_an_unknown_workspace_or_feature_is_kept_with_its_reason_and_the_rest_is_settled(
-    store: Store,
+    store: World,
 ) -> None:
     outcome = store.settle(call("a", workspace_id="404"), call("b", unit="furlong"), call("c"))
     assert [usage.event_id for usage in outcome.settled] == ["c"]
@@ -109,7 +109,7 @@ def test_an_event_of_an_unknown_workspace_or_feature_is_kept_with_its_reason_and
     assert store.rejected_codes() == ["unknown_unit", "unknown_workspace"]
 
 
-def test_an_event_that_can_be_neither_charged_nor_kept_now_goes_back_to_the_queue(store: Store) -> None:
+def test_an_event_that_can_be_neither_charged_nor_kept_now_goes_back_to_the_queue(store: World) -> None:
     def busy(**_: object) -> None:
         raise StoreBusy("ThrottlingException")
 
@@ -119,14 +119,14 @@ def test_an_event_that_can_be_neither_charged_nor_kept_now_goes_back_to_the_queu
     assert [usage.event_id for usage in outcome.settled] == ["c"]
 
 
-def test_an_event_that_comes_by_a_key_of_another_account_is_not_charged(store: Store) -> None:
+def test_an_event_that_comes_by_a_key_of_another_account_is_not_charged(store: World) -> None:
     foreign = Received("message", QueuedEvent(call("a"), "{}", account_id="globex"))
-    UsageSettlement(store.database).settle_batch([foreign], NOW)
+    UsageSettlement(store).settle_batch([foreign], NOW)
     assert store.rejected_codes() == ["unknown_workspace"]
     assert store.wallet().balance_micros == micros("1")
 
 
-def test_more_events_than_a_transaction_holds_are_settled_in_several_as_full_as_can_be(store: Store) -> None:
+def test_more_events_than_a_transaction_holds_are_settled_in_several_as_full_as_can_be(store: World) -> None:
     transactions = counted_transactions(store)
     days = [call(f"e{n}", seconds="1", ended_at=NOW - timedelta(days=n % 20)) for n in range(250)]
     outcome = store.settle(*days)
@@ -134,24 +134,24 @@ def test_more_events_than_a_transaction_holds_are_settled_in_several_as_full_as_
     assert_books_balance(store)
 
 
-def test_the_entries_of_credit_that_has_expired_have_room_in_a_full_transaction(store: Store) -> None:
+def test_the_entries_of_credit_that_has_expired_have_room_in_a_full_transaction(store: World) -> None:
     before = store.wallet()
     granted = replace(before, grants=tuple(Grant(f"g{n}", micros("1"), NOW) for n in range(3)))
-    assert isinstance(store.books.commit(before, granted, ()), Wallet)
+    assert isinstance(store.books.commit(before, Posted(granted)), Wallet)
     transactions = counted_transactions(store)
     outcome = store.settle(*(call(f"e{n}", seconds="1") for n in range(97)))
     assert (len(outcome.settled), outcome.failed, len(transactions)) == (97, set(), 2)
 
 
-def test_a_redelivered_event_is_looked_up_before_it_can_cancel_a_transaction(store: Store) -> None:
+def test_a_redelivered_event_is_looked_up_before_it_can_cancel_a_transaction(store: World) -> None:
     store.settle(call("a"))
     transactions = counted_transactions(store)
     batch = [received(call("a"), redelivered=True), received(call("b"))]
-    outcome = UsageSettlement(store.database).settle_batch(batch, NOW)
+    outcome = UsageSettlement(store).settle_batch(batch, NOW)
     assert (len(outcome.settled), outcome.duplicates, transactions) == (1, 1, ["transaction"])
 
 
-def test_usage_is_listed_by_the_time_it_occurred_and_by_workspace(store: Store) -> None:
+def test_usage_is_listed_by_the_time_it_occurred_and_by_workspace(store: World) -> None:
     store.settle(
         call("old", ended_at=NOW - timedelta(days=3)),
         call("new"),
@@ -165,13 +165,13 @@ def test_usage_is_listed_by_the_time_it_occurred_and_by_workspace(store: Store) 
     assert {e.kind for e in store.books.page("acme", 10, None, usage=UsageFilter()).items} == {"usage"}
 
 
-def test_usage_of_a_sender_whose_clock_is_ahead_is_listed_by_the_time_it_occurred(store: Store) -> None:
+def test_usage_of_a_sender_whose_clock_is_ahead_is_listed_by_the_time_it_occurred(store: World) -> None:
     store.settle(call("ahead", ended_at=NOW + timedelta(minutes=4), arrived_at=NOW))
     listed = store.books.page("acme", 10, None, usage=UsageFilter(occurred_from=NOW + timedelta(minutes=3)))
     assert [entry.cause for entry in listed.items] == ["call:ahead"]
 
 
-def test_a_list_pages_through_every_entry_once_newest_first(store: Store) -> None:
+def test_a_list_pages_through_every_entry_once_newest_first(store: World) -> None:
     store.settle(*(call(f"e{n}") for n in range(7)))
     sequences: list[int] = []
     cursor = None
@@ -184,7 +184,7 @@ def test_a_list_pages_through_every_entry_once_newest_first(store: Store) -> Non
     assert sequences == [8, 7, 6, 5, 4, 3, 2, 1]
 
 
-def counted_transactions(store: Store) -> list[str]:
+def counted_transactions(store: World) -> list[str]:
     """Grows by one with each transaction that is sent from now on."""
     sent: list[str] = []
     store.database.client.meta.events.register(

@@ -7,7 +7,7 @@ import pytest
 from billing.services.settle_usage import UsageSettlement
 from billing.store.database import Database
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
-from tests.platform_of_one import Store, assert_books_balance
+from tests.platform_of_one import World, assert_books_balance
 
 WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 BATCH = [
@@ -42,8 +42,8 @@ class KillSwitch:
 
 
 @pytest.fixture
-def store(database: Database) -> Store:
-    store = Store(database)
+def store(database: Database) -> World:
+    store = World(database)
     free = plan(calls_feature(included_minutes=1), detection_feature())
     store.open_account(free, paid="1")
     store.open_account(free, account_id="globex", workspaces=("77",), paid="1")
@@ -52,12 +52,12 @@ def store(database: Database) -> Store:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", [1, 2, 3, 4])
-def test_a_kill_around_any_write_loses_nothing_and_charges_nothing_twice(store: Store, write: int, moment: str) -> None:
+def test_a_kill_around_any_write_loses_nothing_and_charges_nothing_twice(store: World, write: int, moment: str) -> None:
     switch = KillSwitch(store.database, write, moment=moment)
     with pytest.raises(Killed):
-        UsageSettlement(store.database).settle_batch([received(event) for event in BATCH], NOW)
+        UsageSettlement(store).settle_batch([received(event) for event in BATCH], NOW)
     delivered_again = [received(event, redelivered=True) for event in BATCH]
-    outcome = UsageSettlement(store.database).settle_batch(delivered_again, NOW)
+    outcome = UsageSettlement(store).settle_batch(delivered_again, NOW)
     assert outcome.failed == set()
     assert switch.writes >= write
     for account_id in ("acme", "globex"):
@@ -67,7 +67,7 @@ def test_a_kill_around_any_write_loses_nothing_and_charges_nothing_twice(store: 
     assert store.rejected_codes() == ["unknown_unit", "unknown_workspace"]
 
 
-def test_the_kills_above_stand_around_every_write_of_the_batch(store: Store) -> None:
+def test_the_kills_above_stand_around_every_write_of_the_batch(store: World) -> None:
     switch = KillSwitch(store.database, None, moment="before")
-    UsageSettlement(store.database).settle_batch([received(event) for event in BATCH], NOW)
+    UsageSettlement(store).settle_batch([received(event) for event in BATCH], NOW)
     assert switch.writes == 4

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from billing.services.settle_usage import Outcome, UsageSettlement
 from billing.store.database import Database, StoreBusy
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
-from tests.platform_of_one import Store, assert_books_balance
+from tests.platform_of_one import World, assert_books_balance
 
 WORKERS = 8
 EVENTS = 160
@@ -19,18 +19,18 @@ BATCH = 30
 
 
 @pytest.fixture
-def store(database: Database) -> Store:
-    store = Store(database)
+def store(database: Database) -> World:
+    store = World(database)
     store.open_account(plan(calls_feature(included_minutes=10), detection_feature()), paid="5")
     return store
 
 
-def test_eight_workers_settle_overlapping_batches_of_one_account_exactly(store: Store) -> None:
+def test_eight_workers_settle_overlapping_batches_of_one_account_exactly(store: World) -> None:
     events = [call(f"e{n}", seconds=str(1 + n % 50), detections=n % 3) for n in range(EVENTS)]
 
     def work(worker: int) -> list[Outcome]:
         chance = random.Random(worker)
-        settlement = UsageSettlement(store.database)
+        settlement = UsageSettlement(store)
         batches = [chance.sample(events, BATCH) for _ in range(BATCHES_A_WORKER)]
         return [settlement.settle_batch([received(event) for event in batch], NOW) for batch in batches]
 
@@ -48,7 +48,7 @@ def test_eight_workers_settle_overlapping_batches_of_one_account_exactly(store: 
     assert_books_balance(store)
 
 
-def test_adjustments_and_calls_at_once_lose_nothing(store: Store) -> None:
+def test_adjustments_and_calls_at_once_lose_nothing(store: World) -> None:
     def adjust(number: int) -> None:
         for _ in range(20):
             try:
@@ -84,16 +84,16 @@ def transaction_conflicts(times: int) -> Any:
     return refuse
 
 
-def test_a_transaction_that_met_another_one_is_tried_again(store: Store) -> None:
+def test_a_transaction_that_met_another_one_is_tried_again(store: World) -> None:
     store.database.client.meta.events.register("before-call.dynamodb.TransactWriteItems", transaction_conflicts(5))
     outcome = store.settle(call("a"))
     assert (len(outcome.settled), outcome.failed) == (1, set())
     assert_books_balance(store)
 
 
-def test_an_account_that_stays_busy_gives_its_messages_back_to_the_queue_within_bounded_attempts(store: Store) -> None:
+def test_an_account_that_stays_busy_gives_its_messages_back_to_the_queue_within_bounded_attempts(store: World) -> None:
     store.database.client.meta.events.register("before-call.dynamodb.TransactWriteItems", transaction_conflicts(1000))
     batch = [received(call("a")), received(call("a"), "message-of-its-copy")]
-    outcome = UsageSettlement(store.database).settle_batch(batch, NOW)
+    outcome = UsageSettlement(store).settle_batch(batch, NOW)
     assert (outcome.failed, outcome.duplicates) == ({"message-of-a", "message-of-its-copy"}, 0)
     assert store.wallet().sequence == 1

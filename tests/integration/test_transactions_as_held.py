@@ -13,7 +13,7 @@ from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
 from infra.local.emulator import Emulator
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan
-from tests.platform_of_one import Store, assert_books_balance
+from tests.platform_of_one import World, assert_books_balance
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -102,7 +102,7 @@ def test_what_is_tried_again_is_the_same_transaction_under_the_same_token(lean: 
 
 
 def test_settling_is_right_and_a_refusal_still_says_what_stood_in_the_way(lean: "DynamoDBClient") -> None:
-    store = Store(Database(lean, TABLES, lambda _: None))
+    store = World(Database(lean, TABLES, lambda _: None))
     store.open_account(plan(calls_feature(included_minutes=1), detection_feature()), paid="1")
     before = store.wallet()
     outcome = store.settle(call("a", seconds="90"), call("b", detections=1), call("a", seconds="90"))
@@ -110,7 +110,7 @@ def test_settling_is_right_and_a_refusal_still_says_what_stood_in_the_way(lean: 
     assert len(store.settle(call("c"), call("b", detections=1)).settled) == 1
     assert_books_balance(store)
     posted = adjust(before, 1, adjustment_id="late", reason="wire", by="ops", now=NOW, fingerprint="f")
-    refused = store.books.commit(before, posted.wallet, posted.entries)
+    refused = store.books.commit(before, posted)
     assert not isinstance(refused, Wallet)
     assert refused.wallet == store.wallet()
     spent = micros("0.06") + micros("0.12") + micros("0.01") + micros("0.12")

@@ -26,7 +26,7 @@ from billing.store.tables import table_definition
 from billing.store.wallets import WalletItem
 from infra.local.emulator import free_port, running_emulator
 from tests.builders import NOW, call, calls_feature, detection_feature, plan, received
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 ACCOUNTS = 100
 CALLS = 1000
@@ -108,9 +108,9 @@ def workload(name: str, chance: random.Random, run: int) -> list[Received]:
     ]
 
 
-def settling(store: Store, meter: Meter, naive_cpu: float) -> None:
+def settling(store: World, meter: Meter, naive_cpu: float) -> None:
     chance = random.Random(0)
-    settlement = UsageSettlement(store.database)
+    settlement = UsageSettlement(store)
     settlement.settle_batch([received(call(f"warm-{n}", workspace_id=f"w{n}")) for n in range(ACCOUNTS)], NOW)
     print(f"{'settling, a call':34}{'write units':>12}{'requests':>10}{'CPU ms':>9}{'CPU / one transaction':>23}")
     for name, budget in (
@@ -133,7 +133,7 @@ def settling(store: Store, meter: Meter, naive_cpu: float) -> None:
         print(f"  {name:32}{figures}   budget {budget}")
 
 
-def one_transaction_cpu_ms(store: Store) -> float:
+def one_transaction_cpu_ms(store: World) -> float:
     """CPU of one four-item transaction a call, as the simplest thing that could work would send."""
     client: Any = store.database.client
     cpu: list[float] = []
@@ -153,8 +153,8 @@ def one_transaction_cpu_ms(store: Store) -> float:
     return statistics.median(cpu)
 
 
-def asking(store: Store) -> None:
-    authorization = CallAuthorization(store.database)
+def asking(store: World) -> None:
+    authorization = CallAuthorization(store)
     client: Any = store.database.client
 
     def get_item() -> None:
@@ -210,7 +210,7 @@ def cold_starts() -> None:
         print(f"cold start, {name:16} {ms:7.1f} ms CPU, {ms / bare:.2f} x a bare DynamoDB client   budget 1.3")
 
 
-def seed(store: Store) -> None:
+def seed(store: World) -> None:
     features = (calls_feature(included_minutes=500, discounts={1000: 10}), detection_feature())
     for n in range(ACCOUNTS):
         store.open_account(plan(*features), account_id=f"a{n}", workspaces=(f"w{n}",), paid="1000")
@@ -223,7 +223,7 @@ def main(_: Sequence[str]) -> None:
         for model in ALL_TABLES:
             client.create_table(**table_definition(model))
         meter = Meter(client)
-        store = Store(Database(client, {m.Meta.table_name: m.Meta.table_name for m in ALL_TABLES}, pause))
+        store = World(Database(client, {m.Meta.table_name: m.Meta.table_name for m in ALL_TABLES}, pause))
         seed(store)
         settling(store, meter, one_transaction_cpu_ms(store))
         asking(store)

@@ -25,7 +25,7 @@ from billing.store.leases import Leases
 from billing.store.tables import table_definition
 from infra.local.emulator import free_port, running_emulator
 from tests.builders import NOW, call, plan, received
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 
 ROUNDS = 100
 CALLS = 1000
@@ -69,7 +69,7 @@ def _size(item: dict[str, Any]) -> int:
     )
 
 
-def open_account(store: Store, account_id: str, slots: int, live: int) -> None:
+def open_account(store: World, account_id: str, slots: int, live: int) -> None:
     """An account with `live` leases, spread over its pages."""
     feature = RecurringFeature("call_concurrency", "Concurrent calls", slots, 0)
     store.open_account(
@@ -84,8 +84,8 @@ def open_account(store: Store, account_id: str, slots: int, live: int) -> None:
         )
 
 
-def measure(store: Store, meter: Meter, account_id: str, live: int) -> None:
-    leases, authorization = CallLeases(store.database), CallAuthorization(store.database)
+def measure(store: World, meter: Meter, account_id: str, live: int) -> None:
+    leases, authorization = CallLeases(store), CallAuthorization(store)
 
     def hold(lease_id: str) -> None:
         leases.hold(account_id, lease_id, ttl_seconds=TTL, bound_to=None, now=NOW)
@@ -124,16 +124,16 @@ class _Figures:
         return f"{requests:8.2f}{read:12.2f}{written:13.2f}{statistics.median(self.ms):9.2f}"
 
 
-def ending_calls(store: Store, meter: Meter) -> None:
+def ending_calls(store: World, meter: Meter) -> None:
     """What it adds to settling that an account's calls held leases: one batch of its calls, with and without."""
     for account_id, held in (("with-none", False), ("with-leases", True)):
         open_account(store, account_id, slots=1000, live=0)
-        leases = CallLeases(store.database)
+        leases = CallLeases(store)
         events = [call(f"{account_id}-{number}", workspace_id=account_id) for number in range(CALLS)]
         if held:
             for event in events:
                 leases.hold(account_id, str(event.call_id), ttl_seconds=TTL, bound_to=None, now=NOW)
-        settlement = UsageSettlement(store.database)
+        settlement = UsageSettlement(store)
         settlement.settle_batch([received(call(f"warm-{account_id}", workspace_id=account_id))], NOW)
         meter.start()
         settlement.settle_batch([received(event) for event in events], NOW)
@@ -147,7 +147,7 @@ def main() -> None:
         for model in ALL_TABLES:
             client.create_table(**table_definition(model))
         meter = Meter(client)
-        store = Store(Database(client, {m.Meta.table_name: m.Meta.table_name for m in ALL_TABLES}, pause))
+        store = World(Database(client, {m.Meta.table_name: m.Meta.table_name for m in ALL_TABLES}, pause))
         print(f"{'':25}{'requests':>8}{'read units':>12}{'write units':>13}{'p50 ms':>9}")
         for slots, live in ((5, 1), (50, 49), (6000, 5000)):
             open_account(store, f"of-{slots}", slots, live)

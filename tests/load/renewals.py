@@ -34,11 +34,12 @@ from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
 from billing.store.due_renewals import DueRenewals
 from billing.store.plans import Plans
+from billing.store.store import Store
 from billing.store.tables import table_definition
 from billing.store.wallets import new_wallet_put
 from infra.local.emulator import free_port, running_emulator
 from tests.load.bench import Meter
-from tests.platform_of_one import Store
+from tests.platform_of_one import World
 from tests.subscriber import STARTER
 
 DUE = 100_000
@@ -146,7 +147,7 @@ def sweeps(database: Database, queue: RenewalQueue, wallets: Sequence[Wallet], c
     now, left = RENEWAL + timedelta(minutes=5), {wallet.account_id: wallet for wallet in wallets}
     while True:
         started = time.perf_counter()
-        swept = schedule_renewals(database, queue, now)
+        swept = schedule_renewals(Store(database), queue, now)
         seconds = time.perf_counter() - started
         counted = ", ".join(f"{count:,} {name}" for name, count in sorted(calls.counts.items()))
         calls.counts.clear()
@@ -181,6 +182,7 @@ class Renewing:
 def renewals(database: Database, wallets: Sequence[Wallet], calls: Calls, meter: Meter) -> Renewing:
     gateway, plans = InstantStripe(StripeSettings("sk_test_unused", "http://127.0.0.1:9"), "test"), Plans(database)
     plans.version(STARTER.plan_id, 1)
+    store = Store(database)
     order = [RenewalOrder(wallet.account_id, RENEWAL, RENEWAL + timedelta(minutes=5)) for wallet in wallets]
     calls.counts.clear()
     meter.reset()
@@ -188,7 +190,7 @@ def renewals(database: Database, wallets: Sequence[Wallet], calls: Calls, meter:
     cpu = time.process_time()
     for each in order:
         started = time.perf_counter()
-        assert renew_subscription(database, gateway, plans, each, each.time) == "paid"
+        assert renew_subscription(store, gateway, each, each.time) == "paid"
         wall.append((time.perf_counter() - started) * 1000)
     cpu_ms = (time.process_time() - cpu) * 1000 / len(order)
     counted = ", ".join(f"{count / len(order):.1f} {name}" for name, count in sorted(calls.counts.items()))
@@ -210,7 +212,7 @@ def main() -> None:
             client.create_table(**table_definition(model))
         database = Database(client, {m.Meta.table_name: m.Meta.table_name for m in ALL_TABLES}, pause)
         queue = RenewalQueue(sqs, sqs.create_queue(QueueName="renewals")["QueueUrl"])
-        plan = Store(database).current_version(STARTER)
+        plan = World(database).current_version(STARTER)
         terms = Terms(plan.plan_id, plan.version, checked_quantities(plan, {"phone_number": 2}))
         wallets = seed(database, terms)
         calls, meter = Calls(client, sqs), Meter(client)

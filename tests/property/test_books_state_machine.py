@@ -13,11 +13,11 @@ from billing.domain.plan import Plan
 from billing.domain.subscription import with_terms
 from billing.domain.terms import Terms
 from billing.domain.usage import UsageEvent
-from billing.domain.wallet import Wallet, grant_credit
+from billing.domain.wallet import Posted, Wallet, grant_credit
 from billing.services.settle_usage import UsageSettlement
 from billing.store.database import Database
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
-from tests.platform_of_one import Store, assert_books_balance
+from tests.platform_of_one import World, assert_books_balance
 
 
 def including(minutes: int) -> Plan:
@@ -46,9 +46,9 @@ class LifeOfAnAccount(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.store = Store(self.fresh_database())
+        self.store = World(self.fresh_database())
         self.store.open_account(PLAN, workspaces=("42", "43"))
-        self.settlement = UsageSettlement(self.store.database)
+        self.settlement = UsageSettlement(self.store)
         self.now = NOW
         self.number = 0
         self.charged: dict[str, str] = {}
@@ -126,13 +126,13 @@ class LifeOfAnAccount(RuleBasedStateMachine):
                 now=self.now,
                 fingerprint="f",
             )
-            assert isinstance(self.store.books.commit(before, posted.wallet, posted.entries), Wallet)
+            assert isinstance(self.store.books.commit(before, posted), Wallet)
 
     @rule(plan_id=st.sampled_from(sorted(PLANS)))
     def another_plan_takes_effect_at_once(self, plan_id: str) -> None:
         on, before = self.store.current_version(PLANS[plan_id]), self.store.wallet()
         moved = with_terms(before, Terms(on.plan_id, on.version, {}))
-        assert isinstance(self.store.books.commit(before, moved, ()), Wallet)
+        assert isinstance(self.store.books.commit(before, Posted(moved)), Wallet)
 
     @rule(hours=st.integers(min_value=1, max_value=96))
     def time_passes(self, hours: int) -> None:
@@ -186,7 +186,7 @@ def test_whatever_happens_to_an_account_its_books_balance_after_each_step(machin
 
 
 def test_the_charge_of_a_plan_is_exact_to_the_micro_unit_on_the_real_store(machine: type[LifeOfAnAccount]) -> None:
-    store = Store(machine.fresh_database())
+    store = World(machine.fresh_database())
     store.open_account(PLAN, paid="10")
     store.settle(call("a", seconds="301"))
     assert store.wallet().balance_micros == micros("10") - 12_346

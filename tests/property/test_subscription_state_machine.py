@@ -196,8 +196,8 @@ class LifeOfASubscription(RuleBasedStateMachine):
         default = self.acme.wallet.default_card
         other = next(each for each in paying.cards if default and each.fingerprint != default.fingerprint)
         paying.behave("succeed", other)
-        make_default(paying.database, "acme", other.payment_method_id, self.now)
-        renew_now(paying.database, paying.gateway, self.acme.plans, "acme", self.now)
+        make_default(paying.store, "acme", other.payment_method_id, self.now)
+        renew_now(paying.store, paying.gateway, "acme", self.now)
 
     def _until_taken(self, page: str) -> None:
         """The queue brings a card again until it is taken: an error of its own Stripe repeats to the same key."""
@@ -230,7 +230,7 @@ class LifeOfASubscription(RuleBasedStateMachine):
             self.number += 1
             paying = self.acme.paying
             refund_payment(
-                paying.database,
+                paying.store,
                 paying.gateway,
                 "acme",
                 paid[0].transaction_id,
@@ -242,9 +242,9 @@ class LifeOfASubscription(RuleBasedStateMachine):
     @rule(locked=st.booleans())
     def an_administrator_locks_or_unlocks(self, *, locked: bool) -> None:
         if locked:
-            lock_account(self.acme.paying.database, "acme", "asked for")
+            lock_account(self.acme.paying.store, "acme", "asked for")
         else:
-            unlock_account(self.acme.paying.database, "acme", self.now)
+            unlock_account(self.acme.paying.store, "acme", self.now)
 
     @invariant()
     def the_books_balance(self) -> None:

@@ -5,8 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.auto_refill import advice, after_dispute, after_failed, after_paid, configured, with_refill
-from billing.domain.card import Card, CardIsDefault, with_default_card, with_new_date, without_card
+from billing.domain.auto_refill import (
+    RefillSettings,
+    advice,
+    after_dispute,
+    after_failed,
+    after_paid,
+    configure,
+    with_refill,
+)
+from billing.domain.card import Card
+from billing.domain.card_changes import CardIsDefault, with_default_card, with_new_date, without_card
 from billing.domain.declines import failure
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
@@ -16,13 +25,11 @@ CARD = DefaultCard("pm_1", "fingerprint-1")
 
 
 def refilling(*, paid: str, threshold: str = "20", amount: str = "100", limit: str | None = None) -> Wallet:
-    return configured(
-        wallet(paid=paid, default_card=CARD),
-        enabled=True,
-        threshold_micros=micros(threshold),
-        amount_micros=micros(amount),
-        monthly_limit_micros=None if limit is None else micros(limit),
+    most = None if limit is None else micros(limit)
+    wanted = RefillSettings(
+        enabled=True, threshold_micros=micros(threshold), amount_micros=micros(amount), monthly_limit_micros=most
     )
+    return configure(wallet(paid=paid, default_card=CARD), wanted)
 
 
 def started(before: Wallet, now: datetime = NOW) -> tuple[Wallet, Transaction | None]:
@@ -158,7 +165,8 @@ def test_a_raised_limit_waits_no_longer_than_the_last_decline_demands(failures: 
         state, refill = _both(started(state, now))
         state = after_failed(state, refill, failure("do_not_honor"), now)
         now = (state.refill and state.refill.next_attempt_at) or now
-    lowered = _limited(state, "99")
+    assert state.refill is not None
+    lowered = replace(state, refill=replace(state.refill, monthly_limit_micros=micros("99")))
     before_and_at = now - timedelta(seconds=1), now
     assert [started(lowered, moment)[1] for moment in before_and_at] == [None, None]
     at_limit, _ = started(lowered, now)
@@ -181,12 +189,11 @@ def test_the_wait_after_a_decline_that_came_late_is_not_shortened_by_saying_the_
 
 
 def _limited(before: Wallet, limit: str) -> Wallet:
-    return configured(
+    return configure(
         before,
-        enabled=True,
-        threshold_micros=micros("20"),
-        amount_micros=micros("100"),
-        monthly_limit_micros=micros(limit),
+        RefillSettings(
+            enabled=True, threshold_micros=micros("20"), amount_micros=micros("100"), monthly_limit_micros=micros(limit)
+        ),
     )
 
 

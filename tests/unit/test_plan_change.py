@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from billing.domain.change import Added
 from billing.domain.errors import CardRequired
 from billing.domain.plan import Plan, RecurringFeature
-from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, change_failed, change_paid, quote, started
+from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, change_failed, change_paid, quote, start
 from billing.domain.settlement import settle
 from billing.domain.subscription import ChangePending, advance, canceled, checked_quantities, present_terms
 from billing.domain.terms import Terms
@@ -191,7 +192,10 @@ def test_calls_of_a_subscription_that_follows_one_canceled_unpaid_draw_the_new_o
 
 
 def begun() -> tuple[Wallet, Transaction]:
-    return started(asked(on(STARTER), PRO), MID)
+    change = start(asked(on(STARTER), PRO), on(STARTER), MID)
+    assert change.answer.charge is not None
+    assert change.also == (Added(change.answer.charge),)
+    return change.wallet, change.answer.charge
 
 
 def test_a_change_is_paid_first_and_only_one_at_a_time() -> None:
@@ -237,7 +241,7 @@ def test_money_for_a_change_that_nobody_waits_for_becomes_credit() -> None:
 
 def test_something_due_needs_a_card() -> None:
     with pytest.raises(CardRequired):
-        started(asked(replace(on(STARTER), default_card=None), PRO), MID)
+        start(asked(replace(on(STARTER), default_card=None), PRO), on(STARTER), MID)
 
 
 def test_a_plan_that_counts_a_feature_in_another_unit_holds_from_the_next_renewal() -> None:

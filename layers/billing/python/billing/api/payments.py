@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from billing.api.usage_records import SpanQuery
-from billing.domain.auto_refill import advice, waits_for_month
+from billing.domain.auto_refill import RefillSettings, advice, waits_for_month
 from billing.domain.card import Card
 from billing.domain.declines import failure
 from billing.domain.instants import format_instant
@@ -156,6 +156,11 @@ class AutoRefillBody(Body):
         if (self.threshold is None) != (self.amount is None) or (self.enabled and self.amount is None):
             raise PydanticCustomError("invalid_value", "must have both a threshold and an amount")
         return self
+
+    def to_settings(self) -> RefillSettings | None:
+        if self.threshold is None or self.amount is None:
+            return None
+        return RefillSettings(self.enabled, self.threshold, self.amount, self.monthly_limit)
 
 
 class AutoRefillView(View):

@@ -14,25 +14,25 @@ from billing.api.routes_rejected_events import RejectedEventsRoutes
 from billing.api.routes_subscriptions import SubscriptionsRoutes
 from billing.payments.gateway import Gateway
 from billing.services.ingest_events import Queue
-from billing.store.database import Database
+from billing.store.store import Store
 from billing.web.routing import Api
 
 
-def rest_api(database: Database, queue: Queue, gateway: Callable[[], Gateway], *, return_url: str, local: bool) -> Api:
+def rest_api(store: Store, queue: Queue, gateway: Callable[[], Gateway], *, return_url: str, local: bool) -> Api:
     """The routes over a store, a queue and Stripe, which is asked for only by a request that needs it.
 
     `return_url` is where Stripe's pages send customers back to. Where `local`, webhooks may go to this machine.
     """
     resources = [
-        PlansRoutes(database),
-        SubscriptionsRoutes(database, gateway),
-        AccountsRoutes(database),
-        PaymentsRoutes(database, gateway, return_url),
-        CreditRoutes(database),
-        HistoryRoutes(database),
-        ApiKeysRoutes(database),
-        RejectedEventsRoutes(database, queue),
-        WebhookEndpointsRoutes(database, local=local),
-        BalanceAlertsRoutes(database),
+        PlansRoutes(store),
+        SubscriptionsRoutes(store, gateway),
+        AccountsRoutes(store),
+        PaymentsRoutes(store, gateway, return_url),
+        CreditRoutes(store),
+        HistoryRoutes(store),
+        ApiKeysRoutes(store),
+        RejectedEventsRoutes(store, queue),
+        WebhookEndpointsRoutes(store, local=local),
+        BalanceAlertsRoutes(store),
     ]
     return Api([*resources, OpenApiRoutes(resources)])

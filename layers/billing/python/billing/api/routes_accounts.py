@@ -18,19 +18,14 @@ from billing.services.accounts import assign_workspace, change_account, find_acc
 from billing.services.billing_overview import billing_overview
 from billing.services.cards import default_card
 from billing.services.lock_account import lock_account, unlock_account
-from billing.store.accounts import Accounts, Workspaces
-from billing.store.database import Database
-from billing.store.plans import Plans
-from billing.store.wallets import Wallets
+from billing.store.store import Store
 from billing.web.routing import Call, route
 from billing.web.values import PageQuery
 
 
 class AccountsRoutes:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._accounts = Accounts(database)
-        self._workspaces = Workspaces(database)
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     @route("POST", "/v1/accounts", scope="admin", status=201, refusals={409: ("account_exists",)})
     def create_account(self, call: Call, body: NewAccountBody) -> AccountView:
@@ -43,43 +38,43 @@ class AccountsRoutes:
             language=body.language,
             created_at=call.now,
         )
-        return AccountView.of(open_account(self._accounts, account))
+        return AccountView.of(open_account(self._store, account))
 
     @route("GET", "/v1/accounts", scope="admin")
     def list_accounts(self, query: PageQuery) -> AccountPage:
         """All accounts, in no particular order."""
-        page = self._accounts.page(query.limit, query.cursor)
+        page = self._store.accounts.page(query.limit, query.cursor)
         return AccountPage(items=[AccountView.of(each) for each in page.items], next_cursor=page.next_cursor)
 
     @route("GET", "/v1/accounts/{account_id}", scope="admin")
     def get_account(self, account_id: str) -> AccountView:
         """One account."""
-        return AccountView.of(find_account(self._accounts, account_id))
+        return AccountView.of(find_account(self._store, account_id))
 
     @route("PATCH", "/v1/accounts/{account_id}", scope="admin")
     def change_account(self, account_id: str, body: AccountChangeBody) -> AccountView:
         """Change the name, the address or the language. The currency stays."""
-        account = change_account(self._accounts, account_id, name=body.name, email=body.email, language=body.language)
+        account = change_account(self._store, account_id, name=body.name, email=body.email, language=body.language)
         return AccountView.of(account)
 
     @route("GET", "/v1/accounts/{account_id}/billing", scope="billing:read")
     def get_billing_overview(self, call: Call, account_id: str) -> BillingOverviewView:
         """The account's credit, standing, plan, period and allowances as of now."""
-        wallet, plan = billing_overview(Wallets(self._database), Plans(self._database), account_id, call.now)
-        return BillingOverviewView.of(wallet, plan, default_card(self._database, wallet))
+        wallet, plan = billing_overview(self._store, account_id, call.now)
+        return BillingOverviewView.of(wallet, plan, default_card(self._store, wallet))
 
     @route("PUT", "/v1/workspaces/{workspace_id}", scope="admin", refusals={404: ("account_not_found",)})
     def put_workspace(self, workspace_id: str, body: WorkspaceBody) -> WorkspaceView:
         """Make the workspace the account's. For 30 seconds its calls may still be charged to the former one."""
-        assign_workspace(self._workspaces, workspace_id, body.account_id)
+        assign_workspace(self._store, workspace_id, body.account_id)
         return WorkspaceView(workspace_id=workspace_id, account_id=body.account_id)
 
     @route("PUT", "/v1/accounts/{account_id}/lock", scope="admin")
     def lock_account(self, account_id: str, body: LockBody) -> AccountStatusView:
         """Let no call of the account start, whatever its balance."""
-        return AccountStatusView.of(lock_account(self._database, account_id, body.reason))
+        return AccountStatusView.of(lock_account(self._store, account_id, body.reason))
 
     @route("DELETE", "/v1/accounts/{account_id}/lock", scope="admin")
     def unlock_account(self, call: Call, account_id: str) -> AccountStatusView:
         """Take the lock away. An account that could not pay its renewal has seven days more."""
-        return AccountStatusView.of(unlock_account(self._database, account_id, call.now))
+        return AccountStatusView.of(unlock_account(self._store, account_id, call.now))

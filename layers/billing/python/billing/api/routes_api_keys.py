@@ -5,9 +5,7 @@ import secrets
 from billing.api.accounts import ApiKeyPage, ApiKeyView, NewApiKeyBody, NewApiKeyView
 from billing.domain.api_key import format_key
 from billing.services.api_keys import create_api_key, revoke_api_key
-from billing.store.accounts import Accounts
-from billing.store.api_keys import ApiKeys
-from billing.store.database import Database
+from billing.store.store import Store
 from billing.web.routing import Call, route
 from billing.web.values import PageQuery
 
@@ -16,17 +14,15 @@ _SECRET_BYTES = 32
 
 
 class ApiKeysRoutes:
-    def __init__(self, database: Database) -> None:
-        self._keys = ApiKeys(database)
-        self._accounts = Accounts(database)
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     @route("POST", "/v1/api-keys", scope="admin", status=201, refusals={404: ("account_not_found",)})
     def create_api_key(self, call: Call, body: NewApiKeyBody) -> NewApiKeyView:
         """Make a key. It is shown in this answer only."""
         secret = secrets.token_hex(_SECRET_BYTES)
         key = create_api_key(
-            self._keys,
-            self._accounts,
+            self._store,
             name=body.name,
             scopes=body.scopes,
             account_id=body.account_id,
@@ -39,10 +35,10 @@ class ApiKeysRoutes:
     @route("GET", "/v1/api-keys", scope="admin")
     def list_api_keys(self, query: PageQuery) -> ApiKeyPage:
         """All keys, without their secrets."""
-        page = self._keys.page(query.limit, query.cursor)
+        page = self._store.api_keys.page(query.limit, query.cursor)
         return ApiKeyPage(items=[ApiKeyView.of(key) for key in page.items], next_cursor=page.next_cursor)
 
     @route("DELETE", "/v1/api-keys/{key_id}", scope="admin", refusals={404: ("api_key_not_found",)})
     def revoke_api_key(self, key_id: str) -> None:
         """The key opens nothing from now on."""
-        revoke_api_key(self._keys, key_id)
+        revoke_api_key(self._store, key_id)

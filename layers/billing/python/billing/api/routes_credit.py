@@ -4,13 +4,13 @@ from uuid import uuid4
 
 from billing.api.credit import AdjustmentBody, CreditGrantBody, LedgerEntryView
 from billing.services.adjust_balance import adjust_balance, give_credit, id_from_key
-from billing.store.database import Database
+from billing.store.store import Store
 from billing.web.routing import Call, route
 
 
 class CreditRoutes:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     @route("POST", "/v1/accounts/{account_id}/adjustments", scope="admin", status=201, idempotent=True)
     def adjust_balance(self, call: Call, account_id: str, body: AdjustmentBody) -> LedgerEntryView:
@@ -19,7 +19,7 @@ class CreditRoutes:
         The billing history shows it, too, with the reason: as `adjustment`, `Paid`, without a card.
         """
         entry = adjust_balance(
-            self._database,
+            self._store,
             account_id,
             micros=body.amount,
             reason=body.reason,
@@ -43,7 +43,7 @@ class CreditRoutes:
         An account has at most 8 grants that are neither spent nor expired; one more is refused (`too_many_grants`).
         """
         entry = give_credit(
-            self._database,
+            self._store,
             account_id,
             micros=body.amount,
             expires_at=body.expires_at,

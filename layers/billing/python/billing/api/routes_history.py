@@ -4,19 +4,19 @@ from billing.api.credit import LedgerEntryView, LedgerPage
 from billing.api.usage_records import CSV, MAX_CSV_RECORDS, UsageRecordPage, UsageRecordsQuery, csv_text, usage_records
 from billing.domain.instants import format_instant
 from billing.services.ledger_history import ledger_history
-from billing.store.database import Database
+from billing.store.store import Store
 from billing.web.routing import Call, Text, route
 from billing.web.values import DEFAULT_PAGE, PageQuery
 
 
 class HistoryRoutes:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     @route("GET", "/v1/accounts/{account_id}/ledger", scope="billing:read")
     def list_ledger_entries(self, account_id: str, query: PageQuery) -> LedgerPage:
         """Entries, newest first, each with its postings and the balance after it."""
-        page = ledger_history(self._database, account_id, limit=query.limit, cursor=query.cursor)
+        page = ledger_history(self._store, account_id, limit=query.limit, cursor=query.cursor)
         return LedgerPage(items=[LedgerEntryView.of(entry) for entry in page.items], next_cursor=page.next_cursor)
 
     @route("GET", "/v1/accounts/{account_id}/usage/records", scope="billing:read", text=CSV)
@@ -28,7 +28,7 @@ class HistoryRoutes:
         """
         as_csv = call.accepts(CSV)
         limit = query.limit or (MAX_CSV_RECORDS if as_csv else DEFAULT_PAGE)
-        page = ledger_history(self._database, account_id, limit=limit, cursor=query.cursor, usage=query.to_filter())
+        page = ledger_history(self._store, account_id, limit=limit, cursor=query.cursor, usage=query.to_filter())
         records = usage_records(page.items)
         if not as_csv:
             return UsageRecordPage(items=records, next_cursor=page.next_cursor)

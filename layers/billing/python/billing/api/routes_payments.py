@@ -29,8 +29,7 @@ from billing.services.refund import find_transaction, refund_payment
 from billing.services.renew_subscription import renew_now
 from billing.services.set_auto_refill import set_auto_refill
 from billing.services.top_up import top_up
-from billing.store.database import Database
-from billing.store.plans import Plans
+from billing.store.store import Store
 from billing.web.http import RequestRefused
 from billing.web.routing import PAYMENT_REFUSALS, Call, route
 from billing.web.values import PageQuery
@@ -39,10 +38,9 @@ from billing.web.values import PageQuery
 class PaymentsRoutes:
     """`return_url` is where Stripe's pages send customers back to, where a request does not say."""
 
-    def __init__(self, database: Database, gateway: Callable[[], Gateway], return_url: str) -> None:
-        self._database = database
+    def __init__(self, store: Store, gateway: Callable[[], Gateway], return_url: str) -> None:
+        self._store = store
         self._gateway = gateway
-        self._plans = Plans(database)
         self._return_url = return_url
 
     @route(
@@ -61,14 +59,14 @@ class PaymentsRoutes:
         """
         return_url = (body and body.return_url) or self._return_url
         url = open_card_page(
-            self._database, self._gateway(), account_id, key=uuid4().hex, return_url=return_url, now=call.now
+            self._store, self._gateway(), account_id, key=uuid4().hex, return_url=return_url, now=call.now
         )
         return HostedPageView(url=url)
 
     @route("GET", "/v1/accounts/{account_id}/payment-methods", scope="billing:read")
     def list_cards(self, account_id: str, query: PageQuery) -> CardPage:
         """The account's cards, and those that were not kept, with the reason."""
-        found = list_cards(self._database, account_id, query.limit, query.cursor)
+        found = list_cards(self._store, account_id, query.limit, query.cursor)
         items = [CardView.of(card, found.default_id) for card in found.cards.items]
         return CardPage(items=items, next_cursor=found.cards.next_cursor)
 
@@ -81,8 +79,8 @@ class PaymentsRoutes:
     def change_card(self, call: Call, account_id: str, payment_method_id: str, body: CardChangeBody) -> CardView:
         """Make a verified card the default: renewals and auto-refill use it from now on, an unpaid renewal at once."""
         del body  # it can say one thing only
-        card = make_default(self._database, account_id, payment_method_id, call.now)
-        renew_now(self._database, self._gateway(), self._plans, account_id, call.now)
+        card = make_default(self._store, account_id, payment_method_id, call.now)
+        renew_now(self._store, self._gateway(), account_id, call.now)
         return CardView.of(card, card.payment_method_id)
 
     @route(
@@ -97,7 +95,7 @@ class PaymentsRoutes:
     )
     def remove_card(self, account_id: str, payment_method_id: str) -> RemovedCardView:
         """Remove a card. The default one only as the last: make another one the default first."""
-        removed = remove_card(self._database, self._gateway(), account_id, payment_method_id)
+        removed = remove_card(self._store, self._gateway(), account_id, payment_method_id)
         return RemovedCardView(
             payment_method_id=payment_method_id, auto_refill_switched_off=removed.auto_refill_switched_off
         )
@@ -122,7 +120,7 @@ class PaymentsRoutes:
         `authentication_required` with the `url` of a page on which the same payment can be made.
         """
         transaction = top_up(
-            self._database,
+            self._store,
             self._gateway(),
             account_id,
             micros=body.amount,
@@ -141,22 +139,14 @@ class PaymentsRoutes:
         Switched on below the threshold, it refills now. It charges `amount`, or the smallest multiple of it that
         reaches the threshold, within `monthly_limit`.
         """
-        wallet = set_auto_refill(
-            self._database,
-            account_id,
-            enabled=body.enabled,
-            threshold_micros=body.threshold,
-            amount_micros=body.amount,
-            monthly_limit_micros=body.monthly_limit,
-            now=call.now,
-        )
+        wallet = set_auto_refill(self._store, account_id, body.to_settings(), call.now)
         return AutoRefillView.of(wallet)
 
     @route("GET", "/v1/accounts/{account_id}/transactions", scope="billing:read")
     def list_transactions(self, account_id: str, query: TransactionsQuery) -> TransactionPage:
         """The billing history, newest first."""
         page = payment_history(
-            self._database, account_id, limit=query.limit, cursor=query.cursor, wanted=query.to_filter()
+            self._store, account_id, limit=query.limit, cursor=query.cursor, wanted=query.to_filter()
         )
         return TransactionPage(items=[TransactionView.of(each) for each in page.items], next_cursor=page.next_cursor)
 
@@ -168,7 +158,7 @@ class PaymentsRoutes:
     )
     def get_transaction(self, account_id: str, transaction_id: str) -> TransactionView:
         """One transaction with its lines and refunds."""
-        return TransactionView.of(find_transaction(self._database, account_id, transaction_id))
+        return TransactionView.of(find_transaction(self._store, account_id, transaction_id))
 
     @route(
         "POST",
@@ -186,7 +176,7 @@ class PaymentsRoutes:
         What no card paid cannot be given back (`not_refundable`): an adjustment is taken back by another one.
         """
         transaction = refund_payment(
-            self._database,
+            self._store,
             self._gateway(),
             account_id,
             transaction_id,

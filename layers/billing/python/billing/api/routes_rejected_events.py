@@ -9,20 +9,19 @@ from billing.api.rejected_events import (
 )
 from billing.services.ingest_events import Queue
 from billing.services.rejected_events import replay
-from billing.store.database import Database
-from billing.store.rejected_events import RejectedEvents
+from billing.store.store import Store
 from billing.web.routing import Call, route
 
 
 class RejectedEventsRoutes:
-    def __init__(self, database: Database, queue: Queue) -> None:
-        self._database = database
+    def __init__(self, store: Store, queue: Queue) -> None:
+        self._store = store
         self._queue = queue
 
     @route("GET", "/v1/rejected-events", scope="admin")
     def list_rejected_events(self, query: RejectedEventsQuery) -> RejectedEventPage:
         """Newest first: the open ones, or those that were replayed."""
-        page = RejectedEvents(self._database).page(query.status, query.limit, query.cursor)
+        page = self._store.rejected_events.page(query.status, query.limit, query.cursor)
         items = [RejectedEventView.of(each, query.status) for each in page.items]
         return RejectedEventPage(items=items, next_cursor=page.next_cursor)
 
@@ -46,5 +45,5 @@ class RejectedEventsRoutes:
         charged under its own; before, a replay under that is refused as `event_conflict`.
         """
         corrected = None if body is None else body.event
-        queued = replay(self._database, self._queue, rejection_id, corrected, call.now)
+        queued = replay(self._store, self._queue, rejection_id, corrected, call.now)
         return ReplayedEventView(rejection_id=rejection_id, event_id=queued.event.event_id)

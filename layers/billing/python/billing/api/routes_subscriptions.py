@@ -10,8 +10,7 @@ from billing.services.adjust_balance import id_from_key
 from billing.services.cancel_subscription import cancel_subscription
 from billing.services.change_subscription import Wanted, change_subscription, preview_subscription
 from billing.services.reset_usage import reset_usage
-from billing.store.database import Database
-from billing.store.plans import Plans
+from billing.store.store import Store
 from billing.web.routing import Call, route
 
 _CHANGE = {
@@ -21,10 +20,9 @@ _CHANGE = {
 
 
 class SubscriptionsRoutes:
-    def __init__(self, database: Database, gateway: Callable[[], Gateway]) -> None:
-        self._database = database
+    def __init__(self, store: Store, gateway: Callable[[], Gateway]) -> None:
+        self._store = store
         self._gateway = gateway
-        self._plans = Plans(database)
 
     @route(
         "PUT",
@@ -53,9 +51,7 @@ class SubscriptionsRoutes:
         After a 503 `payment_pending`, the same request goes on with the same charge. Of two changes at once one is
         made; the other is a 409 `change_pending` or a 503 while that one is being paid: ask again in a minute.
         """
-        quote = change_subscription(
-            self._database, self._gateway(), self._plans, account_id, _wanted(body), now=call.now
-        )
+        quote = change_subscription(self._store, self._gateway(), account_id, _wanted(body), now=call.now)
         return SubscriptionChangeView.of(quote)
 
     @route("POST", "/v1/accounts/{account_id}/subscription/preview", scope="billing:write", refusals=_CHANGE)
@@ -64,9 +60,7 @@ class SubscriptionsRoutes:
 
         No card is looked at. While a change is being paid, 409 `change_pending`: what it costs decides what this does.
         """
-        return SubscriptionChangeView.of(
-            preview_subscription(self._database, self._plans, account_id, _wanted(body), now=call.now)
-        )
+        return SubscriptionChangeView.of(preview_subscription(self._store, account_id, _wanted(body), now=call.now))
 
     @route(
         "DELETE",
@@ -79,7 +73,7 @@ class SubscriptionsRoutes:
 
         A PUT undoes it until then, and nothing else where it names the plan of the next renewal alone.
         """
-        return SubscriptionView.of(cancel_subscription(self._database, self._plans, account_id, call.now))
+        return SubscriptionView.of(cancel_subscription(self._store, account_id, call.now))
 
     @route(
         "POST",
@@ -93,8 +87,7 @@ class SubscriptionsRoutes:
         """Count the period's usage from zero again. The entry says who did it, why, and what was counted."""
         key = call.idempotency_key
         entry = reset_usage(
-            self._database,
-            self._plans,
+            self._store,
             account_id,
             reason=body.reason,
             by=body.by,

@@ -3,10 +3,11 @@
 Pure, and decided with each change of the wallet: the transaction that lowers a balance also holds the intent to refill.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from billing.domain.errors import CardRequired, InvalidValue
 from billing.domain.subscription import month_after
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
 
@@ -26,24 +27,45 @@ _ADVICE = {
 _OTHER_ADVICE = "The card was declined. Pay by hand or change the default card to resume."
 
 
-def configured(
-    wallet: Wallet, *, enabled: bool, threshold_micros: int, amount_micros: int, monthly_limit_micros: int | None
-) -> Wallet:
-    """Auto-refill as the customer wants it. What is pending, what was charged and the breaker stay."""
+@dataclass(frozen=True, slots=True)
+class RefillSettings:
+    """What the customer wants of auto-refill: below which balance, how much at least, and at most in a month (UTC)."""
+
+    enabled: bool
+    threshold_micros: int
+    amount_micros: int
+    monthly_limit_micros: int | None = None
+
+
+def configure(wallet: Wallet, wanted: RefillSettings) -> Wallet:
+    """Auto-refill as the customer wants it. What is pending, what was charged and the breaker stay.
+
+    Raises InvalidValue for a monthly limit below the amount, CardRequired where it is on without a default card.
+    """
     from billing.domain.transaction import chargeable
 
+    amount = chargeable(wanted.amount_micros, wallet.currency)
+    if wanted.monthly_limit_micros is not None and wanted.monthly_limit_micros < amount:
+        raise InvalidValue("must be at least the amount", field="monthly_limit")
+    if wanted.enabled and wallet.default_card is None:
+        raise CardRequired("auto-refill needs a default card")
     refill = wallet.refill or Refill()
     return replace(
         wallet,
         refill=replace(
             refill,
-            enabled=enabled,
-            threshold_micros=threshold_micros,
-            amount_micros=chargeable(amount_micros, wallet.currency),
-            monthly_limit_micros=monthly_limit_micros,
+            enabled=wanted.enabled,
+            threshold_micros=wanted.threshold_micros,
+            amount_micros=amount,
+            monthly_limit_micros=wanted.monthly_limit_micros,
             next_attempt_at=_declined_until(refill),
         ),
     )
+
+
+def switch_off(wallet: Wallet) -> Wallet:
+    """Without auto-refill, whose settings stay for the next time."""
+    return wallet if wallet.refill is None else replace(wallet, refill=replace(wallet.refill, enabled=False))
 
 
 def _declined_until(refill: Refill) -> datetime | None:
@@ -95,31 +117,28 @@ def _amount(wallet: Wallet, refill: Refill) -> int:
 
 
 def _started(posted: Posted, refill: Refill, card: DefaultCard, amount: int, now: datetime) -> Posted:
-    from billing.domain.transaction import PROCESSING_CHECK, Transaction, transaction_id
+    from billing.domain.money import Money
+    from billing.domain.transaction import new_charge, transaction_id
 
     wallet = posted.wallet
     number = refill.started + 1
-    transaction = Transaction(
-        transaction_id=transaction_id(wallet.account_id, "refill", number, now.isoformat()),
-        account_id=wallet.account_id,
-        kind="auto_refill",
-        status="Processing",
-        amount_micros=amount,
-        currency=wallet.currency,
-        created_at=now,
-        check_at=now + PROCESSING_CHECK,
-        payment_method_id=card.payment_method_id,
-        card_fingerprint=card.fingerprint,
+    charge = new_charge(
+        transaction_id(wallet.account_id, "refill", number, now.isoformat()),
+        wallet.account_id,
+        "auto_refill",
+        Money(amount, wallet.currency),
+        card,
+        now=now,
     )
     pending = replace(
         refill,
-        pending=transaction.transaction_id,
+        pending=charge.transaction_id,
         started=number,
         charged_micros=refill.charged_micros + amount,
         next_attempt_at=None,
         last_attempt_at=now,
     )
-    return replace(_with(posted, pending), refill=transaction)
+    return replace(_with(posted, pending), refill=charge)
 
 
 def with_closed_breaker(refill: Refill) -> Refill:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.auto_refill import after_dispute
+from billing.domain.change import Change, Moved
 from billing.domain.payment import take_back
 from billing.domain.transaction import DisputeStatus, Transaction
 from billing.domain.wallet import Posted, Wallet
@@ -44,9 +45,9 @@ def causes_of(dispute_id: str) -> Mapping[Stage, str]:
     return {"opened": f"dispute:{dispute_id}:opened", "won": f"dispute:{dispute_id}:won"}
 
 
-def with_dispute(
+def record_dispute(
     wallet: Wallet, transaction: Transaction, report: DisputeReport, booked: Collection[str], now: datetime
-) -> tuple[Posted, Transaction]:
+) -> Change[None]:
     """What follows from a dispute for the wallet and the transaction; nothing where it is known already.
 
     `booked` are those of its causes that the ledger has: a payment can be disputed more than once, and the transaction
@@ -56,7 +57,7 @@ def with_dispute(
     is_shown = transaction.dispute_id == report.dispute_id
     before = transaction.dispute_status if is_shown else None
     if before == report.status or before in {"won", "lost"} or (before == "opened" and report.status == "inquiry"):
-        return Posted(wallet), transaction
+        return Change(Posted(wallet), None)
     causes = causes_of(report.dispute_id)
     posted = Posted(wallet)
     if report.status != "inquiry" and causes["opened"] not in booked:
@@ -66,8 +67,9 @@ def with_dispute(
         won = _posted(posted.wallet, transaction, report, stage="won", now=now)
         posted = Posted(won.wallet, (*posted.entries, *won.entries))
     if not posted.entries and not is_shown and transaction.dispute_id is not None:
-        return posted, transaction
-    return posted, replace(transaction, dispute_id=report.dispute_id, dispute_status=report.status)
+        return Change(posted, None)
+    after = replace(transaction, dispute_id=report.dispute_id, dispute_status=report.status)
+    return Change(posted, None, (Moved(transaction, after),))
 
 
 def _posted(wallet: Wallet, transaction: Transaction, report: DisputeReport, *, stage: Stage, now: datetime) -> Posted:

@@ -103,6 +103,18 @@ class LedgerEntry:
         return entry_id(self.cause)
 
 
+def adjustment_cause(account_id: str, adjustment_id: str) -> str:
+    return f"adjustment:{account_id}:{adjustment_id}"
+
+
+def grant_cause(account_id: str, grant_id: str) -> str:
+    return f"grant:{account_id}:{grant_id}"
+
+
+def usage_reset_cause(account_id: str, reset_id: str) -> str:
+    return f"usage_reset:{account_id}:{reset_id}"
+
+
 def entry_id(cause: str) -> str:
     """The public id of the entry with this cause: stable, and says nothing about the cause."""
     return "le_" + hashlib.sha256(cause.encode()).hexdigest()[:24]

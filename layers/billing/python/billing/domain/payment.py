@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from billing.domain.change import Change, Moved
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
-from billing.domain.transaction import CREDIT_KINDS, Transaction, TransactionKind
+from billing.domain.transaction import CREDIT_KINDS, Refund, Transaction, TransactionKind
 from billing.domain.wallet import Posted, Wallet, post
 
 _DESCRIPTIONS: dict[TransactionKind, str] = {
@@ -56,6 +57,29 @@ def take_back(
         description=description,
         postings=balanced((PAID_CREDIT, -credit), (SUBSCRIPTION_REVENUE, credit - micros), (CARD_CLEARING, micros)),
     )
+
+
+def record_refund(wallet: Wallet, transaction: Transaction, refund: Refund, now: datetime) -> Change[Transaction]:
+    """Take a refund's credit back, once; one that the bank did not take is given back again, once.
+
+    The answer is the transaction with all its refunds.
+    """
+    known = next((each for each in transaction.refunds if each.refund_id == refund.refund_id), None)
+    is_new = not refund.returned if known is None else refund.returned and not known.returned
+    if not is_new:
+        return Change(Posted(wallet), transaction)
+    others = tuple(each for each in transaction.refunds if each.refund_id != refund.refund_id)
+    after = replace(transaction, refunds=(*others, refund))
+    posted = take_back(
+        wallet,
+        replace(transaction, refunds=others),
+        -refund.amount_micros if refund.returned else refund.amount_micros,
+        cause=f"refund:{refund.refund_id}" + (":returned" if refund.returned else ""),
+        kind="refund",
+        description="Refund returned by the bank" if refund.returned else "Refund",
+        now=now,
+    )
+    return Change(posted, replace(after, version=transaction.version + 1), (Moved(transaction, after),))
 
 
 def _credit_in(transaction: Transaction, micros: int) -> int:

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from billing.domain.change import Added, Change
 from billing.domain.charge_limits import most_by_stripe_micros
 from billing.domain.decimals import format_millionths
 from billing.domain.errors import CardRequired, Conflict, InvalidValue
+from billing.domain.money import Money
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Charge, Item, Month, charge_for, items_of, lines_of
 from billing.domain.renewal import keep_as_credit, post_subscription
@@ -27,7 +29,7 @@ from billing.domain.subscription import (
     with_terms,
 )
 from billing.domain.terms import PendingChange, Terms
-from billing.domain.transaction import PROCESSING_CHECK, Transaction, TransactionLine, transaction_id
+from billing.domain.transaction import Transaction, TransactionLine, new_charge, transaction_id
 from billing.domain.wallet import Posted, Wallet
 
 
@@ -213,26 +215,38 @@ def renewal_charge(wallet: Wallet, plans: Mapping[PlanKey, Plan]) -> Charge:
     return charge_for(lines_of(items_of(plans[terms.plan_key], terms.quantities), month, month.start), wallet.currency)
 
 
-def started(quoted: Quote, now: datetime) -> tuple[Wallet, Transaction]:
-    """The wallet that waits for the change's payment, and the charge of its default card. Raises CardRequired."""
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A change that is on its way: what it costs, and the charge that it waits for, None where nothing is due."""
+
+    quote: Quote
+    charge: Transaction | None
+
+
+def start(quoted: Quote, wallet: Wallet, now: datetime) -> Change[Started]:
+    """Make the change where nothing is due for it. Else the wallet waits for the charge of its default card.
+
+    `wallet` is as it is stored: a change to what there is already writes nothing. Raises CardRequired.
+    """
+    if quoted.after == quoted.before:
+        return Change(Posted(wallet), Started(quoted, None))
+    if quoted.charge.card_micros == 0:
+        return Change(Posted(quoted.after), Started(quoted, None))
     wallet = quoted.before
     card = wallet.default_card
     if card is None:
         raise CardRequired("something is due now, and the account has no default card")
-    transaction = Transaction(
-        transaction_id=quoted.change.transaction_id,
-        account_id=wallet.account_id,
-        kind="plan_change",
-        status="Processing",
-        amount_micros=quoted.charge.card_micros,
-        currency=wallet.currency,
-        created_at=now,
-        check_at=now + PROCESSING_CHECK,
-        payment_method_id=card.payment_method_id,
-        card_fingerprint=card.fingerprint,
+    charge = new_charge(
+        quoted.change.transaction_id,
+        wallet.account_id,
+        "plan_change",
+        Money(quoted.charge.card_micros, wallet.currency),
+        card,
+        now=now,
         lines=quoted.charge.lines,
     )
-    return replace(wallet, pending_change=quoted.change), transaction
+    waiting = replace(wallet, pending_change=quoted.change)
+    return Change(Posted(waiting), Started(quoted, charge), (Added(charge),))
 
 
 def change_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:

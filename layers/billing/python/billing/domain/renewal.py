@@ -12,10 +12,11 @@ from datetime import datetime
 from billing.domain.declines import failure
 from billing.domain.dunning import GRACE, Dunning, FailedTry, after_failure
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.money import Money
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Month, charge_for, items_of, lines_of, price_in
 from billing.domain.subscription import canceled, due_at, in_next_month
-from billing.domain.transaction import PROCESSING_CHECK, Transaction, TransactionLine, failed, transaction_id
+from billing.domain.transaction import Transaction, TransactionLine, failed, new_charge, transaction_id
 from billing.domain.wallet import Period, Posted, Wallet, post
 
 
@@ -40,17 +41,13 @@ def next_try(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime, *, as
     items = items_of(plans[period.plan_key], wallet.quantities)
     charge = charge_for(lines_of(items, Month(period.start, period.end), period.start), wallet.currency)
     card = wallet.default_card
-    transaction = Transaction(
-        transaction_id=renewal_id(wallet.account_id, period, wallet.dunning),
-        account_id=wallet.account_id,
-        kind="renewal",
-        status="Processing",
-        amount_micros=charge.card_micros,
-        currency=wallet.currency,
-        created_at=asked_at,
-        check_at=asked_at + PROCESSING_CHECK,
-        payment_method_id=None if card is None else card.payment_method_id,
-        card_fingerprint=None if card is None else card.fingerprint,
+    transaction = new_charge(
+        renewal_id(wallet.account_id, period, wallet.dunning),
+        wallet.account_id,
+        "renewal",
+        Money(charge.card_micros, wallet.currency),
+        card,
+        now=asked_at,
         lines=charge.lines,
     )
     return Try(wallet, transaction if card is not None else failed(transaction, failure("no_card")))

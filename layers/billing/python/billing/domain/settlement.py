@@ -1,9 +1,8 @@
 """Settling: rate ended calls, draw the allowance, deduct the rest, write the entries. Pure and in order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from billing.domain.auto_refill import with_refill
 from billing.domain.errors import UnratableLine
@@ -22,9 +21,6 @@ from billing.domain.subscription import advance
 from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Period, Posted, Wallet, expire_grants, post, spend
 
-if TYPE_CHECKING:
-    from billing.domain.transaction import Transaction
-
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -37,12 +33,18 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The wallet after a batch of events, the entries that led there, what could not be rated, a refill it started."""
+    """What a batch of events posts: the wallet after it, its entries, a refill that starts. And what was not rated."""
 
-    wallet: Wallet
-    entries: tuple[LedgerEntry, ...]
+    posted: Posted
     rejections: tuple[Rejection, ...]
-    refill: "Transaction | None" = None
+
+    @property
+    def wallet(self) -> Wallet:
+        return self.posted.wallet
+
+    @property
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        return self.posted.entries
 
 
 def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey, Plan], now: datetime) -> Settlement:
@@ -73,7 +75,7 @@ def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey,
         if counted.used != period.used:
             wallet = wallet.with_used(period, counted.used, counted.bought)
     posted = with_refill(Posted(wallet, tuple(entries)), now)
-    return Settlement(posted.wallet.with_alerts(), posted.entries, tuple(rejections), posted.refill)
+    return Settlement(replace(posted, wallet=posted.wallet.with_alerts()), tuple(rejections))
 
 
 @dataclass(frozen=True, slots=True)

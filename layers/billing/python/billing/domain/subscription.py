@@ -9,6 +9,7 @@ from typing import Literal
 
 from billing.domain.decimals import format_millionths
 from billing.domain.errors import Conflict, InvalidValue, NotFound
+from billing.domain.ledger import usage_reset_cause
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.terms import Terms
 from billing.domain.wallet import Period, Posted, Wallet, post
@@ -192,7 +193,7 @@ def reset_usage(wallet: Wallet, *, reset_id: str, reason: str, by: str, now: dat
     return post(
         wallet,
         replace(wallet, period=replace(period, used={}, bought={})),
-        cause=f"usage_reset:{wallet.account_id}:{reset_id}",
+        cause=usage_reset_cause(wallet.account_id, reset_id),
         kind="usage_reset",
         now=now,
         description=f"{reason} (counted before, in metered units: {counters})",

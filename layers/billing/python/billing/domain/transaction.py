@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from billing.domain.declines import Failure, failure
 from billing.domain.ledger import LedgerEntry
@@ -105,6 +105,11 @@ class Transaction:
         return self.kind != "adjustment"
 
     @property
+    def is_for_subscription(self) -> bool:
+        """Whether it pays for a month, or a part of one, and not for credit."""
+        return self.kind in {"renewal", "plan_change"}
+
+    @property
     def refunded_micros(self) -> int:
         return sum(refund.amount_micros for refund in self.refunds if not refund.returned)
 
@@ -134,6 +139,44 @@ class PaymentReport:
     card: CardFace | None = None
     card_fingerprint: str | None = None
     failure: Failure | None = None
+
+
+class SavedCard(Protocol):
+    """A card as a charge names it."""
+
+    @property
+    def payment_method_id(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+def new_charge(
+    transaction_id: str,
+    account_id: str,
+    kind: TransactionKind,
+    amount: Money,
+    card: SavedCard | None,
+    *,
+    now: datetime,
+    lines: tuple[TransactionLine, ...] = (),
+) -> Transaction:
+    """A charge of a saved card, as it is recorded before Stripe is asked: Processing, and looked at again soon.
+
+    Without a card there is nobody to ask: the caller says what becomes of it.
+    """
+    return Transaction(
+        transaction_id=transaction_id,
+        account_id=account_id,
+        kind=kind,
+        status="Processing",
+        amount_micros=amount.micros,
+        currency=amount.currency,
+        created_at=now,
+        check_at=now + PROCESSING_CHECK,
+        payment_method_id=None if card is None else card.payment_method_id,
+        card_fingerprint=None if card is None else card.fingerprint,
+        lines=lines,
+    )
 
 
 def transaction_id(*facts: object) -> str:

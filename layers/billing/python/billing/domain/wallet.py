@@ -15,7 +15,9 @@ from billing.domain.ledger import (
     LedgerEntry,
     Posting,
     UsageRecord,
+    adjustment_cause,
     balanced,
+    grant_cause,
 )
 from billing.domain.low_balance import alerted_after
 from billing.domain.plan import PlanKey
@@ -304,7 +306,7 @@ def adjust(
     return post(
         wallet,
         replace(wallet, paid_micros=wallet.paid_micros + micros),
-        cause=f"adjustment:{wallet.account_id}:{adjustment_id}",
+        cause=adjustment_cause(wallet.account_id, adjustment_id),
         kind="adjustment",
         now=now,
         description=reason,
@@ -321,7 +323,7 @@ def grant_credit(
     return post(
         wallet,
         replace(wallet, grants=(*wallet.grants, Grant(grant_id, micros, expires_at))),
-        cause=f"grant:{wallet.account_id}:{grant_id}",
+        cause=grant_cause(wallet.account_id, grant_id),
         kind="credit_grant",
         now=now,
         description=reason,

@@ -12,10 +12,11 @@ from billing.runtime import aws  # noqa: E402  (after the line above: these impo
 from billing.runtime.backoff import pause  # noqa: E402
 from billing.runtime.settings import Settings  # noqa: E402
 from billing.store.database import Database  # noqa: E402
+from billing.store.store import Store  # noqa: E402
 
 
-def database(settings: Settings) -> Database:
+def store(settings: Settings) -> Store:
     client = aws.dynamodb()
     gc.freeze()
     gc.enable()
-    return Database(client, settings.tables, pause)
+    return Store(Database(client, settings.tables, pause))

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from billing.domain.account import Account
 from billing.domain.errors import Conflict, NotFound
-from billing.store.accounts import Accounts, Workspaces
+from billing.domain.wallet import Wallet
+from billing.store.store import Store
 
 
 class AccountNotFound(NotFound):
@@ -14,22 +15,30 @@ class AccountNotFound(NotFound):
         super().__init__(f'there is no account "{account_id}"', field=field)
 
 
-def find_account(accounts: Accounts, account_id: str, *, field: str | None = None) -> Account:
+def find_account(store: Store, account_id: str, *, field: str | None = None) -> Account:
     """Raises AccountNotFound, which blames `field` of the request."""
-    account = accounts.get(account_id)
+    account = store.accounts.get(account_id)
     if account is None:
         raise AccountNotFound(account_id, field=field)
     return account
 
 
-def open_account(accounts: Accounts, account: Account) -> Account:
+def find_wallet(store: Store, account_id: str) -> Wallet:
+    """The account's wallet as it is stored. Raises AccountNotFound."""
+    wallet = store.wallets.get(account_id)
+    if wallet is None:
+        raise AccountNotFound(account_id)
+    return wallet
+
+
+def open_account(store: Store, account: Account) -> Account:
     """Create the account with an empty wallet; the same content again returns the one that exists.
 
     Raises Conflict (`account_exists`) where the id is taken by an account with other content.
     """
-    if accounts.create(account):
+    if store.accounts.create(account):
         return account
-    existing = find_account(accounts, account.account_id)
+    existing = find_account(store, account.account_id)
     if replace(account, created_at=existing.created_at) == existing:
         return existing
     raise Conflict(
@@ -38,15 +47,15 @@ def open_account(accounts: Accounts, account: Account) -> Account:
 
 
 def change_account(
-    accounts: Accounts, account_id: str, *, name: str | None, email: str | None, language: str | None
+    store: Store, account_id: str, *, name: str | None, email: str | None, language: str | None
 ) -> Account:
     """Set what is not None, at least one of them. Raises AccountNotFound."""
-    if not accounts.change(account_id, name=name, email=email, language=language):
+    if not store.accounts.change(account_id, name=name, email=email, language=language):
         raise AccountNotFound(account_id)
-    return find_account(accounts, account_id)
+    return find_account(store, account_id)
 
 
-def assign_workspace(workspaces: Workspaces, workspace_id: str, account_id: str) -> None:
+def assign_workspace(store: Store, workspace_id: str, account_id: str) -> None:
     """Make the workspace the account's, also where it was another's before. Raises AccountNotFound."""
-    if not workspaces.assign(workspace_id, account_id):
+    if not store.workspaces.assign(workspace_id, account_id):
         raise AccountNotFound(account_id, field="account_id")

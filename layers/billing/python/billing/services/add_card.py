@@ -9,46 +9,42 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Card, with_default_card, with_new_date
+from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Card
+from billing.domain.card_changes import record_entered_date, record_verdict
 from billing.domain.declines import Failure, failure
 from billing.domain.errors import Conflict
-from billing.domain.wallet import Posted, Wallet
 from billing.payments.errors import StripeRefused
 from billing.payments.gateway import Gateway
 from billing.payments.reading import CARD_KEY, SavedMethod
 from billing.services.accounts import find_account
 from billing.services.cards import finish_removal
-from billing.services.change_wallet import Change, change_wallet
+from billing.services.change_wallet import change_wallet
 from billing.services.renew_subscription import renew_now
 from billing.services.stripe_customer import stripe_customer
-from billing.store.accounts import Accounts
-from billing.store.cards import PaymentMethods, card_put
-from billing.store.database import Database, StoreBusy
-from billing.store.plans import Plans
+from billing.store.database import StoreBusy
+from billing.store.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def open_card_page(
-    database: Database, gateway: Gateway, account_id: str, *, key: str, return_url: str, now: datetime
-) -> str:
+def open_card_page(store: Store, gateway: Gateway, account_id: str, *, key: str, return_url: str, now: datetime) -> str:
     """The address of Stripe's page on which the customer adds a card; the same for the same key.
 
     Raises AccountNotFound, Conflict (`too_many_cards`), PaymentsUnavailable.
     """
-    account = find_account(Accounts(database), account_id)
-    cards = PaymentMethods(database).of_account(account_id)
+    account = find_account(store, account_id)
+    cards = store.cards.of_account(account_id)
     not_kept = sum(card.verification == "failed" for card in cards)
     if len(cards) - not_kept >= MAX_CARDS:
         raise Conflict(f"an account has at most {MAX_CARDS} cards", code="too_many_cards")
     if not_kept >= MAX_CARDS_NOT_KEPT:
         raise Conflict("too many cards were declined: remove some of them first", code="too_many_cards")
-    customer = stripe_customer(database, gateway, account_id, now)
+    customer = stripe_customer(store, gateway, account_id, now)
     page = gateway.open_card_page(account, customer, return_url, key)
     return page.url or return_url
 
 
-def keep_card(database: Database, gateway: Gateway, account_id: str, payment_method_id: str, now: datetime) -> None:
+def keep_card(store: Store, gateway: Gateway, account_id: str, payment_method_id: str, now: datetime) -> None:
     """Keep and verify a card that the customer entered. One that the account has already is left at that.
 
     Another expiry date of the same card takes the place of the old one: of several, the one that was entered last.
@@ -64,11 +60,11 @@ def keep_card(database: Database, gateway: Gateway, account_id: str, payment_met
         log.warning("not a card, and not kept", extra=facts)
         gateway.detach(payment_method_id)
         return
-    _finish_what_is_there(database, gateway, entered, now)
-    card = PaymentMethods(database).add(entered)
+    _finish_what_is_there(store, gateway, entered, now)
+    card = store.cards.add(entered)
     if card.payment_method_id == payment_method_id:
         if card.verification == "pending":
-            verify_card(database, gateway, card, now)
+            verify_card(store, gateway, card, now)
         else:
             _forget_older(gateway, method, method.customer_id)
     elif _is_needless(gateway, card, entered, method):
@@ -76,7 +72,7 @@ def keep_card(database: Database, gateway: Gateway, account_id: str, payment_met
         gateway.detach(payment_method_id)
     else:
         # As of its own beginning: a hold of an earlier attempt is then found, however long ago that died.
-        _renew_card(database, gateway, card, replace(entered, added_at=method.created_at), now)
+        _renew_card(store, gateway, card, replace(entered, added_at=method.created_at), now)
 
 
 def _is_needless(gateway: Gateway, card: Card, entered: Card, method: SavedMethod) -> bool:
@@ -85,44 +81,42 @@ def _is_needless(gateway: Gateway, card: Card, entered: Card, method: SavedMetho
     return kept.customer_id is not None and (card.has_date_of(entered) or method.created_at < kept.created_at)
 
 
-def _finish_what_is_there(database: Database, gateway: Gateway, entered: Card, now: datetime) -> None:
+def _finish_what_is_there(store: Store, gateway: Gateway, entered: Card, now: datetime) -> None:
     """Bring to its end what is under way with the same card: what was entered since comes after it."""
-    there = PaymentMethods(database).get(entered.account_id, entered.fingerprint)
+    there = store.cards.get(entered.account_id, entered.fingerprint)
     if there is None or there.payment_method_id == entered.payment_method_id:
         return
     if there.verification == "removing":
-        finish_removal(database, gateway, there)
+        finish_removal(store, gateway, there)
     elif there.verification == "pending" and not there.has_date_of(entered):
-        verify_card(database, gateway, there, now)
+        verify_card(store, gateway, there, now)
 
 
-def _renew_card(database: Database, gateway: Gateway, card: Card, entered: Card, now: datetime) -> None:
+def _renew_card(store: Store, gateway: Gateway, card: Card, entered: Card, now: datetime) -> None:
     """Verify the date that was entered for a card, and let it take the old one's place. Declined, the old one stays.
 
     The one that loses is detached last: what is still attached when this dies is looked at again.
     """
-    why = _refusal(database, gateway, entered, now)
-    methods = PaymentMethods(database)
-    is_renewed = why is None
-
-    def decide(wallet: Wallet) -> Posted | Change:
-        nonlocal is_renewed
-        current = methods.get(card.account_id, card.fingerprint)
-        is_there = current is not None and current.payment_method_id == entered.payment_method_id
-        is_renewed = why is None or is_there
-        if is_there:
-            return Posted(wallet)
-        if current is None or current.payment_method_id != card.payment_method_id or not current.is_usable:
-            raise StoreBusy("the card was changed while a new date of it was verified")
-        if why is not None:
-            return Change(Posted(wallet), (card_put(database, current, replace(current, failure=why)),))
-        renewed = current.renewed_as(entered)
-        return Change(Posted(with_new_date(wallet, renewed, now)), (card_put(database, current, renewed),))
-
-    after = change_wallet(database, card.account_id, decide, now=now).wallet
+    why = _refusal(store, gateway, entered, now)
+    change = change_wallet(
+        store,
+        card.account_id,
+        lambda wallet: record_entered_date(
+            wallet,
+            card,
+            entered,
+            current=store.cards.get(card.account_id, card.fingerprint),
+            why=why,
+            now=now,
+        ),
+        now=now,
+    )
+    if change.answer == "outrun":
+        raise StoreBusy("the card was changed while a new date of it was verified")
+    is_renewed = change.answer == "taken_over"
     log.info("card renewed" if is_renewed else "new date not kept", extra={"account_id": card.account_id})
-    if is_renewed and after.dunning is not None:
-        renew_now(database, gateway, Plans(database), card.account_id, now)
+    if is_renewed and change.wallet.dunning is not None:
+        renew_now(store, gateway, card.account_id, now)
     gateway.detach(card.payment_method_id if is_renewed else entered.payment_method_id)
 
 
@@ -137,34 +131,27 @@ def _number_of(method: SavedMethod) -> str | None:
     return None if method.card is None else method.card.fingerprint
 
 
-def verify_card(database: Database, gateway: Gateway, card: Card, now: datetime) -> None:
+def verify_card(store: Store, gateway: Gateway, card: Card, now: datetime) -> None:
     """Bring a pending card to its end: verified, or not kept and why. Raises PaymentsUnavailable, StoreBusy."""
-    why = _refusal(database, gateway, card, now)
-    verdict = replace(card, verification="verified" if why is None else "failed", failure=why)
-    methods = PaymentMethods(database)
-
-    def decide(wallet: Wallet) -> Posted | Change:
-        current = methods.get(card.account_id, card.fingerprint)
-        if current is None or current.verification != "pending" or current.payment_method_id != card.payment_method_id:
-            return Posted(wallet)
-        if why is None and wallet.default_card is None:
-            # With the last card its date was forgotten, not that it had expired; the hold says that it has not.
-            wallet = with_new_date(with_default_card(wallet, verdict, now), verdict, now)
-        return Change(Posted(wallet), (card_put(database, current, verdict),))
-
-    after = change_wallet(database, card.account_id, decide, now=now).wallet
+    why = _refusal(store, gateway, card, now)
+    after = change_wallet(
+        store,
+        card.account_id,
+        lambda wallet: record_verdict(wallet, card, store.cards.get(card.account_id, card.fingerprint), why, now),
+        now=now,
+    ).wallet
     if after.dunning is not None and why is None:
-        renew_now(database, gateway, Plans(database), card.account_id, now)
+        renew_now(store, gateway, card.account_id, now)
     log.info("card verified" if why is None else "card not kept", extra={"account_id": card.account_id})
     if why is not None:
         # Last: a card that is still attached when this dies is tried again as a whole.
         gateway.detach(card.payment_method_id)
 
 
-def _refusal(database: Database, gateway: Gateway, card: Card, now: datetime) -> Failure | None:
+def _refusal(store: Store, gateway: Gateway, card: Card, now: datetime) -> Failure | None:
     """Why the hold was declined, or None: it was placed, now or before a crash, and nothing is held any more."""
-    account = find_account(Accounts(database), card.account_id)
-    customer = stripe_customer(database, gateway, card.account_id, now)
+    account = find_account(store, card.account_id)
+    customer = stripe_customer(store, gateway, card.account_id, now)
     holds = gateway.intents_about(customer, CARD_KEY, card.payment_method_id, card.added_at)
     if not holds:
         try:

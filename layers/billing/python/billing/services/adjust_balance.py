@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
-from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
-from billing.domain.ledger import LedgerEntry
-from billing.domain.transaction import Transaction, adjustment
-from billing.domain.wallet import MAX_GRANTS, Posted, Wallet, adjust, expire_grants, grant_credit
-from billing.services.change_wallet import Change, change_wallet
-from billing.store.books import Books
-from billing.store.database import Database
-from billing.store.transactions import new_transaction_put
+from billing.domain import credit_by_hand
+from billing.domain.credit_by_hand import Post
+from billing.domain.errors import InvalidValue
+from billing.domain.ledger import LedgerEntry, adjustment_cause, grant_cause
+from billing.services.change_wallet import change_wallet
+from billing.store.store import Store
 
 _ID_DIGITS = 24
 
@@ -23,7 +21,7 @@ def id_from_key(account_id: str, idempotency_key: str) -> str:
 
 
 def adjust_balance(
-    database: Database, account_id: str, *, micros: int, reason: str, by: str, adjustment_id: str, now: datetime
+    store: Store, account_id: str, *, micros: int, reason: str, by: str, adjustment_id: str, now: datetime
 ) -> LedgerEntry:
     """Add paid credit, or take it where `micros` is negative; once for an adjustment id.
 
@@ -36,17 +34,20 @@ def adjust_balance(
     if micros == 0:
         raise InvalidValue("must not be zero", field="amount")
     fingerprint = digest("adjustment", micros, reason, by)
-
-    def post(wallet: Wallet) -> Posted:
-        return adjust(
-            wallet, micros, adjustment_id=adjustment_id, reason=reason, by=by, now=now, fingerprint=fingerprint
-        )
-
-    return post_once(database, account_id, post, now, row=lambda entry: adjustment(entry, adjustment_id))
+    post = partial(
+        credit_by_hand.adjust_by_hand,
+        micros=micros,
+        adjustment_id=adjustment_id,
+        reason=reason,
+        by=by,
+        now=now,
+        fingerprint=fingerprint,
+    )
+    return post_once(store, account_id, adjustment_cause(account_id, adjustment_id), fingerprint, post, now=now)
 
 
 def give_credit(
-    database: Database, account_id: str, *, micros: int, expires_at: datetime, reason: str, grant_id: str, now: datetime
+    store: Store, account_id: str, *, micros: int, expires_at: datetime, reason: str, grant_id: str, now: datetime
 ) -> LedgerEntry:
     """Grant promotional credit; once for a grant id, as an adjustment is. No money moves: the history has no row of it.
 
@@ -55,55 +56,26 @@ def give_credit(
     if micros <= 0:
         raise InvalidValue("must be more than zero", field="amount")
     fingerprint = digest("grant", micros, expires_at.isoformat(), reason)
-
-    def post(wallet: Wallet) -> Posted:
-        return grant_credit(
-            wallet, micros, grant_id=grant_id, expires_at=expires_at, reason=reason, now=now, fingerprint=fingerprint
-        )
-
-    def check(wallet: Wallet) -> None:
-        if expires_at <= now:
-            raise InvalidValue("must be in the future", field="expires_at")
-        if len(wallet.grants) >= MAX_GRANTS:
-            raise Conflict(f"an account has at most {MAX_GRANTS} credit grants at a time", code="too_many_grants")
-
-    return post_once(database, account_id, post, now, check=check)
+    post = partial(
+        credit_by_hand.give_credit,
+        micros=micros,
+        grant_id=grant_id,
+        expires_at=expires_at,
+        reason=reason,
+        now=now,
+        fingerprint=fingerprint,
+    )
+    return post_once(store, account_id, grant_cause(account_id, grant_id), fingerprint, post, now=now)
 
 
-def post_once(
-    database: Database,
-    account_id: str,
-    post: Callable[[Wallet], Posted],
-    now: datetime,
-    *,
-    check: Callable[[Wallet], None] | None = None,
-    row: Callable[[LedgerEntry], Transaction] | None = None,
-) -> LedgerEntry:
-    """The entry that `post` makes, with its row of the history, or the entry of its cause that exists.
-
-    A repeated request is not checked again, and writes nothing.
-    """
-    books = Books(database)
-
-    def decide(wallet: Wallet) -> Posted | Change:
-        expired = expire_grants(wallet, now)
-        posted = post(expired.wallet)
-        (entry,) = posted.entries
-        written = books.entries([entry.cause]).get(entry.cause)
-        if written is not None:
-            _expect_same(written, entry)
-            return Posted(wallet, (written,))
-        if check is not None:
-            check(expired.wallet)
-        rows = () if row is None else (new_transaction_put(database, row(entry)),)
-        return Change(Posted(posted.wallet, (*expired.entries, entry)), rows)
-
-    return change_wallet(database, account_id, decide, now=now).entries[-1]
-
-
-def _expect_same(written: LedgerEntry, entry: LedgerEntry) -> None:
-    if written.fingerprint != entry.fingerprint:
-        raise IdempotencyKeyReused
+def post_once(store: Store, account_id: str, cause: str, fingerprint: str, post: Post, *, now: datetime) -> LedgerEntry:
+    """The entry of this cause: as `post` makes it, with what is written beside it, or as it exists already."""
+    return change_wallet(
+        store,
+        account_id,
+        lambda wallet: credit_by_hand.post_once(wallet, store.books.entry(cause), fingerprint, post),
+        now=now,
+    ).answer
 
 
 def digest(*facts: object) -> str:

@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from billing.domain.card_expiry import announcement_due
-from billing.store.cards import PaymentMethods
+from billing.store.store import Store
 
 
-def announce_expiring_cards(cards: PaymentMethods, now: datetime) -> int:
+def announce_expiring_cards(store: Store, now: datetime) -> int:
     """Mark each card that is due, once for each announcement, however often this runs. Returns how many."""
     marked = 0
-    for card in cards.expiring(now):
+    for card in store.cards.expiring(now):
         days = announcement_due(card, now)
         if days is not None:
-            marked += cards.mark_expiry_told(card, days)
+            marked += store.cards.mark_expiry_told(card, days)
     return marked

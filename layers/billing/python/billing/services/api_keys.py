@@ -6,8 +6,7 @@ from datetime import datetime
 from billing.domain.api_key import ApiKey, hash_secret
 from billing.domain.errors import NotFound
 from billing.services.accounts import find_account
-from billing.store.accounts import Accounts
-from billing.store.api_keys import ApiKeys
+from billing.store.store import Store
 
 
 class ApiKeyNotFound(NotFound):
@@ -15,8 +14,7 @@ class ApiKeyNotFound(NotFound):
 
 
 def create_api_key(
-    keys: ApiKeys,
-    accounts: Accounts,
+    store: Store,
     *,
     name: str,
     scopes: Collection[str],
@@ -31,13 +29,13 @@ def create_api_key(
     to no account that exists.
     """
     if account_id is not None:
-        find_account(accounts, account_id, field="account_id")
+        find_account(store, account_id, field="account_id")
     key = ApiKey(key_id, hash_secret(secret), name, frozenset(scopes), account_id, now)
-    keys.add(key)
+    store.api_keys.add(key)
     return key
 
 
-def revoke_api_key(keys: ApiKeys, key_id: str) -> None:
+def revoke_api_key(store: Store, key_id: str) -> None:
     """It opens nothing from now on. Raises ApiKeyNotFound."""
-    if not keys.remove(key_id):
+    if not store.api_keys.remove(key_id):
         raise ApiKeyNotFound(f'there is no API key "{key_id}"')

@@ -7,10 +7,7 @@ from billing.domain.lease import LeasePage, in_use
 from billing.domain.permission import Permission, decide
 from billing.domain.wallet import Wallet
 from billing.services.wallet_as_of import as_of
-from billing.store.accounts import Workspaces
-from billing.store.database import Database
-from billing.store.leases import Leases
-from billing.store.plans import Plans
+from billing.store.store import Store
 
 
 class CallAuthorization:
@@ -23,22 +20,20 @@ class CallAuthorization:
     of an account that does not exist.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._leases = Leases(database)
-        self._workspaces = Workspaces(database)
-        self._plans = Plans(database)
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def of_account(self, account_id: str, bound_to: str | None, now: datetime) -> Permission:
         foreign = bound_to is not None and account_id != bound_to
-        wallet, pages = (None, []) if foreign else self._leases.with_wallet(account_id)
-        return permission_of(self._plans, wallet, pages, now)
+        wallet, pages = (None, []) if foreign else self._store.leases.with_wallet(account_id)
+        return permission_of(self._store, wallet, pages, now)
 
     def of_workspace(self, workspace_id: str, bound_to: str | None, now: datetime) -> Permission:
-        account_id = self._workspaces.account_of(workspace_id)
+        account_id = self._store.workspaces.account_of(workspace_id)
         return decide(None, None, now) if account_id is None else self.of_account(account_id, bound_to, now)
 
 
-def permission_of(plans: Plans, wallet: Wallet | None, pages: Sequence[LeasePage], now: datetime) -> Permission:
+def permission_of(store: Store, wallet: Wallet | None, pages: Sequence[LeasePage], now: datetime) -> Permission:
     """The answer for a wallet and the leases of its account, with the plan that the wallet pins."""
-    wallet, plan = (None, None) if wallet is None else as_of(plans, wallet, now)
+    wallet, plan = (None, None) if wallet is None else as_of(store, wallet, now)
     return decide(wallet, plan, now, in_use(pages, now))

@@ -7,21 +7,18 @@ from datetime import datetime
 from billing.domain.declines import Failure
 from billing.domain.errors import BillingError, Conflict
 from billing.domain.plan import Plan, PlanKey
-from billing.domain.plan_change import Quote, quote, started, wanted_terms
+from billing.domain.plan_change import Quote, quote, start, wanted_terms
 from billing.domain.subscription import coming_terms, is_subscribed, present_terms
 from billing.domain.transaction import Transaction
-from billing.domain.wallet import Posted, Wallet
+from billing.domain.wallet import Wallet
 from billing.payments.gateway import Gateway
-from billing.services.accounts import AccountNotFound
-from billing.services.change_wallet import Change, change_wallet
-from billing.services.charge_card import charge_card
+from billing.services.accounts import find_wallet
+from billing.services.change_wallet import change_wallet
+from billing.services.charge_card import charge_card, find_charge
 from billing.services.plans import find_plan
 from billing.services.renew_subscription import renew_now
 from billing.services.wallet_as_of import as_of
-from billing.store.database import Database
-from billing.store.plans import Plans
-from billing.store.transactions import new_transaction_put
-from billing.store.wallets import Wallets
+from billing.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +58,12 @@ class PaymentPending(BillingError):
         super().__init__("the payment is not answered yet; ask again in a minute: nothing is charged twice")
 
 
-def preview_subscription(database: Database, plans: Plans, account_id: str, wanted: Wanted, *, now: datetime) -> Quote:
+def preview_subscription(store: Store, account_id: str, wanted: Wanted, *, now: datetime) -> Quote:
     """What `change_subscription` would do now. Raises what it raises, but for what has to do with cards."""
-    wallet = Wallets(database).get(account_id)
-    if wallet is None:
-        raise AccountNotFound(account_id)
-    return _quote(plans, wallet, wanted, now)
+    return _quote(store, find_wallet(store, account_id), wanted, now)
 
 
-def change_subscription(
-    database: Database, gateway: Gateway, plans: Plans, account_id: str, wanted: Wanted, *, now: datetime
-) -> Quote:
+def change_subscription(store: Store, gateway: Gateway, account_id: str, wanted: Wanted, *, now: datetime) -> Quote:
     """Put the account on what is wanted, and charge what is due for it to the default card.
 
     The same once more changes nothing. The charge is recorded with the wallet before Stripe is asked, and the change
@@ -81,37 +73,24 @@ def change_subscription(
     ConfirmationRequired where the bank wants the customer), PaymentPending, ChangePending (the change of somebody who
     was faster), RenewalPending, RenewalUnpaid, StoreBusy.
     """
-    _finish_what_is_open(database, gateway, plans, account_id, now)
-    quoted: Quote | None = None
-    charge: Transaction | None = None
-
-    def decide(wallet: Wallet) -> Posted | Change:
-        nonlocal quoted, charge
-        charge = None
-        quoted = _quote(plans, wallet, wanted, now)
-        if quoted.after == quoted.before:
-            return Posted(wallet)
-        if quoted.charge.card_micros == 0:
-            return Posted(quoted.after)
-        waiting, charge = started(quoted, now)
-        return Change(Posted(waiting), (new_transaction_put(database, charge),))
-
-    change_wallet(database, account_id, decide)
-    if charge is not None:
-        _require_paid(charge_card(database, gateway, charge.transaction_id, return_url="", now=now))
-    if quoted is None:
-        raise AccountNotFound(account_id)
-    return quoted
+    _finish_what_is_open(store, gateway, account_id, now)
+    started = change_wallet(
+        store, account_id, lambda wallet: start(_quote(store, wallet, wanted, now), wallet, now)
+    ).answer
+    if started.charge is not None:
+        _require_paid(charge_card(store, gateway, started.charge, return_url="", now=now))
+    return started.quote
 
 
-def _finish_what_is_open(database: Database, gateway: Gateway, plans: Plans, account_id: str, now: datetime) -> None:
+def _finish_what_is_open(store: Store, gateway: Gateway, account_id: str, now: datetime) -> None:
     """A renewal whose second has come, or a change that somebody began: what they cost decides what this one does."""
-    wallet = Wallets(database).get(account_id)
-    if wallet is not None and wallet.pending_change is not None:
-        open_charge = charge_card(database, gateway, wallet.pending_change.transaction_id, return_url="", now=now)
+    wallet = find_wallet(store, account_id)
+    if wallet.pending_change is not None:
+        pending = find_charge(store, wallet.pending_change.transaction_id)
+        open_charge = charge_card(store, gateway, pending, return_url="", now=now)
         if open_charge.status == "Processing":
             raise PaymentPending
-    if wallet is not None and renew_now(database, gateway, plans, account_id, now) == "unknown":
+    if renew_now(store, gateway, account_id, now) == "unknown":
         raise PaymentPending
 
 
@@ -124,25 +103,25 @@ def _require_paid(charged: Transaction) -> None:
         raise PaymentPending
 
 
-def _quote(plans: Plans, wallet: Wallet, wanted: Wanted, now: datetime) -> Quote:
-    present, _ = as_of(plans, wallet, now)
-    plan = _chosen(plans, present, wanted)
+def _quote(store: Store, wallet: Wallet, wanted: Wanted, now: datetime) -> Quote:
+    present, _ = as_of(store, wallet, now)
+    plan = _chosen(store, present, wanted)
     if plan.currency != wallet.currency:
         raise Conflict(
             f"the plan is in {plan.currency} and the account in {wallet.currency}",
             code="currency_mismatch",
             field="plan_id",
         )
-    versions = plans.versions(present.plan_keys | {plan.key})
+    versions = store.plans.versions(present.plan_keys | {plan.key})
     return quote(present, versions, wanted_terms(present, versions, plan, wanted.quantities), now)
 
 
-def _chosen(plans: Plans, wallet: Wallet, wanted: Wanted) -> Plan:
+def _chosen(store: Store, wallet: Wallet, wanted: Wanted) -> Plan:
     if wanted.version is None:
         for plan_id, version in _own_versions(wallet, wanted):
             if plan_id == wanted.plan_id:
-                return plans.version(plan_id, version)
-    return find_plan(plans, wanted.plan_id, wanted.version, field="plan_id" if wanted.version is None else "version")
+                return store.plans.version(plan_id, version)
+    return find_plan(store, wanted.plan_id, wanted.version, field="plan_id" if wanted.version is None else "version")
 
 
 def _own_versions(wallet: Wallet, wanted: Wanted) -> list[PlanKey]:

@@ -14,10 +14,7 @@ from billing.contracts.bus_events import data_of
 from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Attempt, Delivery
 from billing.domain.webhook_endpoint import WebhookEndpoint, sign
 from billing.services.notify import DeliveryQueue
-from billing.store.accounts import Accounts
-from billing.store.database import Database
-from billing.store.deliveries import Deliveries
-from billing.store.webhook_endpoints import WebhookEndpoints
+from billing.store.store import Store
 from billing.words.write_email import Email, write_email
 
 MAX_SWEPT_A_SHARD = 100
@@ -34,53 +31,51 @@ class DeliveryOffice:
 
     def __init__(
         self,
-        database: Database,
+        store: Store,
         queue: DeliveryQueue,
         *,
         post: Post,
         mail: Mail,
     ) -> None:
-        self._deliveries = Deliveries(database)
-        self._endpoints = WebhookEndpoints(database)
-        self._accounts = Accounts(database)
+        self._store = store
         self._queue = queue
         self._post = post
         self._mail = mail
 
     def attempt(self, wanted: Attempt, now: datetime) -> Delivery | None:
         """Make the attempt. Returns the delivery as it is now, None where there was nothing to do. Raises StoreBusy."""
-        found = self._deliveries.get(wanted.destination, wanted.event_id)
+        found = self._store.deliveries.get(wanted.destination, wanted.event_id)
         if found is None or found.status != "pending" or found.attempts != wanted.attempts:
             return None
         begun = found.begun(now)
-        if not self._deliveries.move(found, begun):
+        if not self._store.deliveries.move(found, begun):
             return None
         ended = self._send_mail(begun, now) if begun.destination == EMAIL else self._send_webhook(begun, now)
-        if not self._deliveries.move(begun, ended):
+        if not self._store.deliveries.move(begun, ended):
             log.warning("a delivery moved on during an attempt", extra={"event_id": ended.event_id})
         return ended
 
     def sweep(self, now: datetime) -> int:
         """Queue what is due, at most MAX_SWEPT_A_SHARD of each shard. Returns how many."""
         due: list[Delivery] = []
-        for found in self._deliveries.due(now, MAX_SWEPT_A_SHARD):
+        for found in self._store.deliveries.due(now, MAX_SWEPT_A_SHARD):
             queued = replace(found, due_at=now + ATTEMPT_LEASE)
             # False where the index, which lags, shows what has been done with.
-            if self._deliveries.move(found, queued):
+            if self._store.deliveries.move(found, queued):
                 due.append(queued)
         self._queue.send(due)
         return len(due)
 
     def _send_mail(self, delivery: Delivery, now: datetime) -> Delivery:
-        account = None if delivery.account_id is None else self._accounts.get(delivery.account_id)
+        account = None if delivery.account_id is None else self._store.accounts.get(delivery.account_id)
         if account is None:
             return delivery.ended(Answer(error="there is no such account", final=True), now)
         mail = write_email(account, delivery.event_type, data_of(delivery.payload))
         return delivery.ended(self._mail(mail), now)
 
     def _send_webhook(self, delivery: Delivery, now: datetime) -> Delivery:
-        endpoint = self._endpoints.get(delivery.destination)
-        secrets = self._endpoints.secrets(delivery.destination, now)
+        endpoint = self._store.webhook_endpoints.get(delivery.destination)
+        secrets = self._store.webhook_endpoints.secrets(delivery.destination, now)
         if endpoint is None or not secrets:
             return delivery.ended(Answer(error="the endpoint was removed", final=True), now)
         if not endpoint.enabled:
@@ -102,5 +97,5 @@ class DeliveryOffice:
 
     def _note_health(self, endpoint: WebhookEndpoint, answer: Answer, now: datetime) -> None:
         after = endpoint.after_attempt(accepted=answer.accepted, status=answer.status, now=now)
-        if after != endpoint and self._endpoints.change(endpoint, after) and not after.enabled:
+        if after != endpoint and self._store.webhook_endpoints.change(endpoint, after) and not after.enabled:
             log.error("webhook endpoint disabled", extra={"endpoint_id": endpoint.endpoint_id})

@@ -8,10 +8,8 @@ from billing.domain.lease import Lease
 from billing.domain.permission import Permission
 from billing.services.authorize_call import permission_of
 from billing.services.return_leases import LeaseReturns
-from billing.store.accounts import Workspaces
-from billing.store.database import Database, StoreBusy
-from billing.store.leases import Leases
-from billing.store.plans import Plans
+from billing.store.database import StoreBusy
+from billing.store.store import Store
 
 _ATTEMPTS = 12
 
@@ -42,12 +40,9 @@ class CallLeases:
     StoreBusy where others were at work on the same leases at every one of its attempts.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._pause = database.pause
-        self._leases = Leases(database)
-        self._workspaces = Workspaces(database)
-        self._plans = Plans(database)
-        self._returns = LeaseReturns(database)
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._returns = LeaseReturns(store)
 
     def hold(self, workspace_id: str, lease_id: str, *, ttl_seconds: int, bound_to: str | None, now: datetime) -> Lease:
         """Take a slot until `ttl_seconds` from now, or go on holding it: asking again is safe, and extends.
@@ -58,8 +53,8 @@ class CallLeases:
         account_id = self._account_of(workspace_id, bound_to)
         key = lease.lease_key(workspace_id, lease_id)
         for attempt in range(_ATTEMPTS):
-            wallet, pages = self._leases.with_wallet(account_id)
-            permission = permission_of(self._plans, wallet, pages, now)
+            wallet, pages = self._store.leases.with_wallet(account_id)
+            permission = permission_of(self._store, wallet, pages, now)
             limit = permission.concurrency_limit
             held = extended = lease.extend(pages, key, ttl_seconds=ttl_seconds, now=now)
             if held is None:
@@ -67,9 +62,9 @@ class CallLeases:
                 if limit is None:
                     return Lease(new=True, expires_at=now + timedelta(seconds=ttl_seconds), limit=None, in_use=0)
                 held = lease.take(pages, key, limit=limit, ttl_seconds=ttl_seconds, now=now)
-            if self._leases.write(account_id, held.pages, now):
+            if self._store.leases.write(account_id, held.pages, now):
                 return Lease(new=extended is None, expires_at=held.expires_at, limit=limit, in_use=held.in_use)
-            self._pause(attempt)
+            self._store.pause(attempt)
         raise StoreBusy(f"lost {_ATTEMPTS} races for a slot")
 
     def give_back(self, workspace_id: str, lease_id: str, *, bound_to: str | None, now: datetime) -> None:
@@ -78,7 +73,7 @@ class CallLeases:
         self._returns.give_back(account_id, lease.lease_key(workspace_id, lease_id), now)
 
     def _account_of(self, workspace_id: str, bound_to: str | None) -> str:
-        account_id = self._workspaces.account_of(workspace_id)
+        account_id = self._store.workspaces.account_of(workspace_id)
         if account_id is None or bound_to not in {None, account_id}:
             raise WorkspaceNotFound(f'there is no workspace "{workspace_id}"')
         return account_id

@@ -3,20 +3,23 @@
 from dataclasses import replace
 from datetime import datetime
 
+from billing.domain.change import Change
 from billing.domain.renewal import unlocked
 from billing.domain.wallet import Posted, Wallet
 from billing.services.change_wallet import change_wallet
-from billing.store.database import Database
+from billing.store.store import Store
 
 
-def lock_account(database: Database, account_id: str, reason: str) -> Wallet:
+def lock_account(store: Store, account_id: str, reason: str) -> Wallet:
     """Lock, or state another reason for the lock. Renewals go on: canceling ends those. Raises AccountNotFound."""
-    return change_wallet(database, account_id, lambda wallet: Posted(replace(wallet, lock_reason=reason))).wallet
+    return change_wallet(
+        store, account_id, lambda wallet: Change(Posted(replace(wallet, lock_reason=reason)), None)
+    ).wallet
 
 
-def unlock_account(database: Database, account_id: str, now: datetime) -> Wallet:
+def unlock_account(store: Store, account_id: str, now: datetime) -> Wallet:
     """Unlock; an account that is not locked stays as it is.
 
     One that is locked for an unpaid renewal has GRACE from now: then it is tried once more. Raises AccountNotFound.
     """
-    return change_wallet(database, account_id, lambda wallet: Posted(unlocked(wallet, now)), now=now).wallet
+    return change_wallet(store, account_id, lambda wallet: Change(Posted(unlocked(wallet, now)), None), now=now).wallet

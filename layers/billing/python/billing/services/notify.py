@@ -6,9 +6,7 @@ from typing import Protocol
 
 from billing.contracts.bus_events import data_of
 from billing.domain.delivery import EMAIL, Delivery
-from billing.store.database import Database
-from billing.store.deliveries import Deliveries
-from billing.store.webhook_endpoints import WebhookEndpoints
+from billing.store.store import Store
 from billing.words.email_texts import is_mailed
 
 # The sweep takes up what the queue did not: a message lost between the row and the queue costs this long, no more.
@@ -24,9 +22,8 @@ class DeliveryQueue(Protocol):
 class Notifier:
     """The use case with its store and the queue of attempts."""
 
-    def __init__(self, database: Database, queue: DeliveryQueue) -> None:
-        self._deliveries = Deliveries(database)
-        self._endpoints = WebhookEndpoints(database)
+    def __init__(self, store: Store, queue: DeliveryQueue) -> None:
+        self._store = store
         self._queue = queue
 
     def spread(
@@ -38,7 +35,9 @@ class Notifier:
         An endpoint that has been failing is left to the sweep, at its pace, so that the healthy ones are served first.
         """
         made = [
-            each for each in self._wanted(event_id, type_, account_id, payload, now) if self._deliveries.add(each[0])
+            each
+            for each in self._wanted(event_id, type_, account_id, payload, now)
+            if self._store.deliveries.add(each[0])
         ]
         self._queue.send([delivery for delivery, at_once in made if at_once])
         return [delivery for delivery, _ in made]
@@ -52,7 +51,7 @@ class Notifier:
 
         if account_id is not None and is_mailed(type_, data_of(payload)):
             yield delivery(EMAIL), True
-        for endpoint in self._endpoints.all():
+        for endpoint in self._store.webhook_endpoints.all():
             if endpoint.wants(type_):
                 made = delivery(endpoint.endpoint_id)
                 yield (made, endpoint.failing_since is None) if endpoint.enabled else (made.held(_DISABLED), False)

@@ -11,24 +11,21 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
+from billing.domain.change import Change
 from billing.domain.declines import failure
+from billing.domain.payment_report import Applied
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.transaction import ABANDONED_AFTER, CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
 from billing.domain.wallet import expire_grants
 from billing.payments.errors import PaymentsUnavailable
 from billing.payments.gateway import Gateway
 from billing.services.add_card import verify_card
-from billing.services.apply_payment import Applied
 from billing.services.cards import finish_removal
 from billing.services.change_wallet import change_wallet
 from billing.services.charge_card import charge_at_stripe, charge_card, give_up, open_page
 from billing.services.stripe_customer import stripe_customer
 from billing.services.stripe_events import bring_up_to_date, finish_page, handle_event
-from billing.store.cards import PaymentMethods
-from billing.store.database import Database
-from billing.store.stripe_inbox import StripeInbox
-from billing.store.transactions import Transactions
-from billing.store.wallets import Wallets
+from billing.store.store import Store
 
 LOOK_BACK = timedelta(hours=2)
 """How far back events are read: a run may fail, and the next one still sees them."""
@@ -56,23 +53,20 @@ class Reconciled:
 
 
 class Reconciliation:
-    def __init__(self, database: Database, gateway: Gateway, return_url: str) -> None:
-        self._database = database
+    def __init__(self, store: Store, gateway: Gateway, return_url: str) -> None:
+        self._store = store
         self._gateway = gateway
         self._return_url = return_url
-        self._transactions = Transactions(database)
-        self._cards = PaymentMethods(database)
-        self._inbox = StripeInbox(database)
 
     def run(self, now: datetime) -> Reconciled:
         """One run as of `now`. What it does not reach or cannot finish, the next run does."""
         done = Reconciled()
         events = self._events_not_told(done, now)
         done.late_events = self._each(done, events, lambda event: self._handle(event, done, now))
-        due = self._transactions.to_check(now, MAX_OPEN)
+        due = self._store.transactions.to_check(now, MAX_OPEN)
         done.transactions = self._each(done, due, lambda each: self._check(each, done, now))
-        done.cards = self._each(done, self._cards.open(MAX_OPEN), lambda key: self._finish_card(*key, now))
-        waited = Wallets(self._database).waited(now, MAX_OPEN)
+        done.cards = self._each(done, self._store.cards.open(MAX_OPEN), lambda key: self._finish_card(*key, now))
+        waited = self._store.wallets.waited(now, MAX_OPEN)
         done.wallets_due = self._each(done, waited, lambda account_id: self._look_again(account_id, now))
         return done
 
@@ -98,15 +92,15 @@ class Reconciliation:
             log.warning("Stripe's events are out of reach", extra={"reason": str(trouble)})
             done.stuck += 1
             return []
-        return self._inbox.not_done(events)
+        return self._store.stripe_inbox.not_done(events)
 
     def _handle(self, event: StripeEvent, done: Reconciled, now: datetime) -> None:
-        self._inbox.take(event, now)
-        self._note(done, handle_event(self._database, self._gateway, event, now))
-        self._inbox.done(event.event_id)
+        self._store.stripe_inbox.take(event, now)
+        self._note(done, handle_event(self._store, self._gateway, event, now))
+        self._store.stripe_inbox.done(event.event_id)
 
     def _check(self, transaction_id: str, done: Reconciled, now: datetime) -> None:
-        transaction = self._transactions.get(transaction_id)
+        transaction = self._store.transactions.get(transaction_id)
         if transaction is None or transaction.check_at is None:
             return
         if transaction.status == "Checkout":
@@ -120,52 +114,52 @@ class Reconciliation:
         But where the bank demanded the customer of a saved card, a page is still owed to him.
         """
         if transaction.session_id is None and transaction.payment_intent_id is not None:
-            open_page(self._database, self._gateway, transaction, return_url=self._return_url, now=now)
+            open_page(self._store, self._gateway, transaction, return_url=self._return_url, now=now)
             return
         status = "expired"
         if transaction.session_id is not None:
-            self._note(done, finish_page(self._database, self._gateway, transaction.session_id, now))
+            self._note(done, finish_page(self._store, self._gateway, transaction.session_id, now))
             status = self._gateway.session(transaction.session_id).status
-        current = self._transactions.get(transaction.transaction_id)
+        current = self._store.transactions.get(transaction.transaction_id)
         if current is None or current.status != "Checkout":
             return
         if status == "expired":
-            self._transactions.move(current, replace(current, check_at=None, url=None))
+            self._store.transactions.move(current, replace(current, check_at=None, url=None))
         else:
-            self._transactions.move(current, replace(current, check_at=now + CHECKOUT_CHECK))
+            self._store.transactions.move(current, replace(current, check_at=now + CHECKOUT_CHECK))
 
     def _check_charge(self, transaction: Transaction, done: Reconciled, now: datetime) -> None:
         """Look what Stripe has of it. What it has never heard of is charged now if the system wanted it.
 
         What a customer wanted is given up: whoever waits an hour has done something else by then.
         """
-        customer = stripe_customer(self._database, self._gateway, transaction.account_id, now)
+        customer = stripe_customer(self._store, self._gateway, transaction.account_id, now)
         found = charge_at_stripe(self._gateway, transaction, customer)
         if found is not None:
-            self._note(done, bring_up_to_date(self._database, self._gateway, found.intent_id, now))
+            self._note(done, bring_up_to_date(self._store, self._gateway, found.intent_id, now))
         elif transaction.kind in {"auto_refill", "renewal"}:
-            charge_card(self._database, self._gateway, transaction.transaction_id, return_url=self._return_url, now=now)
+            charge_card(self._store, self._gateway, transaction, return_url=self._return_url, now=now)
         elif now - transaction.created_at >= ABANDONED_AFTER:
-            give_up(self._database, transaction, failure("not_completed"), now)
-        current = self._transactions.get(transaction.transaction_id)
+            give_up(self._store, transaction, failure("not_completed"), now)
+        current = self._store.transactions.get(transaction.transaction_id)
         if current is not None and current.status == "Processing":
-            self._transactions.move(current, replace(current, check_at=now + PROCESSING_CHECK))
+            self._store.transactions.move(current, replace(current, check_at=now + PROCESSING_CHECK))
 
     def _finish_card(self, account_id: str, fingerprint: str, now: datetime) -> None:
-        card = self._cards.get(account_id, fingerprint)
+        card = self._store.cards.get(account_id, fingerprint)
         if card is None or now - card.added_at < GRACE:
             return
         if card.verification == "pending":
-            verify_card(self._database, self._gateway, card, now)
+            verify_card(self._store, self._gateway, card, now)
         elif card.verification == "removing":
-            finish_removal(self._database, self._gateway, card)
+            finish_removal(self._store, self._gateway, card)
 
     def _look_again(self, account_id: str, now: datetime) -> None:
         """The moment that auto-refill or the end of a grant waited for has come: the wallet decides.
 
         Credit that expires may pause the account, which then has no call that would bring this up.
         """
-        change_wallet(self._database, account_id, lambda wallet: expire_grants(wallet, now), now=now)
+        change_wallet(self._store, account_id, lambda wallet: Change(expire_grants(wallet, now), None), now=now)
 
     def _note(self, done: Reconciled, applied: Applied | None) -> None:
         if applied is not None and applied.needs_operator:

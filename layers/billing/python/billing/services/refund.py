@@ -2,19 +2,16 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue, NotFound
 from billing.domain.money import Money, card_minor_units
-from billing.domain.payment import take_back
+from billing.domain.payment import record_refund
 from billing.domain.transaction import MAX_REFUNDS, Refund, Transaction, chargeable
-from billing.domain.wallet import Posted, Wallet
 from billing.payments.errors import StripeRefused
 from billing.payments.gateway import Gateway
-from billing.services.change_wallet import Change, change_wallet
-from billing.store.database import Database
-from billing.store.transactions import Transactions, transaction_update
+from billing.services.change_wallet import change_wallet, known_first
+from billing.store.store import Store
 
 # By Stripe's code, in our words: its own name what is none of the caller's business.
 _REFUSALS: Mapping[str | None, str] = {
@@ -33,16 +30,16 @@ class TransactionNotFound(NotFound):
         super().__init__(f'there is no transaction "{transaction_id}"')
 
 
-def find_transaction(database: Database, account_id: str, transaction_id: str) -> Transaction:
+def find_transaction(store: Store, account_id: str, transaction_id: str) -> Transaction:
     """Raises TransactionNotFound, also for one of another account."""
-    transaction = Transactions(database).get(transaction_id)
+    transaction = store.transactions.get(transaction_id)
     if transaction is None or transaction.account_id != account_id:
         raise TransactionNotFound(transaction_id)
     return transaction
 
 
 def refund_payment(
-    database: Database,
+    store: Store,
     gateway: Gateway,
     account_id: str,
     transaction_id: str,
@@ -56,7 +53,7 @@ def refund_payment(
     Raises TransactionNotFound, InvalidValue for more than is left, Conflict (`not_refundable`), IdempotencyKeyReused
     for the key of a refund of another amount, PaymentsUnavailable.
     """
-    transaction = find_transaction(database, account_id, transaction_id)
+    transaction = find_transaction(store, account_id, transaction_id)
     if not transaction.is_payment:
         raise Conflict("no card was charged: another adjustment takes this one back", code="not_refundable")
     if transaction.status != "Paid" or transaction.payment_intent_id is None:
@@ -78,7 +75,7 @@ def refund_payment(
             raise Conflict(_REFUSALS.get(refusal.code, _REFUSED), code="not_refundable") from refusal
     elif made.asked != asked:
         raise IdempotencyKeyReused
-    return apply_refund(database, transaction_id, made.refund, now)
+    return apply_refund(store, transaction, made.refund, now)
 
 
 def _amount(transaction: Transaction, micros: int | None) -> int:
@@ -93,32 +90,9 @@ def _amount(transaction: Transaction, micros: int | None) -> int:
     return amount
 
 
-def apply_refund(database: Database, transaction_id: str, refund: Refund, now: datetime) -> Transaction:
+def apply_refund(store: Store, transaction: Transaction, refund: Refund, now: datetime) -> Transaction:
     """Take a refund's credit back, once; one that the bank did not take is given back again, once."""
-    transactions = Transactions(database)
-    transaction = transactions.get(transaction_id)
-    if transaction is None:
-        raise TransactionNotFound(transaction_id)
-
-    def decide(wallet: Wallet) -> Posted | Change:
-        before = transactions.get(transaction_id) or transaction
-        known = next((each for each in before.refunds if each.refund_id == refund.refund_id), None)
-        if (known is None and refund.returned) or (known is not None and known.returned == refund.returned):
-            return Posted(wallet)
-        if known is not None and known.returned:
-            return Posted(wallet)
-        others = tuple(each for each in before.refunds if each.refund_id != refund.refund_id)
-        after = replace(before, refunds=(*others, refund))
-        posted = take_back(
-            wallet,
-            replace(before, refunds=others),
-            -refund.amount_micros if refund.returned else refund.amount_micros,
-            cause=f"refund:{refund.refund_id}" + (":returned" if refund.returned else ""),
-            kind="refund",
-            description="Refund returned by the bank" if refund.returned else "Refund",
-            now=now,
-        )
-        return Change(posted, (transaction_update(database, before, after),))
-
-    change_wallet(database, transaction.account_id, decide, now=now)
-    return transactions.get(transaction_id) or transaction
+    current = known_first(transaction, lambda: store.transactions.get(transaction.transaction_id))
+    return change_wallet(
+        store, transaction.account_id, lambda wallet: record_refund(wallet, current(), refund, now), now=now
+    ).answer

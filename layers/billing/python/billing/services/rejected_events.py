@@ -11,8 +11,7 @@ from billing.domain.rejection import RejectedEvent
 from billing.domain.usage import usage_cause
 from billing.services.ingest_events import Queue
 from billing.store.books import Books
-from billing.store.database import Database
-from billing.store.rejected_events import RejectedEvents
+from billing.store.store import Store
 
 
 class RejectionNotFound(NotFound):
@@ -30,7 +29,7 @@ class QueueUnavailable(BillingError):
 
 
 def replay(
-    database: Database, queue: Queue, rejection_id: str, corrected: Mapping[str, object] | None, now: datetime
+    store: Store, queue: Queue, rejection_id: str, corrected: Mapping[str, object] | None, now: datetime
 ) -> QueuedEvent:
     """Queue the event, as it is or `corrected`, for settlement and, once the queue has it, take it from the open ones.
 
@@ -41,30 +40,27 @@ def replay(
     Raises RejectionNotFound, StillRejected, Conflict (`event_conflict` where the id was charged with other content,
     `replayed_under_another_id`), QueueUnavailable.
     """
-    rejected_events = RejectedEvents(database)
-    found = rejected_events.get(rejection_id)
+    found = store.rejected_events.get(rejection_id)
     if found is None:
         raise RejectionNotFound(f'there is no rejected event "{rejection_id}"')
     judged = usage_queue.replay(found[0], now=now, corrected=corrected)
     if isinstance(judged, RejectedEvent):
         raise StillRejected(judged.detail, field="event" if judged.field is None else f"event.{judged.field}")
-    _fix_id(database, rejected_events, found[0], judged)
+    _fix_id(store, found[0], judged)
     if queue.send([replace(judged, rejection_id=rejection_id)]):
         raise QueueUnavailable("the event could not be queued; it stays open")
-    rejected_events.mark_replayed(found[0])
+    store.rejected_events.mark_replayed(found[0])
     return judged
 
 
-def _fix_id(
-    database: Database, rejected_events: RejectedEvents, rejected: RejectedEvent, replayed: QueuedEvent
-) -> None:
+def _fix_id(store: Store, rejected: RejectedEvent, replayed: QueuedEvent) -> None:
     """Raises Conflict. An id that can never be charged with this content is not fixed.
 
     Another id than its own is free only once another event was charged under that: else the same event could come
     again, from its sender or from the queue, and be charged twice.
     """
-    books, event, own = Books(database), replayed.event, rejected.charged_as
-    charged = books.entries([event.cause]).get(event.cause)
+    books, event, own = store.books, replayed.event, rejected.charged_as
+    charged = books.entry(event.cause)
     if charged is not None and charged.fingerprint != event.fingerprint:
         raise Conflict(
             f'event "{event.event_id}" was settled before with other content: another event has an id of its own',
@@ -74,7 +70,7 @@ def _fix_id(
     is_free = (
         own is None or own == event.event_id or _is_of_another(books, own, {*rejected.contents, event.fingerprint})
     )
-    if not is_free or not rejected_events.fix_replay(rejected, event.event_id, event.fingerprint):
+    if not is_free or not store.rejected_events.fix_replay(rejected, event.event_id, event.fingerprint):
         raise Conflict(
             f'the event may be charged under its id "{own}" alone: under another one it could be charged twice',
             code="replayed_under_another_id",
@@ -83,6 +79,5 @@ def _fix_id(
 
 
 def _is_of_another(books: Books, event_id: str, contents: Collection[str]) -> bool:
-    cause = usage_cause(event_id)
-    charged = books.entries([cause]).get(cause)
+    charged = books.entry(usage_cause(event_id))
     return charged is not None and charged.fingerprint not in contents

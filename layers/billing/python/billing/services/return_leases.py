@@ -5,8 +5,8 @@ from datetime import datetime
 
 from billing.domain import lease
 from billing.domain.lease import LeaseKey, LeasePage
-from billing.store.database import Database, StoreBusy
-from billing.store.leases import Leases
+from billing.store.database import StoreBusy
+from billing.store.store import Store
 
 _ATTEMPTS = 12
 _ATTEMPTS_AFTER_SETTLING = 3
@@ -15,9 +15,8 @@ _ATTEMPTS_AFTER_SETTLING = 3
 class LeaseReturns:
     """The use case with its store."""
 
-    def __init__(self, database: Database) -> None:
-        self._pause = database.pause
-        self._leases = Leases(database)
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def give_back(self, account_id: str, key: LeaseKey, now: datetime) -> None:
         """Free the lease's slot, also where it is free already. Raises StoreBusy after bounded attempts."""
@@ -28,7 +27,7 @@ class LeaseReturns:
         holds any. Returns the accounts that could not be written now: their leases expire by themselves.
         """
         busy: list[str] = []
-        for account_id, pages in self._leases.of_accounts(ended).items():
+        for account_id, pages in self._store.leases.of_accounts(ended).items():
             try:
                 self._without(account_id, ended[account_id], pages, now, attempts=_ATTEMPTS_AFTER_SETTLING)
             except StoreBusy:
@@ -40,11 +39,11 @@ class LeaseReturns:
     ) -> None:
         for attempt in range(attempts):
             given_back = lease.give_back(pages, keys, now)
-            if all(self._leases.write(account_id, [page], now) for page in given_back):
+            if all(self._store.leases.write(account_id, [page], now) for page in given_back):
                 return
-            self._pause(attempt)
+            self._store.pause(attempt)
             pages = self._pages(account_id)
         raise StoreBusy(f"lost {attempts} races to give a slot back")
 
     def _pages(self, account_id: str) -> list[LeasePage]:
-        return self._leases.of_accounts([account_id]).get(account_id, [])
+        return self._store.leases.of_accounts([account_id]).get(account_id, [])

@@ -8,8 +8,7 @@ from typing import Protocol
 
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription import RENEWAL_SHARDS
-from billing.store.database import Database
-from billing.store.due_renewals import DueRenewals
+from billing.store.store import Store
 
 MAX_ORDERS_A_SHARD = 1500
 """24,000 a sweep: what five minutes of charging can take. The next sweep finds the rest, and less of it twice."""
@@ -30,9 +29,9 @@ class Sweep:
     queued: int
 
 
-def schedule_renewals(database: Database, queue: OrderQueue, now: datetime) -> Sweep:
+def schedule_renewals(store: Store, queue: OrderQueue, now: datetime) -> Sweep:
     """Queue what is due by `now`. An order too many does no harm; one that is lost is found by the next sweep."""
-    due = DueRenewals(database)
+    due = store.due_renewals
 
     def sweep(shard: int) -> Sweep:
         orders = due.of_shard(shard, now, MAX_ORDERS_A_SHARD)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from billing.domain.daily_usage import DayOfWorkspace, day_of
 from billing.domain.lease import LeaseKey, lease_key
@@ -14,15 +13,8 @@ from billing.domain.rejection import RejectedEvent, reject_queued
 from billing.domain.settlement import Rejection, settle
 from billing.domain.wallet import Wallet
 from billing.services.return_leases import LeaseReturns
-from billing.store.accounts import Workspaces
-from billing.store.books import Books
-from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item, StoreBusy
-from billing.store.plans import Plans
-from billing.store.rejected_events import RejectedEvents
-from billing.store.wallets import Wallets
-
-if TYPE_CHECKING:
-    from billing.domain.transaction import Transaction
+from billing.store.database import MAX_TRANSACTION_ITEMS, StoreBusy
+from billing.store.store import Store
 
 _ATTEMPTS = 12
 
@@ -57,20 +49,18 @@ class Outcome:
 class UsageSettlement:
     """The use case with its store. One instance serves a process, and keeps what never changes."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._pause = database.pause
-        self._books = Books(database)
-        self._wallets = Wallets(database)
-        self._workspaces = Workspaces(database)
-        self._plans = Plans(database)
-        self._rejected_events = RejectedEvents(database)
-        self._leases = LeaseReturns(database)
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._leases = LeaseReturns(store)
 
     def settle_batch(self, batch: Sequence[Received], now: datetime) -> Outcome:
-        """Settle what can be settled: where one event cannot, its message fails and the rest goes on."""
+        """Settle what can be settled: where one event cannot, its message fails and the rest goes on.
+
+        An account whose wallet is missing or cannot be read fails its own messages, and nobody else's: they come again,
+        and end where an operator is told of them.
+        """
         outcome = Outcome()
-        accounts = self._workspaces.accounts_of({received.queued.event.workspace_id for received in batch})
+        accounts = self._store.workspaces.accounts_of({received.queued.event.workspace_id for received in batch})
         of_account: dict[str, list[Received]] = {}
         for received in self._without_settled(batch, outcome, now):
             event = received.queued.event
@@ -80,9 +70,13 @@ class UsageSettlement:
                 self._reject(received, "unknown_workspace", detail, outcome, now)
             else:
                 of_account.setdefault(account_id, []).append(received)
-        wallets = self._wallets.get_many(of_account)
+        wallets = self._store.wallets.get_many(of_account)
         for account_id, events in of_account.items():
-            self._settle_account(wallets[account_id], events, outcome, now)
+            if account_id in wallets:
+                self._settle_account(wallets[account_id], events, outcome, now)
+            else:
+                log.error("no wallet that can be read", extra={"account_id": account_id, "events": len(events)})
+                outcome.failed.update(received.message_id for received in events)
         self._give_leases_back(batch, accounts, wallets, now)
         return outcome
 
@@ -94,7 +88,7 @@ class UsageSettlement:
     def _without_settled(self, batch: Sequence[Received], outcome: Outcome, now: datetime) -> list[Received]:
         """Look up what was delivered before: a duplicate would cancel the transaction of all that go with it."""
         causes = {received.queued.event.cause for received in batch if received.redelivered}
-        return self._drop_existing(batch, self._books.entries(causes) if causes else {}, outcome, now)
+        return self._drop_existing(batch, self._store.books.entries(causes) if causes else {}, outcome, now)
 
     def _give_leases_back(
         self, batch: Sequence[Received], accounts: Mapping[str, str], wallets: Mapping[str, Wallet], now: datetime
@@ -120,7 +114,7 @@ class UsageSettlement:
     def _limits_calls(self, wallet: Wallet | None) -> bool:
         if wallet is None or wallet.period is None:
             return wallet is None
-        return self._plans.version(*wallet.period.plan_key).concurrency_limit(wallet.quantities) is not None
+        return self._store.plans.version(*wallet.period.plan_key).concurrency_limit(wallet.quantities) is not None
 
     def _settle_account(self, wallet: Wallet, events: list[Received], outcome: Outcome, now: datetime) -> None:
         for distinct in _rounds(events, outcome):
@@ -148,28 +142,21 @@ class UsageSettlement:
         """Decide and write until both agree, within a bounded number of attempts. Returns the wallet as left behind."""
         pending = chunk
         for attempt in range(_ATTEMPTS):
-            plans = self._plans.versions(wallet.plan_keys)
+            plans = self._store.plans.versions(wallet.plan_keys)
             settlement = settle(wallet, [received.queued.event for received in pending], plans, now)
-            refill = settlement.refill
-            others = () if refill is None else (self._refill_put(refill),)
-            written = self._books.commit(wallet, settlement.wallet, settlement.entries, others)
+            posted = settlement.posted
+            written = self._store.books.commit(wallet, posted)
             if isinstance(written, Wallet):
                 self._keep_rejections(pending, settlement.rejections, outcome, now)
-                outcome.settled.extend(entry.usage for entry in settlement.entries if entry.usage is not None)
-                outcome.refills += refill is not None
+                outcome.settled.extend(entry.usage for entry in posted.entries if entry.usage is not None)
+                outcome.refills += posted.refill is not None
                 if written.paused and not wallet.paused:
                     outcome.paused_accounts.add(wallet.account_id)
                 return written
             pending = self._drop_existing(pending, written.existing, outcome, now)
-            self._pause(attempt)
-            wallet = written.wallet or self._wallets.get(wallet.account_id) or wallet
+            self._store.pause(attempt)
+            wallet = written.wallet or self._store.wallets.get(wallet.account_id) or wallet
         raise StoreBusy(f"lost {_ATTEMPTS} races for the wallet")
-
-    def _refill_put(self, refill: "Transaction") -> Item:
-        # Imported here: few settlements start a refill, and each import is a part of every cold start.
-        from billing.store.transactions import new_transaction_put
-
-        return new_transaction_put(self._database, refill)
 
     def _drop_existing(
         self, events: Sequence[Received], existing: Mapping[str, LedgerEntry], outcome: Outcome, now: datetime
@@ -200,7 +187,7 @@ class UsageSettlement:
 
     def _keep(self, message_id: str, rejected: RejectedEvent, outcome: Outcome) -> None:
         try:
-            self._rejected_events.keep(rejected)
+            self._store.rejected_events.keep(rejected)
         except StoreBusy:
             log.warning("keeping a rejected event goes on later", extra={"rejection_id": rejected.rejection_id})
             outcome.failed.add(message_id)

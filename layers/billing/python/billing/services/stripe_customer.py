@@ -4,15 +4,13 @@ from datetime import datetime
 
 from billing.payments.gateway import Gateway
 from billing.services.accounts import find_account
-from billing.store.accounts import Accounts
-from billing.store.database import Database
+from billing.store.store import Store
 
 
-def stripe_customer(database: Database, gateway: Gateway, account_id: str, now: datetime) -> str:
+def stripe_customer(store: Store, gateway: Gateway, account_id: str, now: datetime) -> str:
     """Its id. Raises AccountNotFound, PaymentsUnavailable."""
-    accounts = Accounts(database)
-    known = accounts.stripe_customer(account_id)
+    known = store.accounts.stripe_customer(account_id)
     if known is not None:
         return known
-    made = gateway.create_customer(find_account(accounts, account_id), now)
-    return accounts.keep_stripe_customer(account_id, made)
+    made = gateway.create_customer(find_account(store, account_id), now)
+    return store.accounts.keep_stripe_customer(account_id, made)

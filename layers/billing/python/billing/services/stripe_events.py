@@ -7,21 +7,21 @@ may come late, twice, in reverse, or two at a time, and the books are the same. 
 import logging
 from datetime import datetime
 
+from billing.domain.payment_report import Applied
 from billing.domain.stripe_event import StripeEvent
 from billing.payments.gateway import Gateway
 from billing.payments.reading import Intent
 from billing.services.add_card import keep_card, verify_card
-from billing.services.apply_payment import Applied, apply_payment
+from billing.services.apply_payment import apply_payment
 from billing.services.cards import refresh_card
 from billing.services.dispute import apply_dispute
 from billing.services.refund import apply_refund
-from billing.store.cards import PaymentMethods
-from billing.store.database import Database
+from billing.store.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def handle_event(database: Database, gateway: Gateway, event: StripeEvent, now: datetime) -> Applied | None:
+def handle_event(store: Store, gateway: Gateway, event: StripeEvent, now: datetime) -> Applied | None:
     """Handle one event, any number of times. Returns what it did to a transaction, if to any.
 
     Raises PaymentsUnavailable and StoreBusy: then again later.
@@ -29,21 +29,21 @@ def handle_event(database: Database, gateway: Gateway, event: StripeEvent, now: 
     family = event.type.rpartition(".")[0]
     match family:
         case "checkout.session":
-            return finish_page(database, gateway, event.object_id, now)
+            return finish_page(store, gateway, event.object_id, now)
         case "payment_intent":
-            return bring_up_to_date(database, gateway, event.object_id, now)
+            return bring_up_to_date(store, gateway, event.object_id, now)
         case "charge" | "refund" | "charge.dispute":
             payment = gateway.payment_of(family.removeprefix("charge."), event.object_id)
-            return None if payment is None else bring_up_to_date(database, gateway, payment, now)
+            return None if payment is None else bring_up_to_date(store, gateway, payment, now)
         case "payment_method":
-            _refresh_method(database, gateway, event.object_id, now)
+            _refresh_method(store, gateway, event.object_id, now)
             return None
         case _:
             log.info("event ignored", extra={"event_id": event.event_id, "type": event.type})
             return None
 
 
-def finish_page(database: Database, gateway: Gateway, session_id: str, now: datetime) -> Applied | None:
+def finish_page(store: Store, gateway: Gateway, session_id: str, now: datetime) -> Applied | None:
     """Take over what the customer did on a hosted page: a card entered, or a payment made."""
     page = gateway.session(session_id)
     if page.foreign:
@@ -53,12 +53,12 @@ def finish_page(database: Database, gateway: Gateway, session_id: str, now: date
         return None
     if page.mode == "setup":
         if page.payment_method_id is not None:
-            keep_card(database, gateway, page.account_id, page.payment_method_id, now)
+            keep_card(store, gateway, page.account_id, page.payment_method_id, now)
         return None
-    return None if page.payment_intent_id is None else bring_up_to_date(database, gateway, page.payment_intent_id, now)
+    return None if page.payment_intent_id is None else bring_up_to_date(store, gateway, page.payment_intent_id, now)
 
 
-def bring_up_to_date(database: Database, gateway: Gateway, payment_intent_id: str, now: datetime) -> Applied | None:
+def bring_up_to_date(store: Store, gateway: Gateway, payment_intent_id: str, now: datetime) -> Applied | None:
     """Record all that Stripe knows of a payment: its outcome, its refunds, its disputes, in this order.
 
     The money has to arrive before it can be taken back; an event that is early finds it so all the same.
@@ -68,32 +68,32 @@ def bring_up_to_date(database: Database, gateway: Gateway, payment_intent_id: st
         log.info("foreign payment ignored", extra={"payment_intent_id": payment_intent_id})
         return None
     if intent.card_id is not None:
-        _finish_verification(database, gateway, intent, now)
+        _finish_verification(store, gateway, intent, now)
         return None
-    applied = apply_payment(database, intent.report, now)
+    applied = apply_payment(store, intent.report, now)
     transaction = applied.transaction
     if transaction is None or transaction.payment_intent_id != payment_intent_id or transaction.status != "Paid":
         return applied
     if intent.refunded or transaction.refunds:  # once the bank returns a refund, the charge counts it no more
         for made in gateway.refunds(payment_intent_id):
-            apply_refund(database, transaction.transaction_id, made.refund, now)
+            transaction = apply_refund(store, transaction, made.refund, now)
     if intent.disputed:
         for dispute in gateway.disputes(payment_intent_id):
-            apply_dispute(database, transaction.transaction_id, dispute.report, now)
+            apply_dispute(store, transaction, dispute.report, now)
     return applied
 
 
-def _finish_verification(database: Database, gateway: Gateway, hold: Intent, now: datetime) -> None:
+def _finish_verification(store: Store, gateway: Gateway, hold: Intent, now: datetime) -> None:
     """A hold is open only while its card is pending: whatever else is found of it, it is released."""
-    cards = PaymentMethods(database).of_account(hold.report.account_id)
+    cards = store.cards.of_account(hold.report.account_id)
     card = next((each for each in cards if each.payment_method_id == hold.card_id), None)
     if card is not None and card.verification == "pending":
-        verify_card(database, gateway, card, now)
+        verify_card(store, gateway, card, now)
     elif hold.report.outcome == "held":
         gateway.release(hold.intent_id)
 
 
-def _refresh_method(database: Database, gateway: Gateway, payment_method_id: str, now: datetime) -> None:
+def _refresh_method(store: Store, gateway: Gateway, payment_method_id: str, now: datetime) -> None:
     """Others that share the Stripe account have payment methods, too, and not all of them are cards."""
     method = gateway.method(payment_method_id)
     if method.card is None or method.customer_id is None:
@@ -103,4 +103,4 @@ def _refresh_method(database: Database, gateway: Gateway, payment_method_id: str
     if account_id is None:
         log.info("foreign payment method ignored", extra={"payment_method_id": payment_method_id})
         return
-    refresh_card(database, gateway, account_id, payment_method_id, now)
+    refresh_card(store, gateway, account_id, payment_method_id, now)

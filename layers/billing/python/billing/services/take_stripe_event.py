@@ -4,18 +4,18 @@ from collections.abc import Callable
 from datetime import datetime
 
 from billing.domain.stripe_event import StripeEvent
-from billing.store.stripe_inbox import StripeInbox
+from billing.store.store import Store
 
 Send = Callable[[StripeEvent], None]
 
 
-def take_stripe_event(inbox: StripeInbox, send: Send, event: StripeEvent, now: datetime) -> bool:
+def take_stripe_event(store: Store, send: Send, event: StripeEvent, now: datetime) -> bool:
     """Queue the event, unless it is done with. Returns False for one that is.
 
     One that was kept but perhaps never queued, since this died in between, is queued once more: Stripe sends again what
     was not acknowledged, and handling it twice does nothing.
     """
-    if not inbox.take(event, now):
+    if not store.stripe_inbox.take(event, now):
         return False
     send(event)
     return True

@@ -7,9 +7,8 @@ from datetime import datetime
 from billing.domain.delivery import Delivery
 from billing.domain.errors import Conflict, NotFound
 from billing.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint, checked_url
-from billing.store.deliveries import Deliveries
 from billing.store.paging import Listing, page_of
-from billing.store.webhook_endpoints import WebhookEndpoints
+from billing.store.store import Store
 
 MAX_REPLAYED = 200
 
@@ -21,22 +20,22 @@ class WebhookEndpointNotFound(NotFound):
         super().__init__(f'there is no webhook endpoint "{endpoint_id}"')
 
 
-def create_endpoint(endpoints: WebhookEndpoints, endpoint: WebhookEndpoint, secret: str, *, local: bool) -> None:
+def create_endpoint(store: Store, endpoint: WebhookEndpoint, secret: str, *, local: bool) -> None:
     """Keep a new endpoint and its secret. Raises InvalidValue for its address, Conflict beyond MAX_ENDPOINTS."""
     checked_url(endpoint.url, local=local)
-    if len(endpoints.all()) >= MAX_ENDPOINTS:
+    if len(store.webhook_endpoints.all()) >= MAX_ENDPOINTS:
         raise Conflict(f"there are at most {MAX_ENDPOINTS} webhook endpoints", code="too_many_webhook_endpoints")
-    endpoints.add(endpoint, secret)
+    store.webhook_endpoints.add(endpoint, secret)
 
 
-def list_endpoints(endpoints: WebhookEndpoints, limit: int, cursor: str | None) -> Listing[WebhookEndpoint]:
+def list_endpoints(store: Store, limit: int, cursor: str | None) -> Listing[WebhookEndpoint]:
     """The oldest first. Raises InvalidValue (cursor)."""
-    return page_of(endpoints.all(), lambda each: (each.created_at, each.endpoint_id), limit, cursor)
+    return page_of(store.webhook_endpoints.all(), lambda each: (each.created_at, each.endpoint_id), limit, cursor)
 
 
-def find_endpoint(endpoints: WebhookEndpoints, endpoint_id: str) -> WebhookEndpoint:
+def find_endpoint(store: Store, endpoint_id: str) -> WebhookEndpoint:
     """Raises WebhookEndpointNotFound."""
-    endpoint = endpoints.get(endpoint_id)
+    endpoint = store.webhook_endpoints.get(endpoint_id)
     if endpoint is None:
         raise WebhookEndpointNotFound(endpoint_id)
     return endpoint
@@ -52,14 +51,12 @@ class EndpointChange:
     enabled: bool | None = None
 
 
-def change_endpoint(
-    endpoints: WebhookEndpoints, endpoint_id: str, change: EndpointChange, *, local: bool
-) -> WebhookEndpoint:
+def change_endpoint(store: Store, endpoint_id: str, change: EndpointChange, *, local: bool) -> WebhookEndpoint:
     """Raises WebhookEndpointNotFound, InvalidValue for the address, Conflict where it was disabled at this moment.
 
     Enabling gives it another chance from the start. What it missed waits for a replay.
     """
-    before = find_endpoint(endpoints, endpoint_id)
+    before = find_endpoint(store, endpoint_id)
     after = replace(
         before,
         url=before.url if change.url is None else checked_url(change.url, local=local),
@@ -68,34 +65,31 @@ def change_endpoint(
     )
     if change.enabled is not None and change.enabled != before.enabled:
         after = replace(after, enabled=change.enabled, disabled_reason=None, failing_since=None)
-    if not endpoints.change(before, after):
+    if not store.webhook_endpoints.change(before, after):
         raise Conflict("the endpoint was enabled or disabled at this moment: look, and decide again")
     return after
 
 
-def rotate_secret(endpoints: WebhookEndpoints, endpoint_id: str, secret: str, now: datetime) -> None:
+def rotate_secret(store: Store, endpoint_id: str, secret: str, now: datetime) -> None:
     """Sign with a new secret, and for a day with the former one as well. Raises WebhookEndpointNotFound."""
-    if not endpoints.rotate_secret(endpoint_id, secret, now):
+    if not store.webhook_endpoints.rotate_secret(endpoint_id, secret, now):
         raise WebhookEndpointNotFound(endpoint_id)
 
 
-def remove_endpoint(endpoints: WebhookEndpoints, endpoint_id: str) -> None:
+def remove_endpoint(store: Store, endpoint_id: str) -> None:
     """It hears of nothing from now on; what is on its way is given up. Raises WebhookEndpointNotFound."""
-    if not endpoints.remove(endpoint_id):
+    if not store.webhook_endpoints.remove(endpoint_id):
         raise WebhookEndpointNotFound(endpoint_id)
 
 
-def list_deliveries(
-    endpoints: WebhookEndpoints, deliveries: Deliveries, endpoint_id: str, limit: int, cursor: str | None
-) -> Listing[Delivery]:
+def list_deliveries(store: Store, endpoint_id: str, limit: int, cursor: str | None) -> Listing[Delivery]:
     """The newest first, of the last thirty days. Raises WebhookEndpointNotFound, InvalidValue (cursor)."""
-    find_endpoint(endpoints, endpoint_id)
-    return deliveries.page(endpoint_id, limit, cursor)
+    find_endpoint(store, endpoint_id)
+    return store.deliveries.page(endpoint_id, limit, cursor)
 
 
 def replay_deliveries(
-    endpoints: WebhookEndpoints,
-    deliveries: Deliveries,
+    store: Store,
     endpoint_id: str,
     *,
     since: datetime,
@@ -108,9 +102,9 @@ def replay_deliveries(
     Looks at MAX_REPLAYED deliveries; returns how many are due now and the cursor that goes on, None at the end. The
     sweep sends them, under their old ids. Raises WebhookEndpointNotFound, Conflict where the endpoint is disabled.
     """
-    if not find_endpoint(endpoints, endpoint_id).enabled:
+    if not find_endpoint(store, endpoint_id).enabled:
         raise Conflict("the endpoint is disabled: enable it first", code="webhook_endpoint_disabled")
-    found = deliveries.since(endpoint_id, since, MAX_REPLAYED, cursor)
+    found = store.deliveries.since(endpoint_id, since, MAX_REPLAYED, cursor)
     wanted = {"failed", "held", "delivered"} if include_delivered else {"failed", "held"}
-    replayed = [each for each in found.items if each.status in wanted and deliveries.move(each, each.again(now))]
+    replayed = [each for each in found.items if each.status in wanted and store.deliveries.move(each, each.again(now))]
     return len(replayed), found.next_cursor

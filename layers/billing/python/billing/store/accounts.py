@@ -122,8 +122,9 @@ class Workspaces:
         }
         missing = sorted(wanted - known.keys())
         for item in self._database.get_many(WorkspaceItem, [{"workspace_id": key} for key in missing]):
-            known[item.workspace_id] = item.account_id
-            self._kept[item.workspace_id] = item.account_id, now + WORKSPACE_KEPT_SECONDS
+            workspace_id, account_id = item["workspace_id"]["S"], item["account_id"]["S"]
+            known[workspace_id] = account_id
+            self._kept[workspace_id] = account_id, now + WORKSPACE_KEPT_SECONDS
         return known
 
     def assign(self, workspace_id: str, account_id: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
@@ -15,12 +15,15 @@ from billing.domain.daily_usage import DayOfWorkspace, rollups
 from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
 from billing.domain.usage import CLOCK_TOLERANCE
-from billing.domain.wallet import Wallet
+from billing.domain.wallet import Posted, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 from billing.store.wallets import read_wallet, wallet_update
+
+if TYPE_CHECKING:
+    from billing.domain.change import Row
 
 
 class EntriesOfAccount(GlobalSecondaryIndex[Any]):
@@ -93,14 +96,17 @@ class Books:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def commit(
-        self, before: Wallet, after: Wallet, entries: Sequence[LedgerEntry], others: Sequence[Item] = ()
-    ) -> Wallet | Refused:
-        """Write the wallet, the entries, what they add to the days' usage, and `others`. Returns the wallet as written.
+    def commit(self, before: Wallet, posted: Posted, also: Sequence["Row"] = ()) -> Wallet | Refused:
+        """Write what was posted: the wallet, its entries, what they add to the days' usage, the refill that starts.
 
-        Written at most once: the wallet must still be at the version of `before`, and no entry's cause may exist.
-        Nothing to say is nothing to write. Raises StoreBusy where the outcome is not known.
+        And the other rows that are written with it (`also`). Returns the wallet as written.
+
+        Written at most once: the wallet must still be at the version of `before`, no entry's cause may exist, and each
+        other row must be as its change says. Nothing to say is nothing to write. Raises StoreBusy where the outcome is
+        not known.
         """
+        after, entries = posted.wallet, posted.entries
+        others = self._others(posted, also) if also or posted.refill is not None else ()
         if after == before and not entries and not others:
             return before
         days = rollups(entries)
@@ -117,7 +123,7 @@ class Books:
             return replace(after, version=before.version + 1)
         wallet_reason, *reasons = canceled.reasons
         existing = [
-            _entry(LedgerEntryItem.from_raw_data(reason.item))
+            _read(reason.item)
             for reason in reasons[: len(entries)]
             if reason is not None and reason.condition_failed and reason.item is not None
         ]
@@ -127,10 +133,21 @@ class Books:
             existing={entry.cause: entry for entry in existing},
         )
 
+    def _others(self, posted: Posted, also: Sequence["Row"]) -> list[Item]:
+        # Imported here: few settlements write other rows, and each import is a part of every cold start.
+        from billing.domain.change import Added
+        from billing.store.rows import row_item
+
+        refill = () if posted.refill is None else (Added(posted.refill),)
+        return [row_item(self._database, row) for row in (*also, *refill)]
+
     def entries(self, causes: Iterable[str]) -> dict[str, LedgerEntry]:
-        """Those of the entries that exist, by cause."""
+        """Those of the entries that exist and can be read, by cause. One that cannot stops only who would write it."""
         keys = [{"cause": cause} for cause in causes]
-        return {item.cause: _entry(item) for item in self._database.get_many(LedgerEntryItem, keys)}
+        return {entry.cause: entry for entry in readable(self._database.get_many(LedgerEntryItem, keys), _read)}
+
+    def entry(self, cause: str) -> LedgerEntry | None:
+        return self.entries([cause]).get(cause)
 
     def page(
         self,
@@ -146,7 +163,7 @@ class Books:
         page = self._database.page(
             "query", LedgerEntryItem, _KEY, limit=limit, start=start_key(cursor, _KEY, fixed), **arguments
         )
-        return Listing.of(page, lambda item: _entry(LedgerEntryItem.from_raw_data(item)))
+        return Listing.of(page, _read)
 
     def _day_update(self, account_id: str, day: DayOfWorkspace, counters: Counter[str]) -> Item:
         aliases = {f"#{position}": name for position, name in enumerate(counters)}
@@ -227,6 +244,10 @@ def _item(entry: LedgerEntry) -> Item:
         by=entry.by,
         **of_usage,
     )
+
+
+def _read(raw: Item) -> LedgerEntry:
+    return _entry(LedgerEntryItem.from_raw_data(raw))
 
 
 def _entry(item: LedgerEntryItem) -> LedgerEntry:

@@ -14,7 +14,7 @@ from billing.domain.declines import Failure
 from billing.domain.subscription import month_after
 from billing.store.attributes import InstantAttribute, IntegerAttribute
 from billing.store.database import Database, Item
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 
 
 class OpenPaymentMethods(GlobalSecondaryIndex[Any]):
@@ -58,7 +58,7 @@ _MAX_CARDS_READ = 100
 _CARDS_A_REQUEST = 1000
 
 
-class PaymentMethods:
+class Cards:
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -142,7 +142,7 @@ class PaymentMethods:
                     ":next_month": {"N": str(month.month)},
                 },
             )
-            yield from map(read_card, page.items)
+            yield from readable(page.items, read_card)
             start = page.next_key
             if start is None:
                 return
@@ -163,12 +163,12 @@ def read_card(raw: Item) -> Card:
     return _card(PaymentMethodItem.from_raw_data(raw))
 
 
-def card_put(database: Database, before: Card, after: Card) -> Item:
+def card_update(database: Database, before: Card, after: Card) -> Item:
     """A transaction's item: write the card where it still is what `before` says."""
     return {"Put": {"TableName": database.table(PaymentMethodItem), "Item": _item(after), **_unchanged(before)}}
 
 
-def card_is_verified(database: Database, card: Card) -> Item:
+def card_is_unmoved(database: Database, card: Card) -> Item:
     """A transaction's item: go on only while this very card is there and verified."""
     return {
         "ConditionCheck": {

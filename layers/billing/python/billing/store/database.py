@@ -101,15 +101,13 @@ class Database:
         item = answer.get("Item")
         return None if item is None else model.from_raw_data(item)
 
-    def get_many(self, model: type[M], keys: Iterable[Mapping[str, Any]]) -> Iterator[M]:
+    def get_many(self, model: type[Model], keys: Iterable[Mapping[str, Any]]) -> Iterator[Item]:
         """Read distinct keys, strongly consistent, in as few requests as can be. What is not there is left out."""
         wanted = [raw_item(model, **key) for key in keys]
         for start in range(0, len(wanted), _MAX_BATCH_GET_KEYS):
-            yield from self._get_batch(model, wanted[start : start + _MAX_BATCH_GET_KEYS])
-
-    def _get_batch(self, model: type[M], keys: Sequence[Item]) -> Iterator[M]:
-        for _, item in self._batch_get({self.table(model): {"Keys": list(keys), "ConsistentRead": True}}):
-            yield model.from_raw_data(item)
+            batch = wanted[start : start + _MAX_BATCH_GET_KEYS]
+            for _, item in self._batch_get({self.table(model): {"Keys": batch, "ConsistentRead": True}}):
+                yield item
 
     def get_together(self, keys: Mapping[type[Model], Mapping[str, Any]]) -> dict[type[Model], Item]:
         """Read one item of each table, strongly consistent, in one request. What is not there is left out."""

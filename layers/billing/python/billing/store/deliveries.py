@@ -12,9 +12,9 @@ from pynamodb.models import Model
 from billing.domain.delivery import KEPT, Delivery
 from billing.domain.instants import format_instant
 from billing.store.attributes import InstantAttribute, IntegerAttribute
-from billing.store.database import Database
+from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 
 
 class DueDeliveries(GlobalSecondaryIndex[Any]):
@@ -108,8 +108,7 @@ class Deliveries:
                 KeyConditionExpression="due_shard = :shard AND due_at <= :now",
                 ExpressionAttributeValues={":shard": {"S": str(shard)}, ":now": {"S": format_instant(now)}},
             )
-            for item in page.items:
-                yield _delivery(DeliveryItem.from_raw_data(item))
+            yield from readable(page.items, _read)
 
     def page(self, destination: str, limit: int, cursor: str | None) -> Listing[Delivery]:
         """Of one destination, the newest first."""
@@ -138,7 +137,7 @@ class Deliveries:
             ExpressionAttributeValues=values,
             **arguments,
         )
-        return Listing.of(page, lambda item: _delivery(DeliveryItem.from_raw_data(item)))
+        return Listing.of(page, _read)
 
 
 def _item(delivery: Delivery) -> dict[str, Any]:
@@ -163,6 +162,10 @@ def _item(delivery: Delivery) -> dict[str, Any]:
 
 def _shard(delivery: Delivery) -> str:
     return str(hashlib.sha256(delivery.event_id.encode()).digest()[0] % _SHARDS)
+
+
+def _read(raw: Item) -> Delivery:
+    return _delivery(DeliveryItem.from_raw_data(raw))
 
 
 def _delivery(item: DeliveryItem) -> Delivery:

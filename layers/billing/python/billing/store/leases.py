@@ -15,7 +15,7 @@ from billing.domain.lease import KEY_BYTES, LeaseKey, LeasePage
 from billing.domain.wallet import Wallet
 from billing.store.attributes import IntegerAttribute
 from billing.store.database import Database, Item, StoreBusy
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 from billing.store.wallets import WalletItem, read_wallet
 
 
@@ -57,8 +57,10 @@ class Leases:
         """The lease pages of those accounts that have any: a request for a hundred accounts, and one more for each
         that has more than a page."""
         keys = [{"account_id": account_id, "page_number": 0} for account_id in account_ids]
-        first = {item.account_id: _read(item) for item in self._database.get_many(LeasePageItem, keys)}
-        return {account_id: self._with_further([page], account_id) for account_id, page in first.items()}
+        first = readable(
+            self._database.get_many(LeasePageItem, keys), lambda item: (item["account_id"]["S"], _page(item))
+        )
+        return {account_id: self._with_further([page], account_id) for account_id, page in first}
 
     def write(self, account_id: str, pages: Sequence[LeasePage], now: datetime) -> bool:
         """Write the pages, all or none. False, having written nothing, where one has moved on since it was read."""
@@ -119,9 +121,6 @@ def _put(table: str, item: Item, page: LeasePage) -> Item:
 
 
 def _page(raw: Item) -> LeasePage:
-    return _read(LeasePageItem.from_raw_data(raw))
-
-
-def _read(item: LeasePageItem) -> LeasePage:
+    item = LeasePageItem.from_raw_data(raw)
     leases: dict[LeaseKey, int] = dict(_LEASE.iter_unpack(item.leases))
     return LeasePage(item.page_number, leases, item.version, item.pages)

@@ -64,5 +64,7 @@ class StripeInbox:
     def not_done(self, events: list[StripeEvent]) -> list[StripeEvent]:
         """Those of the events that nobody has brought to their end."""
         keys = [{"event_id": event.event_id} for event in events]
-        done = {item.event_id for item in self._database.get_many(StripeEventItem, keys) if item.done}
+        done = {
+            item["event_id"]["S"] for item in self._database.get_many(StripeEventItem, keys) if item["done"]["BOOL"]
+        }
         return [event for event in events if event.event_id not in done]

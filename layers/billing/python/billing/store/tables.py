@@ -3,15 +3,24 @@
 Each model stands on top of its table's own module; `all_tables` lists them. Models describe; the Database moves.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pynamodb.attributes import TTLAttribute
 from pynamodb.models import Model
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef
+
+Item = dict[str, Any]
+
+T = TypeVar("T")
+
+_SHOWN = 3
+
+log = logging.getLogger(__name__)
 
 
 def raw_item(model: type[Model], /, **values: Any) -> dict[str, Any]:
@@ -32,6 +41,17 @@ def raw_item(model: type[Model], /, **values: Any) -> dict[str, Any]:
 def _writers(model: type[Model]) -> dict[str, tuple[str, Callable[[Any], Any]]]:
     """DynamoDB's type of each attribute, and what writes its value."""
     return {name: (attribute.attr_type, attribute.serialize) for name, attribute in model.get_attributes().items()}
+
+
+def readable(items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
+    """What can be read of rows that are nobody's in common: a broken one is logged, and holds up no other."""
+    for item in items:
+        try:
+            row = read(item)
+        except Exception:
+            log.exception("a row cannot be read", extra={"row": {name: item[name] for name in sorted(item)[:_SHOWN]}})
+        else:
+            yield row
 
 
 def table_definition(model: type[Model]) -> "CreateTableInputTypeDef":

@@ -17,7 +17,7 @@ from billing.domain.terms import PendingChange, Terms
 from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import Database, Item
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 from billing.store.versioned import versioned_update
 
 
@@ -116,8 +116,10 @@ class Wallets:
         return None if item is None else _wallet(item)
 
     def get_many(self, account_ids: Iterable[str]) -> dict[str, Wallet]:
+        """Those that are there and can be read: one that cannot is logged, since it concerns its own account alone."""
         keys = [{"account_id": account_id} for account_id in account_ids]
-        return {item.account_id: _wallet(item) for item in self._database.get_many(WalletItem, keys)}
+        wallets = readable(self._database.get_many(WalletItem, keys), read_wallet)
+        return {wallet.account_id: wallet for wallet in wallets}
 
     def waited(self, now: datetime, limit: int) -> list[str]:
         """The accounts in which something waited for a moment that has come, the longest waiting first."""

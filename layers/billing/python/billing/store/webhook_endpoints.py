@@ -10,7 +10,7 @@ from pynamodb.models import Model
 from billing.domain.webhook_endpoint import MAX_ENDPOINTS, ROTATED_SECRET_LIVES, WebhookEndpoint
 from billing.store.attributes import InstantAttribute, JsonAttribute
 from billing.store.database import Database, Item
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 
 
 class WebhookEndpointItem(Model):
@@ -58,7 +58,7 @@ class WebhookEndpoints:
         page = self._database.page(
             "scan", WebhookEndpointItem, _KEY, limit=2 * MAX_ENDPOINTS, start=None, ConsistentRead=True
         )
-        return sorted(map(read_webhook_endpoint, page.items), key=lambda each: (each.created_at, each.endpoint_id))
+        return sorted(readable(page.items, read_webhook_endpoint), key=lambda each: (each.created_at, each.endpoint_id))
 
     def add(self, endpoint: WebhookEndpoint, secret: str) -> None:
         secret_item = raw_item(WebhookSecretItem, endpoint_id=endpoint.endpoint_id, current=secret)

@@ -1,0 +1,139 @@
+"""What may become of a saved card, and what that does to its account: verified or not, the default, renewed, removed.
+
+As a transaction's end follows from a report alone (see `transaction.record`), a card's follows from what its bank said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from billing.domain.auto_refill import with_closed_breaker
+from billing.domain.card import Card
+from billing.domain.change import Change, Moved, Unmoved
+from billing.domain.declines import MENDED_BY_NEW_DATE, Failure
+from billing.domain.errors import Conflict
+from billing.domain.renewal import try_at_once
+from billing.domain.wallet import DefaultCard, Posted, Wallet
+
+NewDate = Literal["taken_over", "declined", "outrun"]
+"""What came of a date that was entered for a card. `outrun`: the card was changed meanwhile, so look again."""
+
+
+class CardIsDefault(Conflict):
+    """The default card can be removed only as the last one."""
+
+    def __init__(self) -> None:
+        super().__init__("this is the default card: make another one the default first", code="card_is_default")
+
+
+def record_verdict(
+    wallet: Wallet, card: Card, current: Card | None, why: Failure | None, now: datetime
+) -> Change[None]:
+    """A pending card's end: verified where `why` is None. The first usable card becomes the default.
+
+    `card` is what was asked about, `current` what there is of it now. A verdict on anything else changes nothing.
+    """
+    if current is None or current.verification != "pending" or current.payment_method_id != card.payment_method_id:
+        return Change(Posted(wallet), None)
+    verdict = replace(current, verification="verified" if why is None else "failed", failure=why)
+    if why is None and wallet.default_card is None:
+        # With the last card its date was forgotten, not that it had expired; the hold says that it has not.
+        wallet = with_new_date(with_default_card(wallet, verdict, now), verdict, now)
+    return Change(Posted(wallet), None, (Moved(current, verdict),))
+
+
+def record_entered_date(
+    wallet: Wallet, replaced: Card, entered: Card, *, current: Card | None, why: Failure | None, now: datetime
+) -> Change[NewDate]:
+    """Another date that was entered for a verified card takes the place of the old one, or stays out where declined.
+
+    `replaced` is the card that `entered` was held against, `current` what there is of it now.
+    """
+    if current is not None and current.payment_method_id == entered.payment_method_id:
+        return Change(Posted(wallet), "taken_over")
+    if current is None or current.payment_method_id != replaced.payment_method_id or not current.is_usable:
+        return Change(Posted(wallet), "outrun")
+    if why is not None:
+        return Change(Posted(wallet), "declined", (Moved(current, replace(current, failure=why)),))
+    renewed = current.renewed_as(entered)
+    return Change(Posted(with_new_date(wallet, renewed, now)), "taken_over", (Moved(current, renewed),))
+
+
+def record_network_date(wallet: Wallet, card: Card | None, seen: Card | None, now: datetime) -> Change[bool]:
+    """Take over what the card's network changed. The answer says whether that is a new expiry date.
+
+    `card` is ours, `seen` is the same card as Stripe has it now; None of one of them is nothing to take over.
+    """
+    renewed = None if card is None or seen is None else card.renewed_as(seen)
+    if card is None or renewed is None or renewed == card:
+        return Change(Posted(wallet), answer=False)
+    has_new_date = not card.has_date_of(renewed)
+    after = with_new_date(wallet, renewed, now) if has_new_date else wallet
+    return Change(Posted(after), has_new_date, (Moved(card, renewed),))
+
+
+def make_default(wallet: Wallet, card: Card, now: datetime) -> Change[None]:
+    """Make a verified card the default, while it still is one."""
+    return Change(Posted(with_default_card(wallet, card, now)), None, (Unmoved(card),))
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A card that is to be forgotten at Stripe, and whether auto-refill went off with it, since it was the last one."""
+
+    card: Card
+    auto_refill_switched_off: bool
+
+
+def remove(wallet: Wallet, card: Card, cards: Sequence[Card]) -> Change[Removal]:
+    """Take a card of `cards` away. Raises Conflict while it is being verified, CardIsDefault."""
+    if card.verification == "pending":
+        raise Conflict("the card is being verified: try again in a minute", code="card_not_verified")
+    after = without_card(wallet, card, cards)
+    was_on = wallet.refill is not None and wallet.refill.enabled
+    switched_off = was_on and after.refill is not None and not after.refill.enabled
+    removing = replace(card, verification="removing")
+    return Change(Posted(after), Removal(removing, switched_off), (Moved(card, removing),))
+
+
+def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
+    """Make a verified card the default: an unpaid renewal is tried with it at once.
+
+    Another card than the one that failed closes the breaker of auto-refill.
+    """
+    default = DefaultCard(card.payment_method_id, card.fingerprint)
+    refill = wallet.refill
+    if refill is not None and refill.breaker_card != card.fingerprint:
+        refill = with_closed_breaker(refill)
+    if default != wallet.default_card:
+        wallet = try_at_once(wallet, now)
+    return replace(wallet, default_card=default, refill=refill)
+
+
+def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
+    """Take over another expiry date of a card. As the default it is asked again where the old date may have failed.
+
+    That is an unpaid renewal, at once, and an auto-refill that was suspended because the card had expired, or because
+    Stripe had no longer what was charged. Any other suspension stays: the number is the same.
+    """
+    if wallet.default_card is None or wallet.default_card.fingerprint != card.fingerprint:
+        return wallet
+    refill = wallet.refill
+    if refill is not None and refill.suspended in MENDED_BY_NEW_DATE and refill.breaker_card == card.fingerprint:
+        refill = with_closed_breaker(refill)
+    default = DefaultCard(card.payment_method_id, card.fingerprint)
+    return replace(try_at_once(wallet, now), default_card=default, refill=refill)
+
+
+def without_card(wallet: Wallet, card: Card, cards: Sequence[Card]) -> Wallet:
+    """The wallet once `card` is removed. Raises CardIsDefault while the default is not the last one.
+
+    Without any card, auto-refill is switched off.
+    """
+    if wallet.default_card is None or wallet.default_card.payment_method_id != card.payment_method_id:
+        return wallet
+    if any(other.is_usable and other != card for other in cards):
+        raise CardIsDefault
+    refill = wallet.refill
+    return replace(wallet, default_card=None, refill=None if refill is None else replace(refill, enabled=False))

@@ -1,0 +1,70 @@
+"""A payment's report applied to its transaction and its account: the one way from an outcome to the books."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from billing.domain.auto_refill import after_failed, after_paid
+from billing.domain.change import Change, Moved
+from billing.domain.payment import post_payment
+from billing.domain.plan_change import change_failed, change_paid
+from billing.domain.renewal import renewal_failed, renewal_paid, without_purpose
+from billing.domain.transaction import PaymentReport, Transaction, TransactionKind, record
+from billing.domain.wallet import Posted, Wallet
+
+Effect = Literal["unchanged", "moved", "paid", "failed", "refused", "unknown", "paid_twice"]
+
+_PAID: Mapping[TransactionKind, Callable[[Wallet, Transaction, datetime], Posted]] = {
+    "top_up": post_payment,
+    "auto_refill": post_payment,
+    "renewal": renewal_paid,
+    "plan_change": change_paid,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a report did. `refused`, `unknown` and `paid_twice` are money that arrived and that nobody was credited."""
+
+    effect: Effect
+    transaction: Transaction | None
+
+    @property
+    def needs_operator(self) -> bool:
+        return self.effect in {"refused", "unknown", "paid_twice"}
+
+
+def apply_report(wallet: Wallet, transaction: Transaction, report: PaymentReport, now: datetime) -> Change[Applied]:
+    """Move the transaction, and with it what the account has, owes or waits for. What is known changes nothing."""
+    after = record(transaction, report, now)
+    effect = _effect(transaction, after, report)
+    if after == transaction:
+        return Change(Posted(wallet), Applied(effect, transaction))
+    posted = _consequence(wallet, transaction, after, now)
+    if after.is_for_subscription and any(entry.kind == "payment" for entry in posted.entries):
+        after = without_purpose(after)
+    written = replace(after, version=transaction.version + 1)
+    return Change(posted, Applied(effect, written), (Moved(transaction, after),))
+
+
+def _effect(before: Transaction, after: Transaction, report: PaymentReport) -> Effect:
+    if report.outcome == "succeeded" and after.status == "Failed":
+        return "refused" if after != before else "unchanged"
+    if before.status == "Paid":
+        another = report.outcome == "succeeded" and report.payment_intent_id != before.payment_intent_id
+        return "paid_twice" if another else "unchanged"
+    if after.status == before.status:
+        return "moved" if after != before else "unchanged"
+    return "paid" if after.status == "Paid" else "failed" if after.status == "Failed" else "moved"
+
+
+def _consequence(wallet: Wallet, before: Transaction, after: Transaction, now: datetime) -> Posted:
+    if after.status == before.status:
+        return Posted(wallet)
+    if after.status == "Paid":
+        return _PAID[after.kind](after_paid(wallet, after), after, now)
+    if after.status == "Failed" and after.failure is not None:
+        wallet = change_failed(renewal_failed(wallet, after, now), after)
+        return Posted(after_failed(wallet, after, after.failure, now))
+    return Posted(wallet)

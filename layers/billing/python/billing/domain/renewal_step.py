@@ -1,0 +1,65 @@
+"""What a subscription needs next, and what follows for its account: another month, its charge, another try, its end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from billing.domain.change import Added, Change
+from billing.domain.plan import Plan, PlanKey
+from billing.domain.renewal import next_try, renewal_failed
+from billing.domain.renewal_order import RenewalOrder
+from billing.domain.subscription import advance, due_at
+from billing.domain.transaction import Transaction
+from billing.domain.wallet import Posted, Wallet, expire_grants
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is due: `posted` has the wallet in its present month, `charge` is what that month waits for, if for any.
+
+    `moved`: a month that costs nothing began, or the subscription ended.
+    """
+
+    posted: Posted
+    charge: Transaction | None = None
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What looking after a subscription came to: the charge that is to be made or was made, or a move without one."""
+
+    charge: Transaction | None = None
+    moved: bool = False
+
+
+def is_due(wallet: Wallet, order: RenewalOrder, moment: datetime) -> bool:
+    """Whether there is still something to do for an order. Once it is done, the order is void."""
+    when = due_at(wallet)
+    return when is not None and when <= moment and order.due_at in {None, when}
+
+
+def next_step(wallet: Wallet, plans: Mapping[PlanKey, Plan], moment: datetime, *, now: datetime) -> Step:
+    """What a wallet that is due needs as of `moment`; `now` is the clock's. Credit that has expired is written off.
+
+    `plans` holds the versions that the wallet names.
+    """
+    expired = expire_grants(wallet, now)
+    present = advance(expired.wallet, plans, moment)
+    found = next_try(present, plans, moment, asked_at=now)
+    if found is None:
+        return Step(replace(expired, wallet=present), moved=present != expired.wallet)
+    return Step(replace(expired, wallet=found.wallet), found.transaction)
+
+
+def take(step: Step, stored: Transaction | None, moment: datetime) -> Change[Looked]:
+    """Record the step's charge, once: `stored` is what there is of it already.
+
+    A charge without a card has failed before it is asked for.
+    """
+    if step.charge is None or stored is not None:
+        return Change(step.posted, Looked(stored, moved=step.moved))
+    wallet = step.posted.wallet
+    if step.charge.status != "Processing":
+        wallet = renewal_failed(wallet, step.charge, moment)
+    return Change(replace(step.posted, wallet=wallet), Looked(step.charge), (Added(step.charge),))

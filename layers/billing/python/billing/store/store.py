@@ -1,0 +1,121 @@
+"""The store: all tables of one deployment, each behind its own reader and writer. What every service takes.
+
+A part is made, and its module imported, when it is first asked for: a function that touches three tables starts with
+three. One store serves a process, and keeps what never changes (versions of plans).
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from billing.store.database import Database, Pause
+
+if TYPE_CHECKING:
+    from billing.store.accounts import Accounts, Workspaces
+    from billing.store.api_keys import ApiKeys
+    from billing.store.books import Books
+    from billing.store.cards import Cards
+    from billing.store.deliveries import Deliveries
+    from billing.store.due_renewals import DueRenewals
+    from billing.store.leases import Leases
+    from billing.store.plans import Plans
+    from billing.store.rejected_events import RejectedEvents
+    from billing.store.stripe_inbox import StripeInbox
+    from billing.store.transactions import Transactions
+    from billing.store.wallets import Wallets
+    from billing.store.webhook_endpoints import WebhookEndpoints
+
+
+class Store:
+    """Whoever needs a part names it: `store.wallets.get("acme")`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @property
+    def pause(self) -> Pause:
+        """Waits before another attempt."""
+        return self.database.pause
+
+    @cached_property
+    def accounts(self) -> "Accounts":
+        from billing.store.accounts import Accounts
+
+        return Accounts(self.database)
+
+    @cached_property
+    def workspaces(self) -> "Workspaces":
+        from billing.store.accounts import Workspaces
+
+        return Workspaces(self.database)
+
+    @cached_property
+    def api_keys(self) -> "ApiKeys":
+        from billing.store.api_keys import ApiKeys
+
+        return ApiKeys(self.database)
+
+    @cached_property
+    def books(self) -> "Books":
+        from billing.store.books import Books
+
+        return Books(self.database)
+
+    @cached_property
+    def cards(self) -> "Cards":
+        from billing.store.cards import Cards
+
+        return Cards(self.database)
+
+    @cached_property
+    def deliveries(self) -> "Deliveries":
+        from billing.store.deliveries import Deliveries
+
+        return Deliveries(self.database)
+
+    @cached_property
+    def due_renewals(self) -> "DueRenewals":
+        from billing.store.due_renewals import DueRenewals
+
+        return DueRenewals(self.database)
+
+    @cached_property
+    def leases(self) -> "Leases":
+        from billing.store.leases import Leases
+
+        return Leases(self.database)
+
+    @cached_property
+    def plans(self) -> "Plans":
+        from billing.store.plans import Plans
+
+        return Plans(self.database)
+
+    @cached_property
+    def rejected_events(self) -> "RejectedEvents":
+        from billing.store.rejected_events import RejectedEvents
+
+        return RejectedEvents(self.database)
+
+    @cached_property
+    def stripe_inbox(self) -> "StripeInbox":
+        from billing.store.stripe_inbox import StripeInbox
+
+        return StripeInbox(self.database)
+
+    @cached_property
+    def transactions(self) -> "Transactions":
+        from billing.store.transactions import Transactions
+
+        return Transactions(self.database)
+
+    @cached_property
+    def wallets(self) -> "Wallets":
+        from billing.store.wallets import Wallets
+
+        return Wallets(self.database)
+
+    @cached_property
+    def webhook_endpoints(self) -> "WebhookEndpoints":
+        from billing.store.webhook_endpoints import WebhookEndpoints
+
+        return WebhookEndpoints(self.database)
