@@ -34,6 +34,18 @@ def test_a_saved_card_pays_at_once(paying: Paying) -> None:
     assert (entry.cause, entry.kind) == ("payment:tx_1", "payment")
 
 
+def test_a_charge_reads_its_transaction_once_before_it_and_not_again(paying: Paying) -> None:
+    paying.add_card()
+    card = paying.cards[0].payment_method_id
+    read: list[str] = []
+    paying.database.client.meta.events.register(
+        "provide-client-params.dynamodb.GetItem", lambda params, **_: read.append(params["TableName"])
+    )
+    assert paying.top_up("50", card=card).status == "Paid"
+    assert read.count("transactions") == 1
+    assert read.count("wallets") == 2, "one for the amount's bounds, one to decide on"
+
+
 def test_a_declined_card_fails_with_a_reason_in_plain_words(paying: Paying) -> None:
     paying.add_card()
     paying.behave("insufficient_funds")

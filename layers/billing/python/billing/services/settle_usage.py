@@ -98,14 +98,9 @@ class UsageSettlement:
         Only accounts whose plan limits calls are asked for. The wallets of redelivered calls that were settled before
         are not at hand, so those accounts are asked for all the same.
         """
-        ended: dict[str, set[LeaseKey]] = {}
+        ended = _ended_calls(batch, accounts)
         try:
-            for received in batch:
-                event, account_id = received.queued.event, accounts.get(received.queued.event.workspace_id)
-                if event.type != "call.ended" or event.call_id is None or account_id is None:
-                    continue
-                if received.queued.account_id in {None, account_id} and self._limits_calls(wallets.get(account_id)):
-                    ended.setdefault(account_id, set()).add(lease_key(event.workspace_id, event.call_id))
+            ended = {each: keys for each, keys in ended.items() if self._limits_calls(wallets.get(each))}
             if busy := self._leases.give_back_ended(ended, now):
                 log.warning("leases are left to expire", extra={"accounts": busy})
         except Exception:
@@ -194,6 +189,19 @@ class UsageSettlement:
         else:
             outcome.rejected += 1
             log.info("event rejected", extra={"rejection_id": rejected.rejection_id, "code": rejected.code})
+
+
+def _ended_calls(batch: Sequence[Received], accounts: Mapping[str, str]) -> dict[str, set[LeaseKey]]:
+    """The leases of the calls that ended, by account; not of those whose sender may not speak for the account."""
+    ended: dict[str, set[LeaseKey]] = {}
+    for received in batch:
+        event = received.queued.event
+        account_id = accounts.get(event.workspace_id)
+        if event.call_id is None or event.type != "call.ended" or account_id is None:
+            continue
+        if received.queued.account_id in {None, account_id}:
+            ended.setdefault(account_id, set()).add(lease_key(event.workspace_id, event.call_id))
+    return ended
 
 
 def _rounds(events: Sequence[Received], outcome: Outcome) -> Iterator[list[Received]]:
