@@ -9,7 +9,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.aws_apigatewayv2 import HttpMethod
 from constructs import Construct
 
+from billing.domain.complete import complete
 from billing.services.relay_changes import RELAYED_TABLES
+from billing.store.all_tables import STREAMED_TABLES
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.change_relay import ChangeRelay
 from infra.constructs.notices import Notices
@@ -114,7 +116,7 @@ class ServiceStack(Stack):
             stage=stage,
             alarms=alarms,
             function=functions["relay_changes"],
-            tables={name: tables[name] for name in RELAYED_TABLES},
+            tables=complete({name: tables[name] for name in RELAYED_TABLES}, STREAMED_TABLES),
             bus=bus,
         )
         Notices(

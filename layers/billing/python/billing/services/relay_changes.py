@@ -1,6 +1,7 @@
 """The outbox: rows that changed become notices. The tables' streams are the queue, so nothing committed goes untold.
 
-Another table is one line in `_NOTICES_OF` with one pure function of `domain.notices`, and a stream on its model.
+Another table is one line in `_NOTICES_OF` with one pure function of `domain.notices`, and a stream on its model. No
+template is made while a table has only one of them.
 """
 
 from collections.abc import Callable, Mapping

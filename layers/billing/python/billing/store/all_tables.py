@@ -11,6 +11,7 @@ from billing.store.leases import LeasePageItem
 from billing.store.plans import PlanVersionItem
 from billing.store.rejected_events import RejectedEventItem
 from billing.store.stripe_inbox import StripeEventItem
+from billing.store.tables import stream_of
 from billing.store.transactions import TransactionItem
 from billing.store.wallets import WalletItem
 from billing.store.webhook_endpoints import WebhookEndpointItem, WebhookSecretItem
@@ -32,3 +33,6 @@ ALL_TABLES: tuple[type[Model], ...] = (
     WebhookSecretItem,
     DeliveryItem,
 )
+
+STREAMED_TABLES = tuple(model.Meta.table_name for model in ALL_TABLES if stream_of(model))
+"""The tables whose changes are told."""

@@ -73,10 +73,16 @@ def table_definition(model: type[Model]) -> "CreateTableInputTypeDef":
     ]
     if indexes:
         definition["GlobalSecondaryIndexes"] = indexes
-    stream = getattr(model.Meta, "stream_view_type", None)
+    stream = stream_of(model)
     if stream:
         definition["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": stream}
     return cast("CreateTableInputTypeDef", definition)
+
+
+def stream_of(model: type[Model]) -> str | None:
+    """What the table's stream shows of a change; None where it has no stream."""
+    shown: str | None = getattr(model.Meta, "stream_view_type", None)
+    return shown
 
 
 def expiry_attribute(model: type[Model]) -> str | None:
