@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from billing.contracts.bus_events import BusEvent
+from billing.contracts.bus_events import BusEvent, bus_event
 from billing.domain.delivery import Answer, Attempt, Delivery
+from billing.domain.notices import of_wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint, secret_text
 from billing.runtime.webhook_sender import WebhookSender
 from billing.services.deliver import DeliveryOffice
@@ -15,11 +16,11 @@ from billing.store.deliveries import Deliveries
 from billing.store.store import Store
 from billing.store.webhook_endpoints import WebhookEndpoints
 from billing.words.write_email import Email
-from tests.builders import NOW
+from tests.builders import NOW, wallet
 from tests.patience import WITHIN_SECONDS
 
 SECRET = secret_text(bytes(range(32)))
-PAYLOAD = '{"source":"talktime","data":{"balance":{"amount":"-0.035000","currency":"USD"}}}'
+PAYLOAD = bus_event(of_wallet(wallet(), wallet(paid="-0.035", paused=True, version=2), NOW)[0]).payload
 
 
 class Killed(BaseException):

@@ -9,12 +9,12 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from billing.contracts.bus_events import BUS_SOURCE, bus_event, cloud_event, read_bus_event
+from billing.contracts.bus_events import BUS_SOURCE, bus_event, cloud_event, facts_of, read_bus_event
 from billing.contracts.json_text import compact
 from billing.domain.card import Card
 from billing.domain.declines import failure
+from billing.domain.notice_facts import NOTICE_TYPES, AccountLocked, SubscriptionPastDue
 from billing.domain.notices import (
-    NOTICE_TYPES,
     Notice,
     of_card,
     of_rejected_event,
@@ -124,6 +124,58 @@ def test_what_the_bus_delivers_reads_back_with_and_without_its_envelope() -> Non
         event = bus_event(notice)
         envelope = {"detail-type": event.type, "source": BUS_SOURCE, "detail": json.loads(event.payload)}
         assert read_bus_event(compact(envelope)) == read_bus_event(event.payload) == event
+
+
+def test_what_is_told_is_read_back_as_the_facts_that_it_was() -> None:
+    for notice in told():
+        assert facts_of(bus_event(notice).payload) == notice.facts
+
+
+def told_as(event_type: str) -> dict[str, Any]:
+    """The sample of a type, whose `data` a test changes to what another release would say."""
+    event: dict[str, Any] = json.loads((BUS / f"{event_type}.json").read_text())
+    return event
+
+
+def test_what_only_a_newer_release_says_is_passed_over() -> None:
+    event = told_as("account.locked")
+    event["data"] |= {"mood": "sad", "locked_by": "the_moon"}
+    facts = facts_of(json.dumps(event))
+    assert isinstance(facts, AccountLocked)
+    assert str(facts.locked_by) == "the_moon"
+
+
+def test_an_event_of_a_type_that_only_a_newer_release_knows_has_no_facts_here() -> None:
+    assert facts_of(json.dumps(told_as("account.paused") | {"type": "account.flying"})) is None
+
+
+def test_what_a_former_release_did_not_say_is_read_as_nothing() -> None:
+    event = told_as("subscription.past_due")
+    for name in ("card", "code", "reason", "next_attempt_at"):
+        del event["data"][name]
+    facts = facts_of(json.dumps(event))
+    assert isinstance(facts, SubscriptionPastDue)
+    assert (facts.card, facts.code, facts.reason, facts.next_attempt_at) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"amount": None},
+        {"amount": "49.00"},
+        {"amount": {"amount": "much", "currency": "USD"}},
+        {"amount": {"amount": "49.000000"}},
+        {"attempts": True},
+        {"period_end": "tomorrow"},
+        {"transaction_id": 5},
+        {"card": []},
+    ],
+)
+def test_a_fact_that_is_missing_or_is_none_is_named(data: dict[str, Any]) -> None:
+    event = told_as("subscription.past_due")
+    event["data"] |= data
+    with pytest.raises(ValueError, match=f"{next(iter(data))} of subscription.past_due cannot be read"):
+        facts_of(json.dumps(event))
 
 
 def test_an_event_of_somebody_else_is_not_taken_for_one_of_ours() -> None:

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, tzinfo
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from billing.contracts.bus_events import event_of
+from billing.contracts.bus_events import BusEvent, event_of
 from billing.domain.account import Account
-from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer
+from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Delivery
 from billing.domain.errors import Conflict
 from billing.domain.webhook_endpoint import secret_text
 from billing.services.webhook_endpoints import EndpointChange, change_endpoint, replay_deliveries
@@ -18,6 +18,8 @@ from billing.store.webhook_endpoints import WebhookSecretItem
 from tests.builders import NOW
 from tests.telling_house import PAYLOAD, SECRET, House, Killed
 from tests.webhook_receiver import Receiver, running_receiver
+
+NEWER = '{"source":"talktime","type":"account.flying","data":{"height":"10"}}'
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,28 @@ def test_a_notice_reaches_each_endpoint_and_the_customer_once_however_often_it_i
     assert receiver.events(SECRET) == [event_of(PAYLOAD)] * 2
     assert [mail.to for mail in house.mails] == ["billing@acme.example"]
     assert house.delivery().status == house.delivery("we_2").status == house.delivery(EMAIL).status == "delivered"
+
+
+def test_a_notice_that_only_a_newer_release_has_words_for_is_no_mail_and_still_a_webhook(
+    house: House, receiver: Receiver
+) -> None:
+    house.add_endpoint(receiver.url)
+    house.spread(BusEvent("evt_1", "account.flying", "acme", NEWER))
+    house.work_off()
+    assert receiver.ids == ["evt_1"]
+    assert house.mails == []
+
+
+def test_a_mail_that_a_newer_release_made_waits_until_that_release_is_back(house: House) -> None:
+    house.store.deliveries.add(
+        Delivery(EMAIL, "evt_1", "account.flying", "acme", NEWER, created_at=NOW, due_at=NOW)
+    )
+    house.sweep(NOW)
+    waiting = house.delivery(EMAIL)
+    assert (waiting.status, waiting.last_error) == ("pending", "this release has no words for the event")
+    assert waiting.due_at is not None
+    assert waiting.due_at > NOW
+    assert house.mails == []
 
 
 def test_a_message_that_the_queue_lost_is_taken_up_by_the_sweep(house: House, receiver: Receiver) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from billing.domain.card import Card, Verification
 from billing.domain.card_expiry import announcement_due, expires_at
+from billing.domain.notice_facts import CardExpiring, Month
 from billing.domain.notices import of_card
 from billing.services.announce_expiring_cards import announce_expiring_cards
 from billing.store.database import Database
@@ -64,7 +65,8 @@ def test_looking_again_on_the_same_day_announces_nothing_again(database: Databas
 def test_the_mark_on_a_card_is_what_tells() -> None:
     unmarked, at = card(), END - timedelta(days=29, hours=5)
     (notice,) = of_card(unmarked, replace(unmarked, expiry_told_days=30), at)
-    assert (notice.data["expires"], notice.data["days_left"]) == ("2026-12", 29)
+    assert isinstance(notice.facts, CardExpiring)
+    assert (notice.facts.expires, notice.facts.days_left) == (Month(2026, 12), 29)
     marked = replace(unmarked, expiry_told_days=30)
     (later,) = of_card(marked, replace(marked, expiry_told_days=7), END - timedelta(days=7))
     assert later.notice_id != notice.notice_id

@@ -3,6 +3,7 @@
 import pytest
 from stripe import StripeClient
 
+from billing.domain.notice_facts import PaymentSucceeded
 from billing.domain.notices import of_transaction
 from billing.store.accounts import Accounts
 from billing.words.write_email import write_email
@@ -77,10 +78,11 @@ def test_a_page_that_is_paid_by_something_else_is_credited_refunded_and_told_wit
     (paid,) = paying.history
     assert (paid.status, paid.card, paid.card_fingerprint) == ("Paid", None, None)
     (notice,) = of_transaction(started, paid, NOW)
-    assert (notice.type, notice.data["card"]) == ("payment.succeeded", None)
+    assert isinstance(notice.facts, PaymentSucceeded)
+    assert notice.facts.card is None
     account = Accounts(paying.database).get("acme")
     assert account is not None
-    mail = write_email(account, notice.type, notice.data)
+    mail = write_email(account, notice.facts)
     assert "50.00 USD" in mail.text
     assert "card" not in mail.text.lower()
     refunded = paying.refund(paid.transaction_id, "20")

@@ -2,14 +2,23 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from billing.domain.declines import failure
 from billing.domain.dunning import FailedTry
-from billing.domain.instants import format_instant
-from billing.domain.notices import of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
+from billing.domain.money import Money
+from billing.domain.notice_facts import (
+    AccountLocked,
+    AccountPaused,
+    AutoRefillSuspended,
+    PaymentSucceeded,
+    SubscriptionCanceled,
+    SubscriptionPastDue,
+    SubscriptionRenewed,
+)
+from billing.domain.notices import Notice, of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
 from billing.domain.rejection import RejectedEvent, reject
 from billing.domain.transaction import CardFace, Transaction, TransactionLine
 from billing.domain.wallet import PeriodPayment, Refill, Wallet
@@ -21,6 +30,15 @@ PAUSED = {"paused": True}
 
 
 UNPAID = {"dunning": dunning(NOW, 4, None, locked=True)}
+
+
+F = TypeVar("F")
+
+
+def facts_of(kind: type[F], notice: Notice) -> F:
+    """What the notice says, which is of this kind."""
+    assert isinstance(notice.facts, kind)
+    return notice.facts
 
 
 def types(before: Wallet, after: Wallet) -> list[str]:
@@ -57,7 +75,7 @@ def test_a_new_account_is_no_news() -> None:
 
 def test_a_notice_states_the_balance_and_the_version_that_decided() -> None:
     (notice,) = of_wallet(wallet(version=6), wallet(paid="-0.035", paused=True, version=7), NOW)
-    assert notice.data["balance"] == {"amount": "-0.035000", "currency": "USD"}
+    assert facts_of(AccountPaused, notice).balance == Money(micros("-0.035"), "USD")
     assert notice.sequence == 7
 
 
@@ -89,7 +107,7 @@ def test_auto_refill_is_suspended_once_with_advice() -> None:
     failing, suspended = Refill(enabled=True, failures=2), Refill(enabled=True, failures=3, suspended="expired_card")
     (notice,) = of_wallet(wallet(refill=failing), wallet(refill=suspended), NOW)
     assert notice.type == "auto_refill.suspended"
-    assert notice.data["code"] == "expired_card"
+    assert facts_of(AutoRefillSuspended, notice).code == "expired_card"
     assert types(wallet(refill=suspended), wallet(refill=suspended, paid="3")) == []
 
 
@@ -112,7 +130,7 @@ def test_a_renewal_says_whether_a_card_was_charged_for_the_month() -> None:
     assert free.period is not None
     on_trust = replace(free, period=replace(free.period, payment="due"))
     (rolled,), (paid,) = of_wallet(old, free, NOW), of_wallet(on_trust, free, NOW)
-    assert (rolled.data["charged"], paid.data["charged"]) == (False, True)
+    assert [facts_of(SubscriptionRenewed, notice).charged for notice in (rolled, paid)] == [False, True]
 
 
 def test_a_subscription_that_starts_anew_after_its_end_is_not_renewed() -> None:
@@ -132,30 +150,28 @@ def test_each_failed_try_of_a_renewal_is_told_and_the_last_one_locks() -> None:
     assert types(replace(healthy, dunning=first), replace(healthy, dunning=first, paid_micros=5)) == []
     told = of_wallet(replace(healthy, dunning=first), replace(healthy, dunning=last), NOW)
     assert [notice.type for notice in told] == ["account.locked", "subscription.past_due"]
-    assert (told[0].data["locked_by"], told[0].data["lock_reason"]) == (
-        "unpaid_renewal",
-        "The renewal could not be paid.",
-    )
+    locked = facts_of(AccountLocked, told[0])
+    assert (locked.locked_by, locked.lock_reason) == ("unpaid_renewal", "The renewal could not be paid.")
 
 
 def test_a_failed_renewal_says_what_it_asked_which_card_for_and_why_it_got_nothing() -> None:
     healthy = wallet(on=plan())
     (notice,) = of_wallet(healthy, replace(healthy, dunning=dunning(NOW, 1, NOW + timedelta(days=1))), NOW)
-    told = {name: notice.data[name] for name in ("transaction_id", "amount", "card", "code", "reason")}
-    assert told == {
-        "transaction_id": "tx_1",
-        "amount": {"amount": "30.000000", "currency": "USD"},
-        "card": {"brand": "visa", "last4": "4242"},
-        "code": "insufficient_funds",
-        "reason": failure("insufficient_funds").message,
-    }
+    told = facts_of(SubscriptionPastDue, notice)
+    assert (told.transaction_id, told.amount, told.card) == (
+        "tx_1",
+        Money(micros("30"), "USD"),
+        CardFace("visa", "4242"),
+    )
+    assert (told.code, told.reason) == ("insufficient_funds", failure("insufficient_funds").message)
 
 
 def test_a_renewal_that_no_card_was_asked_for_names_none() -> None:
     healthy, first = wallet(on=plan()), dunning(NOW, 1, None)
     without_card = replace(first, last=FailedTry("tx_1", micros("30"), "no_card"))
     (notice,) = of_wallet(healthy, replace(healthy, dunning=without_card), NOW)
-    assert (notice.data["card"], notice.data["reason"]) == (None, "There is no card to charge. Add one.")
+    told = facts_of(SubscriptionPastDue, notice)
+    assert (told.card, told.reason) == (None, "There is no card to charge. Add one.")
 
 
 @pytest.mark.parametrize(("payment", "ended_at"), [("paid", PERIOD_END), ("failed", NOW)])
@@ -166,7 +182,7 @@ def test_a_subscription_says_when_it_ended_which_is_at_once_where_it_was_not_pai
     assert before.period is not None
     before = replace(before, period=replace(before.period, payment=payment))
     (notice,) = of_wallet(before, replace(before, canceled=True), NOW)
-    assert notice.data["ended_at"] == format_instant(ended_at)
+    assert facts_of(SubscriptionCanceled, notice).ended_at == ended_at
 
 
 def test_a_subscription_ends_once() -> None:
@@ -210,11 +226,15 @@ def test_a_renewal_s_payment_names_the_month_and_another_payment_none() -> None:
     renewal = transaction(kind="renewal", lines=(line,))
     change = transaction(kind="plan_change", lines=(line,))
     unneeded = transaction(kind="renewal", lines=(TransactionLine("Your credit", "1", micros("30")),))
-    months = [
-        of_transaction(asked, replace(asked, status="Paid"), NOW)[0].data["period_end"]
+    paid = [
+        facts_of(PaymentSucceeded, of_transaction(asked, replace(asked, status="Paid"), NOW)[0])
         for asked in (renewal, change, unneeded)
     ]
-    assert months == ["2026-12-01T00:00:00.000Z", None, None]
+    assert [(told.period_start, told.period_end) for told in paid] == [
+        (PERIOD_START, PERIOD_END),
+        (None, None),
+        (None, None),
+    ]
 
 
 @pytest.mark.parametrize("amount", ["500", "-12.345678"])

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from billing.contracts.json_text import compact, loads
+from billing.contracts.notice_data import read_facts, write_facts
 from billing.contracts.usage_queue import unwrap
 from billing.domain.instants import format_instant
+from billing.domain.notice_facts import FACTS, Facts
 from billing.domain.notices import Notice
 
 BUS_SOURCE = "talktime"
@@ -40,7 +42,7 @@ def cloud_event(notice: Notice) -> dict[str, object]:
         event["subject"] = notice.account_id
     if notice.sequence is not None:
         event["sequence"] = f"{notice.sequence:0{_SEQUENCE_DIGITS}d}"
-    return {**event, "datacontenttype": "application/json", "data": notice.data}
+    return {**event, "datacontenttype": "application/json", "data": write_facts(notice.facts)}
 
 
 def bus_event(notice: Notice) -> BusEvent:
@@ -63,7 +65,10 @@ def event_of(payload: str) -> Mapping[str, Any]:
     return value
 
 
-def data_of(payload: str) -> Mapping[str, Any]:
-    """What the event of a payload made here is about."""
-    data: Mapping[str, Any] = event_of(payload)["data"]
-    return data
+def facts_of(payload: str) -> Facts | None:
+    """What the event of a payload made here is about, None of a type that only a newer release knows.
+
+    Also a former release's events are read (see `read_facts`). Raises ValueError where a fact cannot be read.
+    """
+    event = event_of(payload)
+    return read_facts(event["type"], event["data"]) if event["type"] in FACTS else None

@@ -16,7 +16,8 @@ from billing.domain.declines import Failure, failure
 from billing.domain.ledger import LedgerEntry
 from billing.domain.money import Money, card_minor_units, from_minor_units
 
-TransactionKind = Literal["top_up", "auto_refill", "renewal", "plan_change", "adjustment"]
+PaymentKind = Literal["top_up", "auto_refill", "renewal", "plan_change"]
+TransactionKind = Literal[PaymentKind, "adjustment"]
 TransactionStatus = Literal["Checkout", "Processing", "Paid", "Failed"]
 Outcome = Literal["succeeded", "declined", "needs_customer", "canceled", "held", "pending"]
 DisputeStatus = Literal["inquiry", "opened", "won", "lost"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from billing.contracts.bus_events import data_of
+from billing.contracts.bus_events import facts_of
 from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Attempt, Delivery
 from billing.domain.webhook_endpoint import WebhookEndpoint, sign
 from billing.services.notify import DeliveryQueue
@@ -70,8 +70,10 @@ class DeliveryOffice:
         account = None if delivery.account_id is None else self._store.accounts.get(delivery.account_id)
         if account is None:
             return delivery.ended(Answer(error="there is no such account", final=True), now)
-        mail = write_email(account, delivery.event_type, data_of(delivery.payload))
-        return delivery.ended(self._mail(mail), now)
+        facts = facts_of(delivery.payload)
+        if facts is None:
+            return delivery.ended(Answer(error="this release has no words for the event"), now)
+        return delivery.ended(self._mail(write_email(account, facts)), now)
 
     def _send_webhook(self, delivery: Delivery, now: datetime) -> Delivery:
         endpoint = self._store.webhook_endpoints.get(delivery.destination)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from billing.contracts.bus_events import data_of
+from billing.contracts.bus_events import facts_of
 from billing.domain.delivery import EMAIL, Delivery
 from billing.store.store import Store
 from billing.words.email_texts import is_mailed
@@ -49,7 +49,8 @@ class Notifier:
             due_at = now + _FIRST_ATTEMPT_WITHIN
             return Delivery(destination, event_id, type_, account_id, payload, created_at=now, due_at=due_at)
 
-        if account_id is not None and is_mailed(type_, data_of(payload)):
+        facts = None if account_id is None else facts_of(payload)
+        if facts is not None and is_mailed(facts):
             yield delivery(EMAIL), True
         for endpoint in self._store.webhook_endpoints.all():
             if endpoint.wants(type_):

@@ -1,10 +1,25 @@
-"""What the customer is told by e-mail, in English and Arabic, and which events are told so.
+"""What the customer is told by e-mail, in English and Arabic, and which notices are told so.
 
-A line stands in a mail only where the event states each fact that the line names; the first one always does.
+A line names facts by their fields (see `notice_facts`). It stands in a mail only where the notice states each of them;
+the first line always does.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from billing.domain.account import LANGUAGES
+from billing.domain.complete import complete
+from billing.domain.declines import SENTENCES
+from billing.domain.notice_facts import (
+    NOTICE_TYPES,
+    AccountLocked,
+    AutoRefillSuspended,
+    Facts,
+    NoticeType,
+    PaymentFailed,
+    SubscriptionPastDue,
+    SubscriptionRenewed,
+)
 
 
 class Wording(NamedTuple):
@@ -14,6 +29,10 @@ class Wording(NamedTuple):
 
 LAST_TRY = "subscription.past_due, the last try"
 """What `subscription.past_due` says where no other try comes: the account is locked."""
+
+_NOT_MAILED: frozenset[NoticeType] = frozenset({"usage.rejected", "webhook_endpoint.disabled"})
+"""These are the platform's own affairs."""
+_MAILS = {*NOTICE_TYPES, LAST_TRY} - _NOT_MAILED
 
 _ENGLISH: Mapping[str, Wording] = {
     "account.paused": Wording(
@@ -205,73 +224,77 @@ _ASK_THE_BANK = "رفض مصرفك البطاقة دون ذكر السبب. اس
 _OVER_ITS_LIMIT = "بلغت البطاقة حدها. حاول لاحقًا أو استخدم بطاقة أخرى."
 _BANK_TROUBLE = "واجه المصرف مشكلة في هذه الدفعة. حاول لاحقًا."
 
-_ARABIC_DECLINES: Mapping[str, str] = {
-    "authentication_required": "يطلب مصرفك أن تؤكد هذه الدفعة بنفسك.",
-    "card_declined": _ASK_THE_BANK,
-    "card_not_supported": "لا تدعم البطاقة هذا النوع من الدفع. استخدم بطاقة أخرى.",
-    "card_unusable": "لم يعد بالإمكان الخصم من البطاقة. أضفها من جديد أو استخدم بطاقة أخرى.",
-    "card_velocity_exceeded": _OVER_ITS_LIMIT,
-    "canceled": "أُلغيت عملية الدفع. لم يُخصم أي مبلغ.",
-    "currency_mismatch": "تمت الدفعة بعملة غير عملة الحساب ولم تُضف إلى الرصيد: تواصل معنا.",
-    "currency_not_supported": "لا تدعم البطاقة هذه العملة. استخدم بطاقة أخرى.",
-    "do_not_honor": _ASK_THE_BANK,
-    "expired_card": "انتهت صلاحية البطاقة. استخدم بطاقة أخرى.",
-    "incorrect_cvc": "رمز أمان البطاقة غير صحيح. أضف البطاقة من جديد.",
-    "insufficient_funds": "رصيد البطاقة غير كافٍ. استخدم بطاقة أخرى، أو حاول من جديد عند توفر الرصيد.",
-    "invalid_account": "البطاقة أو الحساب المرتبط بها غير صالح. استخدم بطاقة أخرى.",
-    "invalid_amount": "المبلغ أكبر مما تسمح به البطاقة. استخدم مبلغًا أصغر أو بطاقة أخرى.",
-    "issuer_not_available": "تعذّر الوصول إلى مصرفك. حاول لاحقًا.",
-    "no_card": "لا توجد بطاقة للخصم منها. أضف بطاقة.",
-    "not_completed": "لم تتم عملية الدفع ولم يُخصم أي مبلغ. يُرجى المحاولة من جديد.",
-    "processing_error": _BANK_TROUBLE,
-    "reenter_transaction": _BANK_TROUBLE,
-    "restricted_card": "لا يمكن استخدام البطاقة لهذه الدفعة. استخدم بطاقة أخرى.",
-    "transaction_not_allowed": "لا يمكن استخدام البطاقة لهذه الدفعة. استفسر من مصرفك أو استخدم بطاقة أخرى.",
-    "try_again_later": "لم يتمكن مصرفك من الرد. حاول لاحقًا.",
-    "withdrawal_count_limit_exceeded": _OVER_ITS_LIMIT,
-}
-_ARABIC_REASONS: Mapping[str, Mapping[str, str]] = {
-    "payment.failed": _ARABIC_DECLINES,
-    "subscription.past_due": _ARABIC_DECLINES,
-    "auto_refill.suspended": {
-        "authentication_required": "يطلب مصرفك تأكيد الدفعات. ادفع يدويًا أو غيّر البطاقة الافتراضية.",
-        "dispute_opened": "تم الاعتراض على دفعة. اجعل بطاقة أخرى افتراضية أو ادفع يدويًا لاستئناف التعبئة.",
+_ARABIC_DECLINES = complete(
+    {
+        "authentication_required": "يطلب مصرفك أن تؤكد هذه الدفعة بنفسك.",
+        "card_declined": _ASK_THE_BANK,
+        "card_not_supported": "لا تدعم البطاقة هذا النوع من الدفع. استخدم بطاقة أخرى.",
+        "card_unusable": "لم يعد بالإمكان الخصم من البطاقة. أضفها من جديد أو استخدم بطاقة أخرى.",
+        "card_velocity_exceeded": _OVER_ITS_LIMIT,
+        "canceled": "أُلغيت عملية الدفع. لم يُخصم أي مبلغ.",
+        "currency_mismatch": "تمت الدفعة بعملة غير عملة الحساب ولم تُضف إلى الرصيد: تواصل معنا.",
+        "currency_not_supported": "لا تدعم البطاقة هذه العملة. استخدم بطاقة أخرى.",
+        "do_not_honor": _ASK_THE_BANK,
+        "expired_card": "انتهت صلاحية البطاقة. استخدم بطاقة أخرى.",
+        "incorrect_cvc": "رمز أمان البطاقة غير صحيح. أضف البطاقة من جديد.",
+        "insufficient_funds": "رصيد البطاقة غير كافٍ. استخدم بطاقة أخرى، أو حاول من جديد عند توفر الرصيد.",
+        "invalid_account": "البطاقة أو الحساب المرتبط بها غير صالح. استخدم بطاقة أخرى.",
+        "invalid_amount": "المبلغ أكبر مما تسمح به البطاقة. استخدم مبلغًا أصغر أو بطاقة أخرى.",
+        "issuer_not_available": "تعذّر الوصول إلى مصرفك. حاول لاحقًا.",
+        "no_card": "لا توجد بطاقة للخصم منها. أضف بطاقة.",
+        "not_completed": "لم تتم عملية الدفع ولم يُخصم أي مبلغ. يُرجى المحاولة من جديد.",
+        "processing_error": _BANK_TROUBLE,
+        "reenter_transaction": _BANK_TROUBLE,
+        "restricted_card": "لا يمكن استخدام البطاقة لهذه الدفعة. استخدم بطاقة أخرى.",
+        "transaction_not_allowed": "لا يمكن استخدام البطاقة لهذه الدفعة. استفسر من مصرفك أو استخدم بطاقة أخرى.",
+        "try_again_later": "لم يتمكن مصرفك من الرد. حاول لاحقًا.",
+        "withdrawal_count_limit_exceeded": _OVER_ITS_LIMIT,
     },
+    SENTENCES,
+)
+_ARABIC_REFILL_ADVICE: Mapping[str, str] = {
+    "authentication_required": "يطلب مصرفك تأكيد الدفعات. ادفع يدويًا أو غيّر البطاقة الافتراضية.",
+    "dispute_opened": "تم الاعتراض على دفعة. اجعل بطاقة أخرى افتراضية أو ادفع يدويًا لاستئناف التعبئة.",
 }
-_OTHER_ARABIC_REASON: Mapping[str, str] = {
-    "payment.failed": _ASK_THE_BANK,
-    "subscription.past_due": _ASK_THE_BANK,
-    "auto_refill.suspended": "رُفضت البطاقة. ادفع يدويًا أو غيّر البطاقة الافتراضية لاستئناف التعبئة.",
-}
+_OTHER_ARABIC_REFILL_ADVICE = "رُفضت البطاقة. ادفع يدويًا أو غيّر البطاقة الافتراضية لاستئناف التعبئة."
 
 
-WORDINGS: Mapping[str, Mapping[str, Wording]] = {"en": _ENGLISH, "ar": _ARABIC}
+WORDINGS = complete({"en": complete(_ENGLISH, _MAILS), "ar": complete(_ARABIC, _MAILS)}, LANGUAGES)
 RIGHT_TO_LEFT = frozenset({"ar"})
 
 
-def is_mailed(event_type: str, data: Mapping[str, Any]) -> bool:
-    """Whether the customer gets a mail of an event with these data: one mail a cause, the one that says most of it.
+def is_mailed(facts: Facts) -> bool:
+    """Whether the customer gets a mail of a notice with these facts: one mail a cause, the one that says most of it.
 
     A renewal's decline is told by `subscription.past_due`, the last one with the lock that follows; a renewal's payment
     by `payment.succeeded`, with the month that it paid. A payment by hand that is declined is mailed, though the API
     answered so: the answer is the platform's, and comes later or not at all where Stripe's own was late.
     """
-    told_by_another = {
-        "payment.failed": data.get("kind") == "renewal",
-        "account.locked": data.get("locked_by") == "unpaid_renewal",
-        "subscription.renewed": data.get("charged") is True,
-    }
-    return event_type in _ENGLISH and not told_by_another.get(event_type, False)
+    match facts:
+        case PaymentFailed():
+            return facts.kind != "renewal"
+        case AccountLocked():
+            return facts.locked_by != "unpaid_renewal"
+        case SubscriptionRenewed():
+            return not facts.charged
+    return facts.type not in _NOT_MAILED
 
 
-def wording(language: str, event_type: str, data: Mapping[str, Any]) -> Wording:
-    """The words of an event that is mailed."""
-    last_try = event_type == "subscription.past_due" and data["next_attempt_at"] is None
-    return WORDINGS[language][LAST_TRY if last_try else event_type]
+def wording(language: str, facts: Facts) -> Wording:
+    """The words of a notice that is mailed."""
+    is_last_try = isinstance(facts, SubscriptionPastDue) and facts.next_attempt_at is None
+    return WORDINGS[language][LAST_TRY if is_last_try else facts.type]
 
 
-def reason_in(language: str, event_type: str, code: str | None, reason: str | None) -> str | None:
-    """Why, in the mail's language: by its code where the event says it in another one. None where it says nothing."""
-    if language != "ar" or reason is None or event_type not in _ARABIC_REASONS:
-        return reason
-    return _ARABIC_REASONS[event_type].get(code or "", _OTHER_ARABIC_REASON[event_type])
+def reason_in(language: str, facts: Facts) -> str | None:
+    """Why, in the mail's language: by its code where the notice says it in another one. None where it says nothing."""
+    match facts:
+        case PaymentFailed() | SubscriptionPastDue():
+            sentences, other = _ARABIC_DECLINES, _ASK_THE_BANK
+        case AutoRefillSuspended():
+            sentences, other = _ARABIC_REFILL_ADVICE, _OTHER_ARABIC_REFILL_ADVICE
+        case _:
+            return None
+    if language != "ar" or facts.reason is None:
+        return facts.reason
+    return sentences.get(facts.code or "", other)

@@ -1,4 +1,4 @@
-"""Write an e-mail: an event's facts put into the account's language, as plain text and as HTML.
+"""Write an e-mail: a notice's facts put into the account's language, as plain text and as HTML.
 
 Facts are foreign to the sentence around them: an amount or an Arabic name keeps its own direction inside a sentence of
 the other one. In HTML `bdi` says so, in text Unicode's isolates do (UAX #9).
@@ -6,12 +6,15 @@ the other one. In HTML `bdi` says so, in text Unicode's isolates do (UAX #9).
 
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from string import Template
-from typing import Any
 
 from billing.domain.account import Account
-from billing.domain.money import minor_unit_decimals
+from billing.domain.decimals import format_millionths
+from billing.domain.money import Money, minor_unit_decimals
+from billing.domain.notice_facts import Facts, Month
+from billing.domain.transaction import CardFace
 from billing.words.email_texts import RIGHT_TO_LEFT, reason_in, wording
 
 _MAX_FACT_CHARACTERS = 300
@@ -37,26 +40,23 @@ class Email:
     html: str
 
 
-def write_email(account: Account, event_type: str, data: Mapping[str, Any]) -> Email:
-    """The mail about an event that is mailed (see `is_mailed`); `data` is the event's."""
+def write_email(account: Account, facts: Facts) -> Email:
+    """The mail about a notice that is mailed (see `is_mailed`)."""
     language = account.language
-    words = wording(language, event_type, data)
-    reason = reason_in(language, event_type, data.get("code"), data.get("reason"))
-    facts = {"name": account.name} | {
-        name: text for name, value in {**data, "reason": reason}.items() if (text := _shown(name, value))
-    }
-    lines = [line for line in map(Template, words.lines) if facts.keys() >= set(line.get_identifiers())]
+    words = wording(language, facts)
+    shown = {"name": account.name, **_all_shown(language, facts)}
+    lines = [line for line in map(Template, words.lines) if shown.keys() >= set(line.get_identifiers())]
 
     def isolated(value: str) -> str:
         needless = language not in RIGHT_TO_LEFT and value.isascii()
         return value if needless else f"{_ISOLATE}{value}{_END_ISOLATE}"
 
-    subject = _filled(Template(words.subject), facts, isolated)
-    paragraphs = [_filled(Template(html.escape(each.template)), facts, _bdi) for each in lines]
+    subject = _filled(Template(words.subject), shown, isolated)
+    paragraphs = [_filled(Template(html.escape(each.template)), shown, _bdi) for each in lines]
     return Email(
         to=account.email,
         subject=subject,
-        text="\n\n".join(_filled(each, facts, isolated) for each in lines) + "\n",
+        text="\n\n".join(_filled(each, shown, isolated) for each in lines) + "\n",
         html=_PAGE.substitute(
             language=language,
             direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
@@ -66,32 +66,39 @@ def write_email(account: Account, event_type: str, data: Mapping[str, Any]) -> E
     )
 
 
-def _filled(template: Template, facts: Mapping[str, str], mark: Callable[[str], str]) -> str:
-    return template.safe_substitute({name: mark(value) for name, value in facts.items()})
+def _filled(template: Template, shown: Mapping[str, str], mark: Callable[[str], str]) -> str:
+    return template.safe_substitute({name: mark(value) for name, value in shown.items()})
 
 
 def _bdi(value: str) -> str:
     return f"<bdi>{html.escape(value)}</bdi>"
 
 
-def _shown(name: str, value: object) -> str | None:
+def _all_shown(language: str, facts: Facts) -> dict[str, str]:
+    """The facts by their fields' names, without those of which there is nothing to show."""
+    stated = {each.name: getattr(facts, each.name) for each in fields(facts)} | {"reason": reason_in(language, facts)}
+    return {name: text for name, fact in stated.items() if (text := _shown(fact))}
+
+
+def _shown(fact: object) -> str | None:
     """A fact as people read it: an amount, a card, a day; None for what a sentence cannot hold."""
-    if isinstance(value, Mapping):
-        if "currency" in value:
-            return _amount(str(value["amount"]), str(value["currency"]))
-        if "last4" in value:
-            return f"{value.get('brand') or ''} •••• {value['last4']}".strip()
-        return None
-    if not isinstance(value, str) or not value:
-        return None
-    if name.endswith(("_at", "_start", "_end")):
-        return value[:10]
-    return " ".join(value.split())[:_MAX_FACT_CHARACTERS]
+    match fact:
+        case Money():
+            return _amount(fact)
+        case CardFace():
+            return f"{fact.brand} •••• {fact.last4}".strip()
+        case datetime():
+            return fact.astimezone(UTC).date().isoformat()
+        case Month():
+            return str(fact)
+        case str():
+            return " ".join(fact.split())[:_MAX_FACT_CHARACTERS]
+    return None
 
 
-def _amount(amount: str, currency: str) -> str:
+def _amount(money: Money) -> str:
     """At least the currency's own decimals, and no more than the amount has."""
-    whole, _, fraction = amount.partition(".")
-    decimals = minor_unit_decimals(currency)
+    whole, _, fraction = format_millionths(money.micros, fixed=True).partition(".")
+    decimals = minor_unit_decimals(money.currency)
     fraction = fraction.rstrip("0").ljust(decimals, "0")
-    return f"{whole}.{fraction} {currency}" if fraction else f"{whole} {currency}"
+    return f"{whole}.{fraction} {money.currency}" if fraction else f"{whole} {money.currency}"

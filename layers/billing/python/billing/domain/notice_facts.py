@@ -1,0 +1,256 @@
+"""What each notice says: one value of typed facts for each type, without a word of how they are written.
+
+A class's docstring and its fields' metadata are the descriptions and limits of the schemas in events/bus/. The fields'
+order is the order on the wire. A new field goes last and has a default: events of the former release do not state it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Literal, TypeAlias, get_args
+
+from billing.domain.complete import complete
+from billing.domain.money import Money
+from billing.domain.transaction import CardFace, PaymentKind
+from billing.domain.wallet import AccountStatus
+
+NoticeType = Literal[
+    "account.paused",
+    "account.resumed",
+    "account.locked",
+    "balance.low",
+    "payment.succeeded",
+    "payment.failed",
+    "auto_refill.suspended",
+    "subscription.renewed",
+    "subscription.past_due",
+    "subscription.canceled",
+    "card.expiring",
+    "dispute.opened",
+    "usage.rejected",
+    "webhook_endpoint.disabled",
+]
+NOTICE_TYPES: tuple[NoticeType, ...] = get_args(NoticeType)
+
+LockedBy = Literal["administrator", "unpaid_renewal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of the calendar, such as the last one in which a card is good."""
+
+    year: int
+    month: int
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletFacts:
+    """The account whose wallet changed, and what it has after the change."""
+
+    type: ClassVar[NoticeType]
+    account_id: str
+    balance: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingFacts(WalletFacts):
+    """What an account may do now, and what it was before."""
+
+    status: AccountStatus
+    previous_status: AccountStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPaused(StandingFacts):
+    """The balance became negative, or a lock was lifted while it is: new calls are refused."""
+
+    type: ClassVar[NoticeType] = "account.paused"
+    status: Literal["paused"] = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountResumed(StandingFacts):
+    """Calls may start again: the balance is above zero, or a lock was lifted."""
+
+    type: ClassVar[NoticeType] = "account.resumed"
+    status: Literal["active"] = "active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLocked(StandingFacts):
+    """No call may start, whatever the balance."""
+
+    type: ClassVar[NoticeType] = "account.locked"
+    status: Literal["locked"] = "locked"
+    locked_by: LockedBy
+    lock_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceLow(WalletFacts):
+    """The balance fell below a threshold that the customer set: the lowest of those it fell through."""
+
+    type: ClassVar[NoticeType] = "balance.low"
+    threshold: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoRefillSuspended(WalletFacts):
+    """No refill starts until a payment succeeds or the default card changes."""
+
+    type: ClassVar[NoticeType] = "auto_refill.suspended"
+    code: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodFacts(WalletFacts):
+    """The period of a subscription that a notice is about."""
+
+    plan_id: str
+    plan_version: int = field(metadata={"minimum": 1})
+    period_start: datetime
+    period_end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionRenewed(PeriodFacts):
+    """A period began, and is paid or costs nothing. Told once a period."""
+
+    type: ClassVar[NoticeType] = "subscription.renewed"
+    charged: bool = field(
+        metadata={"description": "Whether a card was charged for it, of which payment.succeeded tells."}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionPastDue(PeriodFacts):
+    """A renewal could not be paid. Told at each failed try, with the charge that failed; without a next try the account
+    is locked.
+    """
+
+    type: ClassVar[NoticeType] = "subscription.past_due"
+    attempts: int = field(metadata={"minimum": 1})
+    next_attempt_at: datetime | None
+    transaction_id: str = field(metadata={"description": "The charge that failed; payment.failed tells of it, too."})
+    amount: Money
+    card: CardFace | None = field(metadata={"description": "Null where there is none, or where it is not known."})
+    code: str | None
+    reason: str | None = field(metadata={"description": "In the customer's words."})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionCanceled(PeriodFacts):
+    """The subscription ended."""
+
+    type: ClassVar[NoticeType] = "subscription.canceled"
+    ended_at: datetime = field(
+        metadata={"description": "The period's end, or the moment of the cancellation where the period was not paid."}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFacts:
+    """A payment by card."""
+
+    type: ClassVar[NoticeType]
+    account_id: str
+    transaction_id: str
+    kind: PaymentKind
+    amount: Money
+    card: CardFace | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentSucceeded(PaymentFacts):
+    """Money arrived from a card."""
+
+    type: ClassVar[NoticeType] = "payment.succeeded"
+    period_start: datetime | None = field(
+        metadata={
+            "description": "The month that a renewal paid; null of any other payment, "
+            "and where the month was not waited for any more."
+        }
+    )
+    period_end: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFailed(PaymentFacts):
+    """A card was not charged. `reason` is in the customer's words."""
+
+    type: ClassVar[NoticeType] = "payment.failed"
+    code: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeOpened(PaymentFacts):
+    """The cardholder's bank took a payment back until the dispute is decided."""
+
+    type: ClassVar[NoticeType] = "dispute.opened"
+    dispute_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardExpiring:
+    """A card expires within 30 days, or within 7. `expires` is the last month in which it is good."""
+
+    type: ClassVar[NoticeType] = "card.expiring"
+    account_id: str
+    payment_method_id: str
+    card: CardFace
+    expires: Month
+    days_left: int = field(metadata={"minimum": 0, "maximum": 30})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRejected:
+    """Events could not be charged and are kept. Told once a code and hour (UTC), with the first of them that was heard
+    of: there may be more. GET /v1/rejected-events lists all.
+    """
+
+    type: ClassVar[NoticeType] = "usage.rejected"
+    rejection_id: str = field(metadata={"pattern": "^[0-9a-f]{32}$"})
+    event_id: str | None
+    account_id: str | None = field(
+        metadata={"description": "The account of the sender's key, where it is bound to one."}
+    )
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEndpointDisabled:
+    """An endpoint took nothing for three days, or said that it is gone. It is told of nothing more until it is
+    enabled.
+    """
+
+    type: ClassVar[NoticeType] = "webhook_endpoint.disabled"
+    endpoint_id: str = field(metadata={"pattern": "^we_[0-9a-f]{24}$"})
+    url: str
+    reason: str
+
+
+Facts: TypeAlias = (
+    AccountPaused
+    | AccountResumed
+    | AccountLocked
+    | BalanceLow
+    | PaymentSucceeded
+    | PaymentFailed
+    | AutoRefillSuspended
+    | SubscriptionRenewed
+    | SubscriptionPastDue
+    | SubscriptionCanceled
+    | CardExpiring
+    | DisputeOpened
+    | UsageRejected
+    | WebhookEndpointDisabled
+)
+
+FACTS: Mapping[NoticeType, type[Facts]] = complete({each.type: each for each in get_args(Facts)}, NOTICE_TYPES)
+"""The facts of each type."""
