@@ -2,9 +2,10 @@
 # make demo   the same, and exits; fails if a sample costs what it should not  make check  style, types, import contracts
 # make bench  requests, capacity and CPU of the hot path                      make synth  the templates (STAGE=production)
 # make renewals  what a million renewals would take and cost      make explore  the properties, by other examples
+# make schemas  writes events/bus/: the schemas and samples of our own events, from the facts in domain/notice_facts.py
 # make clean  removes everything that can be built again but .venv
 
-.PHONY: run demo test check explore bench renewals synth clean
+.PHONY: run demo test check explore bench renewals schemas synth clean
 .DEFAULT_GOAL := run
 .SUFFIXES:
 
@@ -39,6 +40,9 @@ bench: $(INSTALLED)
 
 renewals: $(INSTALLED)
 	@$(PYTHON) -m tests.load.renewals
+
+schemas: $(INSTALLED)
+	@$(PYTHON) -m infra.bus_schemas
 
 synth: $(INSTALLED)
 	@$(PYTHON) -m infra.local.synthesis $(STAGE)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 
 from billing.contracts.bus_events import BUS_SOURCE, bus_event, cloud_event, facts_of, read_bus_event
 from billing.contracts.json_text import compact
@@ -26,9 +27,12 @@ from billing.domain.rejection import reject
 from billing.domain.transaction import CardFace, Transaction, TransactionKind
 from billing.domain.wallet import Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
+from infra import bus_schemas
 from tests.builders import NOW, PERIOD_END, dunning, micros, plan, wallet
 
 BUS = Path(__file__).parents[2] / "events" / "bus"
+ENVELOPE = json.loads((BUS / "envelope.schema.json").read_text())
+REGISTRY: Registry[Any] = Registry().with_resource(ENVELOPE["$id"], Resource.from_contents(ENVELOPE))
 PROMISED = {
     "account.paused",
     "account.resumed",
@@ -51,14 +55,41 @@ def schema_of(event_type: str) -> Any:
 
 
 def check(event: Any) -> None:
-    Draft202012Validator(schema_of(event["type"])).validate(event)
+    Draft202012Validator(schema_of(event["type"]), registry=REGISTRY).validate(event)
 
 
-def test_every_promised_event_and_no_unknown_one_has_a_schema_and_a_sample() -> None:
+def test_every_promised_event_and_no_unknown_one_has_a_schema_and_a_sample_beside_the_envelope() -> None:
     assert set(NOTICE_TYPES) >= PROMISED
     assert {path.name for path in BUS.iterdir()} == {
         f"{event_type}{ending}" for event_type in NOTICE_TYPES for ending in (".json", ".schema.json")
-    }
+    } | {"envelope.schema.json"}
+
+
+def test_schemas_and_samples_are_what_the_code_says() -> None:
+    committed = {path.name: path.read_text(encoding="utf-8") for path in BUS.iterdir()}
+    differing = {name for name, _ in committed.items() ^ bus_schemas.files().items()}
+    assert not differing, "run: make schemas"
+
+
+def test_writing_the_schemas_takes_away_those_of_a_type_that_is_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_schemas, "BUS", tmp_path)
+    (tmp_path / "account.flying.json").touch()
+    bus_schemas.main()
+    assert {path.name for path in tmp_path.iterdir()} == bus_schemas.files().keys()
+
+
+@pytest.mark.parametrize("event_type", NOTICE_TYPES)
+def test_an_event_says_what_its_schema_knows_and_nothing_else(event_type: str) -> None:
+    sample = json.loads((BUS / f"{event_type}.json").read_text())
+    judge = Draft202012Validator(schema_of(event_type), registry=REGISTRY)
+    for name in sample:
+        assert not judge.is_valid({each: sample[each] for each in sample if each != name}), f"without {name}"
+    absent = {"subject": "acme", "sequence": "0" * 20, "mood": "sad"}
+    for name in absent.keys() - sample.keys():
+        assert not judge.is_valid({**sample, name: absent[name]}), f"with {name}"
+    assert not judge.is_valid({**sample, "data": {**sample["data"], "mood": "sad"}})
 
 
 @pytest.mark.parametrize("event_type", NOTICE_TYPES)
