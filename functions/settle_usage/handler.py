@@ -13,7 +13,7 @@ from billing.services.settle_usage import Outcome, Received, UsageSettlement
 logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("settle_usage")
 
-_settlement = UsageSettlement(wiring.store(settings.from_environment()))
+_settlement = UsageSettlement(wiring.bare_store(settings.from_environment()))
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:

@@ -72,9 +72,7 @@ def test_a_notice_that_only_a_newer_release_has_words_for_is_no_mail_and_still_a
 
 
 def test_a_mail_that_a_newer_release_made_waits_until_that_release_is_back(house: House) -> None:
-    house.store.deliveries.add(
-        Delivery(EMAIL, "evt_1", "account.flying", "acme", NEWER, created_at=NOW, due_at=NOW)
-    )
+    house.store.deliveries.add(Delivery(EMAIL, "evt_1", "account.flying", "acme", NEWER, created_at=NOW, due_at=NOW))
     house.sweep(NOW)
     waiting = house.delivery(EMAIL)
     assert (waiting.status, waiting.last_error) == ("pending", "this release has no words for the event")

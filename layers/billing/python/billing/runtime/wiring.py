@@ -16,6 +16,14 @@ from billing.store.store import Store  # noqa: E402
 
 
 def store(settings: Settings) -> Store:
+    """The store with the parts of all tables that the function may touch: a start bears their imports, no request."""
+    made = bare_store(settings)
+    made.prepare(settings.tables)
+    return made
+
+
+def bare_store(settings: Settings) -> Store:
+    """The store alone, for who touches a table rarely and must start fast: the use case makes the parts it needs."""
     client = aws.dynamodb()
     gc.freeze()
     gc.enable()

@@ -16,7 +16,8 @@ class LeaseReturns:
     """The use case with its store."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._pause = store.pause
+        self._leases = store.leases
 
     def give_back(self, account_id: str, key: LeaseKey, now: datetime) -> None:
         """Free the lease's slot, also where it is free already. Raises StoreBusy after bounded attempts."""
@@ -27,7 +28,7 @@ class LeaseReturns:
         holds any. Returns the accounts that could not be written now: their leases expire by themselves.
         """
         busy: list[str] = []
-        for account_id, pages in self._store.leases.of_accounts(ended).items():
+        for account_id, pages in self._leases.of_accounts(ended).items():
             try:
                 self._without(account_id, ended[account_id], pages, now, attempts=_ATTEMPTS_AFTER_SETTLING)
             except StoreBusy:
@@ -39,11 +40,11 @@ class LeaseReturns:
     ) -> None:
         for attempt in range(attempts):
             given_back = lease.give_back(pages, keys, now)
-            if all(self._store.leases.write(account_id, [page], now) for page in given_back):
+            if all(self._leases.write(account_id, [page], now) for page in given_back):
                 return
-            self._store.pause(attempt)
+            self._pause(attempt)
             pages = self._pages(account_id)
         raise StoreBusy(f"lost {attempts} races to give a slot back")
 
     def _pages(self, account_id: str) -> list[LeasePage]:
-        return self._store.leases.of_accounts([account_id]).get(account_id, [])
+        return self._leases.of_accounts([account_id]).get(account_id, [])

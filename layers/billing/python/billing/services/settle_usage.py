@@ -50,7 +50,12 @@ class UsageSettlement:
     """The use case with its store. One instance serves a process, and keeps what never changes."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._pause = store.pause
+        self._books = store.books
+        self._wallets = store.wallets
+        self._workspaces = store.workspaces
+        self._plans = store.plans
+        self._rejected_events = store.rejected_events
         self._leases = LeaseReturns(store)
 
     def settle_batch(self, batch: Sequence[Received], now: datetime) -> Outcome:
@@ -60,7 +65,7 @@ class UsageSettlement:
         and end where an operator is told of them.
         """
         outcome = Outcome()
-        accounts = self._store.workspaces.accounts_of({received.queued.event.workspace_id for received in batch})
+        accounts = self._workspaces.accounts_of({received.queued.event.workspace_id for received in batch})
         of_account: dict[str, list[Received]] = {}
         for received in self._without_settled(batch, outcome, now):
             event = received.queued.event
@@ -70,7 +75,7 @@ class UsageSettlement:
                 self._reject(received, "unknown_workspace", detail, outcome, now)
             else:
                 of_account.setdefault(account_id, []).append(received)
-        wallets = self._store.wallets.get_many(of_account)
+        wallets = self._wallets.get_many(of_account)
         for account_id, events in of_account.items():
             if account_id in wallets:
                 self._settle_account(wallets[account_id], events, outcome, now)
@@ -88,7 +93,7 @@ class UsageSettlement:
     def _without_settled(self, batch: Sequence[Received], outcome: Outcome, now: datetime) -> list[Received]:
         """Look up what was delivered before: a duplicate would cancel the transaction of all that go with it."""
         causes = {received.queued.event.cause for received in batch if received.redelivered}
-        return self._drop_existing(batch, self._store.books.entries(causes) if causes else {}, outcome, now)
+        return self._drop_existing(batch, self._books.entries(causes) if causes else {}, outcome, now)
 
     def _give_leases_back(
         self, batch: Sequence[Received], accounts: Mapping[str, str], wallets: Mapping[str, Wallet], now: datetime
@@ -109,7 +114,7 @@ class UsageSettlement:
     def _limits_calls(self, wallet: Wallet | None) -> bool:
         if wallet is None or wallet.period is None:
             return wallet is None
-        return self._store.plans.version(*wallet.period.plan_key).concurrency_limit(wallet.quantities) is not None
+        return self._plans.version(*wallet.period.plan_key).concurrency_limit(wallet.quantities) is not None
 
     def _settle_account(self, wallet: Wallet, events: list[Received], outcome: Outcome, now: datetime) -> None:
         for distinct in _rounds(events, outcome):
@@ -137,10 +142,10 @@ class UsageSettlement:
         """Decide and write until both agree, within a bounded number of attempts. Returns the wallet as left behind."""
         pending = chunk
         for attempt in range(_ATTEMPTS):
-            plans = self._store.plans.versions(wallet.plan_keys)
+            plans = self._plans.versions(wallet.plan_keys)
             settlement = settle(wallet, [received.queued.event for received in pending], plans, now)
             posted = settlement.posted
-            written = self._store.books.commit(wallet, posted)
+            written = self._books.commit(wallet, posted)
             if isinstance(written, Wallet):
                 self._keep_rejections(pending, settlement.rejections, outcome, now)
                 outcome.settled.extend(entry.usage for entry in posted.entries if entry.usage is not None)
@@ -149,8 +154,8 @@ class UsageSettlement:
                     outcome.paused_accounts.add(wallet.account_id)
                 return written
             pending = self._drop_existing(pending, written.existing, outcome, now)
-            self._store.pause(attempt)
-            wallet = written.wallet or self._store.wallets.get(wallet.account_id) or wallet
+            self._pause(attempt)
+            wallet = written.wallet or self._wallets.get(wallet.account_id) or wallet
         raise StoreBusy(f"lost {_ATTEMPTS} races for the wallet")
 
     def _drop_existing(
@@ -182,7 +187,7 @@ class UsageSettlement:
 
     def _keep(self, message_id: str, rejected: RejectedEvent, outcome: Outcome) -> None:
         try:
-            self._store.rejected_events.keep(rejected)
+            self._rejected_events.keep(rejected)
         except StoreBusy:
             log.warning("keeping a rejected event goes on later", extra={"rejection_id": rejected.rejection_id})
             outcome.failed.add(message_id)

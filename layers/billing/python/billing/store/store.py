@@ -4,6 +4,7 @@ A part is made, and its module imported, when it is first asked for: a function 
 three. One store serves a process, and keeps what never changes (versions of plans).
 """
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,25 @@ if TYPE_CHECKING:
     from billing.store.webhook_endpoints import WebhookEndpoints
 
 
+_PART_OF: Mapping[str, str] = {
+    "daily_usage": "books",
+    "ledger_entries": "books",
+    "payment_methods": "cards",
+    "webhook_secrets": "webhook_endpoints",
+}
+"""The part of a table, where it has another name."""
+
+
 class Store:
     """Whoever needs a part names it: `store.wallets.get("acme")`."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    def prepare(self, tables: Iterable[str]) -> None:
+        """Make the parts of these tables now, so that a process's start bears their imports, and no first request."""
+        for table in tables:
+            getattr(self, _PART_OF.get(table, table))
 
     @property
     def pause(self) -> Pause:
