@@ -1,11 +1,15 @@
 """What differs between deployments, and nothing else: constructs take a `Stage` and never ask for its name."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
 from infra.layers import AWS, THIS_MACHINE, Target
+
+LogLevel = Literal["DEBUG", "INFO", "WARN", "ERROR"]
+"""As Lambda and Python both call them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +25,7 @@ class Stage:
     send_actions: tuple[str, ...]  # what a role needs to send messages, also in batches
     return_url: str  # where Stripe's pages send customers back to
     mail_from: str  # who writes to customers: an address that SES may send from
-    log_level: str
+    log_level: LogLevel
     log_retention: logs.RetentionDays
 
 

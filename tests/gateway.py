@@ -1,29 +1,24 @@
-"""All of the edge over one store: each request goes to the function that API Gateway would hand it to."""
+"""All of the edge over one store: each request goes to the code that API Gateway would hand it to."""
 
 import re
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-import pytest
-
+from billing.api.edge_calls import CallApi
+from billing.api.edge_events import EventsApi
 from billing.api.edge_operations import EDGE_OPERATIONS
+from billing.api.edge_stripe import StripeWebhook
 from billing.domain.stripe_event import StripeEvent
-from billing.store.accounts import Workspaces
 from billing.store.database import Database
-from billing.store.rejected_events import RejectedEvents
 from billing.store.store import Store
 from billing.web.http import Request, Response
 from tests.api_client import Answer, Client, Line, client_over
 from tests.described import description
 
 STRIPE_SECRET = "whsec_test"
-_STRIPE_WEBHOOK = "functions.stripe_webhook.handler"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,49 +33,25 @@ class Gateway(Client):
         if found is None:
             return super().answer(event)
         route, parameters = found
-        response = self._function(route)({**event, "routeKey": f"{method} {route}", "pathParameters": parameters})
+        response = self._respond(route, {**event, "routeKey": f"{method} {route}", "pathParameters": parameters})
         answer = Answer(response["statusCode"], response.get("headers", {}), response.get("body", ""))
         description().check(method, path, answer.status, answer.headers, answer.text)
         return answer
 
-    def _function(self, route: str) -> Any:
+    def _respond(self, route: str, request: Request) -> Response:
+        """The queues behind the edge take everything and lead nowhere."""
+        store = Store(self.database)
         if route == "/v1/events":
-            return self._ingest
+            events = EventsApi(Line(), store.rejected_events, store.workspaces, lambda *_: None)
+            return events.respond(request, self.now)
         if route == "/webhooks/stripe":
-            return lambda event: import_module(_STRIPE_WEBHOOK).handler(event, None)
-        calls = import_module("functions.authorize_call.handler").CallApi(Store(self.database))
-        return lambda event: calls.respond(event, self.now)
-
-    def _ingest(self, event: Request) -> Response:
-        response: Response = import_module("functions.ingest_events.handler").respond(
-            event,
-            queue=Line(),
-            rejected=RejectedEvents(self.database),
-            workspaces=Workspaces(self.database),
-            now=self.now,
-        )
-        return response
+            webhook = StripeWebhook(store, list[StripeEvent]().append, lambda: (STRIPE_SECRET,))
+            return webhook.respond(request, datetime.now(UTC))
+        return CallApi(store).respond(request, self.now)
 
 
-def function_module(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module of a function, which makes its clients once, when it is first loaded: here they lead nowhere."""
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(variable, "unused")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    return import_module(f"functions.{name}.handler")
-
-
-@contextmanager
-def gateway_over(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
-    """The functions as they are deployed; the queues behind them take everything and lead nowhere."""
-    client = client_over(database, Line())
-    monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET)
-    webhook = function_module("stripe_webhook", monkeypatch)
-    monkeypatch.setattr(webhook, "_store", Store(database))
-    monkeypatch.setattr(webhook._queue, "send", list[StripeEvent]().append)
-    yield Gateway(api=client.api, database=database)
-    # It keeps the secret it was loaded with.
-    sys.modules.pop(_STRIPE_WEBHOOK)
+def gateway_over(database: Database) -> Gateway:
+    return Gateway(api=client_over(database, Line()).api, database=database)
 
 
 def _edge_route(method: str, path: str) -> tuple[str, dict[str, str]] | None:

@@ -1,17 +1,16 @@
 """Every day: announce the cards that expire soon."""
 
-import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from billing.contracts.times import parse_time
-from billing.runtime import metrics, settings, wiring
+from billing.runtime import logs, metrics, settings, wiring
 from billing.services.announce_expiring_cards import announce_expiring_cards
 
-logging.getLogger().setLevel(logging.INFO)
-
-_store = wiring.store(settings.from_environment())
+_settings = settings.from_environment()
+log = logs.logger("announce_expiring_cards", _settings.log_level)
+_store = wiring.store(_settings)
 
 
 def handler(event: Mapping[str, Any], _: object) -> dict[str, int]:

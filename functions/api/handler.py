@@ -8,13 +8,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing.api.rest_api import rest_api
-from billing.runtime import aws, settings, stripe_access, wiring
+from billing.runtime import aws, logs, settings, stripe_access, wiring
 from billing.runtime.usage_queue import UsageQueue
 from billing.web.http import RequestRefused, Response, problem
 
-logger = Logger(service="api")
-
 _settings = settings.from_environment()
+logs.logger("api", _settings.log_level)
+logger = Logger(service="api", level=_settings.log_level)
 _api = rest_api(
     wiring.store(_settings),
     UsageQueue(aws.sqs(), _settings.usage_queue_url or ""),

@@ -1,18 +1,17 @@
 """API keys: who sends a request, and what they may do. Hot: imports only what it uses."""
 
-import logging
 from typing import Any
 
-from billing.runtime import settings, wiring
+from billing.runtime import logs, settings, wiring
 from billing.services.authenticate import authenticate
 
-logging.getLogger().setLevel(logging.INFO)
-
-_store = wiring.store(settings.from_environment())
+_settings = settings.from_environment()
+log = logs.logger("authorizer", _settings.log_level)
+_store = wiring.store(_settings)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Answers API Gateway's simple response; the context is what `contracts.http.caller_of` reads.
+    """Answers API Gateway's simple response; the context is what `web.http.caller_of` reads.
 
     A store that cannot be reached raises: API Gateway then answers 500, and nobody is let in on a guess.
     """

@@ -1,18 +1,15 @@
 """Every five minutes: finish what was begun with Stripe, and try again what waited for its moment."""
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
 from billing.contracts.times import parse_time
-from billing.runtime import metrics, settings, wiring
+from billing.runtime import logs, metrics, settings, wiring
 from billing.runtime.stripe_access import gateway
 from billing.services.reconcile_payments import Reconciliation
 
-logging.getLogger().setLevel(logging.INFO)
-log = logging.getLogger("reconcile")
-
 _settings = settings.from_environment()
+log = logs.logger("reconcile", _settings.log_level)
 _reconciliation = Reconciliation(wiring.store(_settings), gateway(_settings), _settings.return_url)
 
 

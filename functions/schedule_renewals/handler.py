@@ -1,17 +1,15 @@
 """Every five minutes: queue the subscriptions that need something by now."""
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
 from billing.contracts.renewal_queue import moment_of
-from billing.runtime import aws, metrics, settings, wiring
+from billing.runtime import aws, logs, metrics, settings, wiring
 from billing.runtime.renewal_queue import RenewalQueue
 from billing.services.schedule_renewals import schedule_renewals
 
-logging.getLogger().setLevel(logging.INFO)
-
 _settings = settings.from_environment()
+log = logs.logger("schedule_renewals", _settings.log_level)
 _store = wiring.store(_settings)
 _queue = RenewalQueue(aws.sqs(), _settings.renewal_queue_url)
 

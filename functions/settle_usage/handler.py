@@ -1,58 +1,30 @@
 """Usage queue -> settlement: rate ended calls and deduct them, in batches. Hot: imports only what it uses."""
 
-import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.contracts.usage_queue import decode
-from billing.domain.rejection import RejectedEvent
-from billing.runtime import metrics, settings, wiring
-from billing.services.settle_usage import Outcome, Received, UsageSettlement
+from billing.runtime import logs, metrics, settings, wiring
+from billing.runtime.batch import come_again
+from billing.runtime.usage_messages import read_messages
+from billing.services.settle_usage import UsageSettlement
 
-logging.getLogger().setLevel(logging.INFO)
-log = logging.getLogger("settle_usage")
-
-_settlement = UsageSettlement(wiring.bare_store(settings.from_environment()))
+_settings = settings.from_environment()
+log = logs.logger("settle_usage", _settings.log_level)
+_settlement = UsageSettlement(wiring.bare_store(_settings))
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Only what could not be settled now goes back to the queue (ReportBatchItemFailures)."""
+    """Only what could not be settled now goes back to the queue.
+
+    The service takes the whole batch, since it settles the calls of an account together.
+    """
     now = datetime.now(UTC)
-    received, broken = _read(event["Records"], now)
+    received, broken = read_messages(event["Records"], now)
     outcome = _settlement.settle_batch(received, now)
     _settlement.keep_broken(broken, outcome)
-    _report(outcome, now)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(outcome.failed)]}
-
-
-def _read(records: Sequence[dict[str, Any]], now: datetime) -> tuple[list[Received], dict[str, RejectedEvent]]:
-    received: list[Received] = []
-    broken: dict[str, RejectedEvent] = {}
-    for record in records:
-        attributes = record["attributes"]
-        sent_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
-        message = decode(record["body"], sent_at=sent_at, now=now)
-        if isinstance(message, RejectedEvent):
-            broken[record["messageId"]] = message
-        else:
-            redelivered = int(attributes["ApproximateReceiveCount"]) > 1
-            received.append(Received(record["messageId"], message, redelivered=redelivered))
-    return received, broken
-
-
-def _report(outcome: Outcome, now: datetime) -> None:
     for account_id in sorted(outcome.paused_accounts):
         log.info("account paused", extra={"account_id": account_id})
     metrics.emit(
-        "settle_usage",
-        now,
-        counts={
-            "EventsSettled": len(outcome.settled),
-            "DuplicateEvents": outcome.duplicates,
-            "RejectedEvents": outcome.rejected,
-            "FailedEvents": len(outcome.failed),
-            "AccountsPaused": len(outcome.paused_accounts),
-        },
-        milliseconds={"SettlementLag": [(now - usage.occurred_at).total_seconds() * 1000 for usage in outcome.settled]},
+        "settle_usage", now, counts=outcome.counts, milliseconds={"SettlementLag": outcome.lags_milliseconds(now)}
     )
+    return come_again(sorted(outcome.failed))

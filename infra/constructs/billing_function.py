@@ -48,12 +48,14 @@ class BillingFunction(Construct):
             role=self.role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # Lambda drops what is below its own level, which is INFO where nothing is said.
+            application_log_level_v2=lambda_.ApplicationLogLevel(stage.log_level),
             memory_size=size.memory_mb,
             timeout=Duration.seconds(size.timeout_seconds),
             environment={
                 "STAGE": stage.name,
+                "LOG_LEVEL": stage.log_level,
                 "POWERTOOLS_SERVICE_NAME": folder,
-                "POWERTOOLS_LOG_LEVEL": stage.log_level,
                 "POWERTOOLS_METRICS_NAMESPACE": "Talktime",
                 **{table_variable(each.table): tables[each.table].table_name for each in access},
             },

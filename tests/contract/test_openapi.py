@@ -35,9 +35,8 @@ OPERATIONS = {
 
 
 @pytest.fixture
-def empty(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
-    with gateway_over(database, monkeypatch) as gateway:
-        yield gateway
+def empty(database: Database) -> Gateway:
+    return gateway_over(database)
 
 
 @pytest.fixture

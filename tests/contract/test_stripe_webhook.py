@@ -4,15 +4,14 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
+from billing.api.edge_stripe import StripeWebhook
 from billing.api.stripe_webhook import read_event
 from billing.contracts.stripe_queue import decode, encode
 from billing.domain.stripe_event import StripeEvent
@@ -20,7 +19,7 @@ from billing.payments.settings import StripeNotConfigured, parse_webhook_secrets
 from billing.payments.signature import TOLERANCE, SignatureInvalid, check_signature
 from billing.runtime.settings import load
 from billing.runtime.stripe_access import WebhookSecrets
-from billing.services.take_stripe_event import take_stripe_event
+from billing.services.take_stripe_event import StripeQueueUnavailable, take_stripe_event
 from billing.store.database import Database
 from billing.store.store import Store
 from infra.local.stripe_simulator.schema import check_event
@@ -101,34 +100,24 @@ def test_an_event_is_queued_until_it_is_done_with_and_never_after(database: Data
 
 
 class Door:
-    """The deployed handler over a store; what it queues is kept."""
+    """The webhook over a store; what it queues is kept."""
 
-    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "unused",
-            "AWS_SECRET_ACCESS_KEY": "unused",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "STRIPE_WEBHOOK_SECRETS": f"{OLD},{NEW}",
-        }.items():
-            monkeypatch.setenv(name, value)
+    def __init__(self, database: Database) -> None:
         self.queued: list[StripeEvent] = []
-        self.module = import_module("functions.stripe_webhook.handler")
-        monkeypatch.setattr(self.module, "_store", Store(database))
-        monkeypatch.setattr(self.module._queue, "send", self.queued.append)
+        self._webhook = StripeWebhook(Store(database), self.queued.append, lambda: (OLD, NEW))
 
     def post(self, body: str, *, secret: str = OLD, header: str | None = None, encoded: bool = False) -> Any:
         signed = signature(body, secret, datetime.now(UTC)) if header is None else header
         sent = base64.b64encode(body.encode()).decode() if encoded else body
         event = {"headers": {"stripe-signature": signed}, "body": sent, "isBase64Encoded": encoded}
-        answer = self.module.handler(event, None)
+        answer = self._webhook.respond(event, datetime.now(UTC))
         description().check("POST", "/webhooks/stripe", answer["statusCode"], answer["headers"], answer["body"])
         return answer["statusCode"]
 
 
 @pytest.fixture
-def door(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
-    yield Door(database, monkeypatch)
-    sys.modules.pop("functions.stripe_webhook.handler", None)
+def door(database: Database) -> Door:
+    return Door(database)
 
 
 @pytest.mark.parametrize("encoded", [False, True])
@@ -162,9 +151,19 @@ def test_a_signed_body_that_is_no_event_is_refused(door: Door, body: str) -> Non
     assert door.queued == []
 
 
+def test_an_event_that_could_not_be_queued_is_not_acknowledged(database: Database) -> None:
+    def unreachable(_: StripeEvent) -> None:
+        raise StripeQueueUnavailable("no answer")
+
+    webhook = StripeWebhook(Store(database), unreachable, lambda: (OLD,))
+    signed = {"headers": {"stripe-signature": signature(BODY, OLD, NOW)}, "body": BODY}
+    answer = webhook.respond(signed, NOW)
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (503, "store_unavailable")
+
+
 _WITHOUT_THE_SDK = """
 import sys
-import billing.api.stripe_webhook, billing.payments.signature, billing.runtime.stripe_access
+import billing.api.edge_stripe, billing.payments.signature, billing.runtime.stripe_access
 import billing.runtime.stripe_queue, billing.services.take_stripe_event
 sys.exit("stripe" in sys.modules)
 """

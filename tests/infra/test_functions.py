@@ -1,5 +1,7 @@
 """The two pages about functions, against the folders that are deployed."""
 
+import pytest
+
 from infra.functions import FUNCTION_SIZES
 from infra.paths import FUNCTIONS
 from infra.permissions import TABLE_ACCESS
@@ -10,3 +12,14 @@ def test_each_folder_with_a_handler_has_a_size_and_its_permissions_and_nothing_e
     assert folders
     assert set(FUNCTION_SIZES) == folders
     assert set(TABLE_ACCESS) == folders
+
+
+@pytest.mark.parametrize("folder", sorted(FUNCTION_SIZES))
+def test_a_handler_translates_and_no_more_which_takes_at_most_forty_lines(folder: str) -> None:
+    assert len((FUNCTIONS / folder / "handler.py").read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("folder", sorted(FUNCTION_SIZES.keys() - {"api"}))
+def test_a_handler_has_no_batch_loop_of_its_own(folder: str) -> None:
+    code = (FUNCTIONS / folder / "handler.py").read_text()
+    assert not [word for word in ("batchItemFailures", "except ", "getLogger") if word in code]

@@ -22,8 +22,12 @@ for module in pkgutil.walk_packages(billing.__path__, "billing."):
     importlib.import_module(module.name)
 """
 _LOAD_HANDLER = """
-import handler
+import logging, handler
 assert callable(handler.handler)
+for ours in (FUNCTION, "billing.services"):
+    assert logging.getLogger(ours).isEnabledFor(logging.DEBUG), ours
+for others in (None, "botocore", "urllib3", "stripe"):
+    assert not logging.getLogger(others).isEnabledFor(logging.DEBUG), others
 """
 
 _DESCRIBE = """
@@ -40,6 +44,7 @@ def load(program: str, folders: Sequence[Path], runtime: Path) -> None:
     path = f"import sys; sys.path[:0] = {[str(folder) for folder in (*folders, runtime)]}\n"
     environment = {
         "AWS_DEFAULT_REGION": "us-east-1",
+        "LOG_LEVEL": "DEBUG",
         "POWERTOOLS_METRICS_NAMESPACE": "Talktime",
         "STRIPE_API_KEY": "sk_test_1",
         "STRIPE_WEBHOOK_SECRETS": "whsec_1",
@@ -58,8 +63,14 @@ def layers(*, stripe: bool) -> list[Path]:
 
 
 @pytest.mark.parametrize("function", sorted(handler.parent.name for handler in FUNCTIONS.glob("*/handler.py")))
-def test_a_function_finds_all_that_it_imports_in_its_own_folder_and_its_layers(function: str, tmp_path: Path) -> None:
-    load(_LOAD_HANDLER, [FUNCTIONS / function, *layers(stripe=FUNCTION_SIZES[function].uses_stripe)], tmp_path)
+def test_a_function_finds_all_that_it_imports_in_its_layers_and_logs_at_the_level_of_its_stage(
+    function: str, tmp_path: Path
+) -> None:
+    load(
+        f"FUNCTION = {function!r}\n{_LOAD_HANDLER}",
+        [FUNCTIONS / function, *layers(stripe=FUNCTION_SIZES[function].uses_stripe)],
+        tmp_path,
+    )
 
 
 def test_the_api_describes_itself_with_nothing_but_its_layers(tmp_path: Path) -> None:

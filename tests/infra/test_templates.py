@@ -15,10 +15,13 @@ from billing.contracts.usage_queue import decode
 from billing.domain.queued_event import QueuedEvent
 from billing.store.all_tables import ALL_TABLES
 from infra.app import build
+from infra.functions import FUNCTION_SIZES
+from infra.local.synthesis import synthesise
 from infra.naming import pascal
-from infra.stages import PRODUCTION
+from infra.stages import DEV, PRODUCTION, Stage
 from tests.builders import NOW, cloud_event
 from tests.described import description
+from tests.infra.conftest import resources_of
 
 Resources = dict[str, Any]
 
@@ -227,6 +230,15 @@ def test_settlement_takes_large_batches_with_a_whole_cpu(resources: Resources) -
     assert mapping["BatchSize"] == 1000
     assert 1 <= mapping["MaximumBatchingWindowInSeconds"] <= 2
     assert function["MemorySize"] == 1769
+
+
+@pytest.mark.parametrize("stage", [PRODUCTION, DEV], ids=lambda stage: stage.name)
+def test_the_log_level_of_a_stage_reaches_every_function_and_what_lambda_lets_through(stage: Stage) -> None:
+    functions = of_type(resources_of(synthesise(stage.name)), "AWS::Lambda::Function").values()
+    assert len(functions) == len(FUNCTION_SIZES)
+    for function in functions:
+        assert function["Environment"]["Variables"]["LOG_LEVEL"] == stage.log_level
+        assert function["LoggingConfig"]["ApplicationLogLevel"] == stage.log_level
 
 
 def test_a_template_that_breaks_a_rule_of_aws_solutions_is_not_synthesised(tmp_path: Path) -> None:

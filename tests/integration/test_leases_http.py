@@ -1,6 +1,5 @@
 """PUT and DELETE /v1/workspaces/{id}/leases/{lease_id} as API Gateway hands them over."""
 
-import importlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
+from billing.api.edge_calls import CallApi
 from billing.domain.plan import RecurringFeature
 from billing.store.database import Database
 from tests.builders import NOW, call, micros, plan
@@ -30,10 +30,9 @@ def store(database: Database) -> World:
 
 
 @pytest.fixture
-def respond(store: World, monkeypatch: pytest.MonkeyPatch) -> Respond:
+def respond(store: World) -> Respond:
     """Answers a request for the lease `lease_id`, or for the permission where that is None."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    api = importlib.import_module("functions.authorize_call.handler").CallApi(store)
+    api = CallApi(store)
 
     def answer(
         method: str,
@@ -53,7 +52,7 @@ def respond(store: World, monkeypatch: pytest.MonkeyPatch) -> Respond:
         }
         if body is not None:
             request["body"] = body if isinstance(body, str) else json.dumps(body)
-        response: dict[str, Any] = api.respond(request, now)
+        response = api.respond(request, now)
         workspace = f"/v1/workspaces/{quote(workspace_id, safe='')}"
         route = "call-permission" if lease_id is None else f"leases/{quote(lease_id, safe='')}"
         status, text = response["statusCode"], response.get("body", "")

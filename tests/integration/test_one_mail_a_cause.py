@@ -12,9 +12,10 @@ import pytest
 from billing.contracts.bus_events import bus_event
 from billing.services.cards import remove_card
 from billing.services.lock_account import lock_account
-from billing.services.relay_changes import RELAYED_TABLES, Change, notices_of
+from billing.services.relay_changes import RELAYED_TABLES, notices_of
 from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
+from billing.store.row_changes import RowChange, read_change
 from billing.words.write_email import Email
 from infra.local.emulator import REGION, Emulator
 from tests.paying_account import Paying
@@ -68,7 +69,7 @@ class Told:
         (found,) = (mail.text for mail in self.mails if mail.subject == subject)
         return found
 
-    def _changes(self) -> Iterator[Change]:
+    def _changes(self) -> Iterator[RowChange]:
         for table in RELAYED_TABLES:
             (stream,) = self.streams.list_streams(TableName=table)["Streams"]
             for shard in self.streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]:
@@ -77,7 +78,9 @@ class Told:
                 )
                 for record in self.streams.get_records(ShardIterator=begin["ShardIterator"])["Records"]:
                     row = record["dynamodb"]
-                    yield Change(table, row.get("OldImage"), row.get("NewImage"), row["ApproximateCreationDateTime"])
+                    yield read_change(
+                        table, row.get("OldImage"), row.get("NewImage"), row["ApproximateCreationDateTime"]
+                    )
 
 
 @pytest.fixture

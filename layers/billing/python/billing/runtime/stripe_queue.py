@@ -6,13 +6,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from billing.contracts.stripe_queue import encode
 from billing.domain.stripe_event import StripeEvent
+from billing.services.take_stripe_event import StripeQueueUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-
-class StripeQueueUnavailable(Exception):
-    """The event was not queued, or nobody knows whether it was."""
 
 
 class StripeQueue:

@@ -1,6 +1,7 @@
 """Record what Stripe says of a payment, whoever brings it."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from billing.domain.payment_report import Applied, apply_report
@@ -42,3 +43,12 @@ def _logged(applied: Applied, report: PaymentReport) -> Applied:
     elif applied.effect != "unchanged":
         log.info("payment recorded", extra=facts)
     return applied
+
+
+def count_applied(applied: Sequence[Applied]) -> dict[str, int]:
+    """What became of some payments, by the names of the metrics."""
+    return {
+        "PaymentsCredited": sum(each.effect == "paid" for each in applied),
+        "PaymentsDeclined": sum(each.effect == "failed" for each in applied),
+        "PaymentsNotCredited": sum(each.needs_operator for each in applied),
+    }

@@ -6,7 +6,7 @@ are then two, which is the lesser harm: a customer who is never told loses calls
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -53,6 +53,8 @@ class DeliveryOffice:
         ended = self._send_mail(begun, now) if begun.destination == EMAIL else self._send_webhook(begun, now)
         if not self._store.deliveries.move(begun, ended):
             log.warning("a delivery moved on during an attempt", extra={"event_id": ended.event_id})
+        if ended.status == "failed":
+            log.error("a delivery is given up", extra=_facts(ended))
         return ended
 
     def sweep(self, now: datetime) -> int:
@@ -101,3 +103,22 @@ class DeliveryOffice:
         after = endpoint.after_attempt(accepted=answer.accepted, status=answer.status, now=now)
         if after != endpoint and self._store.webhook_endpoints.change(endpoint, after) and not after.enabled:
             log.error("webhook endpoint disabled", extra={"endpoint_id": endpoint.endpoint_id})
+
+
+def count_deliveries(attempted: Sequence[Delivery | None]) -> dict[str, int]:
+    """What became of some attempts, by the names of the metrics."""
+    statuses = [delivery.status for delivery in attempted if delivery is not None]
+    return {
+        "Delivered": statuses.count("delivered"),
+        "DeliveryRetries": statuses.count("pending"),
+        "DeliveriesFailed": statuses.count("failed"),
+    }
+
+
+def _facts(delivery: Delivery) -> dict[str, object]:
+    return {
+        "destination": delivery.destination,
+        "event_id": delivery.event_id,
+        "account_id": delivery.account_id,
+        "reason": delivery.last_error,
+    }

@@ -32,6 +32,15 @@ class IngestResult:
     rejected: tuple[tuple[int, RejectedEvent], ...]
     not_queued: tuple[int, ...]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """By the names of the metrics."""
+        return {
+            "EventsAccepted": self.accepted,
+            "RejectedEvents": len(self.rejected),
+            "EventsNotQueued": len(self.not_queued),
+        }
+
 
 def ingest(
     received: Sequence[QueuedEvent | RejectedEvent],

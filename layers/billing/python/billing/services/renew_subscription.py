@@ -1,6 +1,7 @@
 """Renew a subscription: record the try, charge the card, and let the one way of payments say what came of it."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -54,3 +55,14 @@ def _look(store: Store, wallet: Wallet, order: RenewalOrder, moment: datetime, n
     step = next_step(wallet, store.plans.versions(wallet.plan_keys), moment, now=now)
     stored = None if step.charge is None else store.transactions.get(step.charge.transaction_id)
     return take(step, stored, moment)
+
+
+def count_renewals(outcomes: Sequence[Renewed]) -> dict[str, int]:
+    """What became of some renewals, by the names of the metrics."""
+    return {
+        "RenewalsPaid": outcomes.count("paid"),
+        "RenewalsDeclined": outcomes.count("declined"),
+        "RenewalsUnanswered": outcomes.count("unknown"),
+        "RenewalsWithoutCharge": outcomes.count("moved"),
+        "RenewalsVoid": outcomes.count("void"),
+    }

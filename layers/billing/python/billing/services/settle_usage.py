@@ -45,6 +45,21 @@ class Outcome:
     paused_accounts: set[str] = field(default_factory=set)
     refills: int = 0
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """By the names of the metrics."""
+        return {
+            "EventsSettled": len(self.settled),
+            "DuplicateEvents": self.duplicates,
+            "RejectedEvents": self.rejected,
+            "FailedEvents": len(self.failed),
+            "AccountsPaused": len(self.paused_accounts),
+        }
+
+    def lags_milliseconds(self, now: datetime) -> list[float]:
+        """How long before `now` each settled call ended."""
+        return [(now - usage.occurred_at).total_seconds() * 1000 for usage in self.settled]
+
 
 class UsageSettlement:
     """The use case with its store. One instance serves a process, and keeps what never changes."""
