@@ -29,7 +29,9 @@ class CallApi:
                 return self._lease(request, caller, now)
             return self._permission(request, caller, now)
         except ConcurrencyLimitReached as reached:
-            return problem(RequestRefused(reached.code, reached.detail, limit=reached.limit, in_use=reached.in_use))
+            return problem(
+                RequestRefused("concurrency_limit_reached", reached.detail, limit=reached.limit, in_use=reached.in_use)
+            )
         except BillingError as refusal:
             return problem(refusal)
         except StoreBusy as busy:

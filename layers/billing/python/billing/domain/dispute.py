@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from billing.domain.auto_refill import after_dispute
 from billing.domain.change import Change, Moved
@@ -14,8 +14,8 @@ from billing.domain.wallet import Posted, Wallet
 Stage = Literal["opened", "won"]
 """What moves money: a dispute that is lost leaves it where it went when it was opened."""
 
-# An inquiry moves no money and may become a dispute.
-_STATUS_OF_STRIPE: dict[str, DisputeStatus] = {
+# An inquiry moves no money and may become a dispute. A test compares the statuses with those that Stripe describes.
+STATUS_OF_STRIPE: Final[Mapping[str, DisputeStatus]] = {
     "warning_needs_response": "inquiry",
     "warning_under_review": "inquiry",
     "warning_closed": "inquiry",
@@ -37,7 +37,8 @@ class DisputeReport:
 
 
 def dispute_status(stripe_status: str) -> DisputeStatus:
-    return _STATUS_OF_STRIPE[stripe_status]
+    """Raises KeyError for a status that Stripe did not have when this was written."""
+    return STATUS_OF_STRIPE[stripe_status]
 
 
 def causes_of(dispute_id: str) -> Mapping[Stage, str]:

@@ -1,20 +1,25 @@
 """Payments in the books: what a card paid becomes credit or revenue, and what goes back takes it again."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from billing.domain.change import Change, Moved
+from billing.domain.complete import complete
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
-from billing.domain.transaction import CREDIT_KINDS, Refund, Transaction, TransactionKind
+from billing.domain.transaction import CREDIT_KINDS, PaymentKind, Refund, Transaction, TransactionKind
 from billing.domain.wallet import Posted, Wallet, post
 
-_DESCRIPTIONS: dict[TransactionKind, str] = {
-    "top_up": "Top-up",
-    "auto_refill": "Auto-refill",
-    "renewal": "Renewal",
-    "plan_change": "Change of plan",
-}
+_DESCRIPTIONS: Final[Mapping[TransactionKind, str]] = complete(
+    {
+        "top_up": "Top-up",
+        "auto_refill": "Auto-refill",
+        "renewal": "Renewal",
+        "plan_change": "Change of plan",
+    },
+    get_args(PaymentKind),
+)
 
 
 def post_payment(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:

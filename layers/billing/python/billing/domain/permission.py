@@ -1,9 +1,11 @@
 """May a call start? One answer with a stable code, a sentence for a person, and the facts behind it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, get_args
 
+from billing.domain.complete import complete
 from billing.domain.plan import CALL_MINUTES, Plan
 from billing.domain.wallet import Wallet
 
@@ -18,16 +20,19 @@ PermissionCode = Literal[
     "concurrency_limit_reached",
 ]
 
-_SENTENCES: dict[PermissionCode, str] = {
-    "allowed": "The call may start.",
-    "account_unknown": "There is no such account.",
-    "no_plan": "The account has no plan yet.",
-    "account_paused": "The balance is negative. Calls resume when it is above zero.",
-    "account_locked": "The account is locked by the billing administrator, or until its renewal is paid.",
-    "account_canceled": "The account is canceled.",
-    "no_credit": "The included quota is used up and there is no credit left.",
-    "concurrency_limit_reached": "All concurrent call slots are in use.",
-}
+_SENTENCES: Final[Mapping[PermissionCode, str]] = complete(
+    {
+        "allowed": "The call may start.",
+        "account_unknown": "There is no such account.",
+        "no_plan": "The account has no plan yet.",
+        "account_paused": "The balance is negative. Calls resume when it is above zero.",
+        "account_locked": "The account is locked by the billing administrator, or until its renewal is paid.",
+        "account_canceled": "The account is canceled.",
+        "no_credit": "The included quota is used up and there is no credit left.",
+        "concurrency_limit_reached": "All concurrent call slots are in use.",
+    },
+    get_args(PermissionCode),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from billing.domain.card import Card
 from billing.domain.declines import Failure, decline
@@ -17,12 +17,16 @@ CARD_KEY = "talktime_card"
 
 IsForeign = Callable[[Mapping[str, str] | None], bool]
 
-# Payments by bank redirect and the like may stay at "processing" for days; cards do not.
-_OUTCOMES: Mapping[str, Outcome] = {
+# Of a PaymentIntent without an error; a status that is new at Stripe is pending. A test compares the statuses with
+# those that Stripe describes. Payments by bank redirect may stay at "processing" for days; cards do not.
+OUTCOME_OF_STATUS: Final[Mapping[str, Outcome]] = {
+    "requires_payment_method": "pending",
+    "requires_confirmation": "pending",
+    "requires_action": "needs_customer",
+    "processing": "pending",
+    "requires_capture": "held",
     "succeeded": "succeeded",
     "canceled": "canceled",
-    "requires_action": "needs_customer",
-    "requires_capture": "held",
 }
 
 
@@ -143,7 +147,7 @@ def _outcome(status: str, error: Any) -> Outcome:
     if status == "requires_payment_method" and error is not None:
         failure = _failure(error)
         return "needs_customer" if failure is not None and failure.needs_customer else "declined"
-    return _OUTCOMES.get(status, "pending")
+    return OUTCOME_OF_STATUS.get(status, "pending")
 
 
 def _failure(error: Any) -> Failure | None:
