@@ -1,4 +1,23 @@
-"""Saved cards: added on Stripe's page, proved by a hold that is never captured, one of them the default."""
+"""Saved cards: added on Stripe's page, proved by a hold that is never captured, one of them the default.
+
+    entered on Stripe's page               entered again
+               |     +---------------------------------------------+
+               v     v                                             |
+             pending ---------- the hold is declined ----------> failed
+                |                                                  |
+                | the hold is placed, and voided                   | removed
+                v                                                  v
+            verified ---------------- removed ----------------> removing
+             ^    |                                                |
+             +----+ another date entered                           | Stripe has forgotten it
+                                                                   v
+                                                                no row
+
+Only a verified card is charged or made the default; the first one becomes it. A pending card cannot be removed, nor the
+default one while another is verified. Another date that is entered is proved by a hold, too. If that is declined, the
+old date stays, and `failure` says why. A date that the card's network changes is taken over as it is. A card that is
+entered again while it is removing is forgotten first, and is pending then.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

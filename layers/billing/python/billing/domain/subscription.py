@@ -1,4 +1,38 @@
-"""Subscriptions: the terms an account is on, the months they run in, and what becomes of them when a month ends."""
+"""Subscriptions: the terms an account is on, the months they run in, and what becomes of them when a month ends.
+
+    none, canceled ---- subscribed ----> paid <---------------+--------------------+
+                                          |                   |                    |
+                        the month is over |                   | charged            | a try is paid
+                                          v                   |                    |
+                                         due -----------------+                    |
+                                          |                                        |
+                     declined, or no card |                                        |
+                                          v                                        |
+                              +------> failed -------------------------------------+
+                              |           |                                        |
+      an administrator's      |           | the last try is declined               |
+      unlock: one more try    |           v                                        |
+                              +------- locked -------------------------------------+
+
+`paid`, `due` and `failed` are `Period.payment`; a failed month also has `dunning`, which is locked in the end. To a
+customer paid and due are "active", failed and locked are "past_due". If the next month costs nothing, paid is followed
+by paid. A failed month is tried again 1, 3 and 7 days after its first failure, and at once with a new default card. A
+month that went by unpaid is never charged: a try is for the month it is made in, and needs no card if that is free.
+
+    paid, due ------ cancel ----> cancel_at_period_end ------ the month is over -------------> canceled
+                                      |      |
+                    changed: goes on  |      +-------- it was due, and is declined ----------> canceled
+                                      v
+                                  as before
+    failed, locked ---------------------------------- cancel --------------------------------> canceled
+
+    none, paid, canceled ---- a change that costs something now ----> pending_change ---- charged ----> paid, as wanted
+                                                                             |
+                                                                             +----------- declined ---> as before
+
+While a change is pending the month does not end, and nobody can cancel or ask for another change. A change that costs
+nothing now waits for nothing: it holds at once, or from the next renewal on as `next_terms`.
+"""
 
 import calendar
 import zlib

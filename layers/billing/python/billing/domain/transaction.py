@@ -3,7 +3,24 @@
 A payment is recorded before Stripe is asked. Whatever then says how it went (the API's answer, a webhook,
 reconciliation) says it as a `PaymentReport`, and `record` is the only way from one status to the next.
 
-Credit by hand is the one transaction that is no payment: it begins and ends as Paid.
+    top-up on a page                     charge of a saved card
+           |                                       |
+           v        the bank wants the customer    v       declined, canceled or not made
+       Checkout <------- (top-up only) ------ Processing ---------------------------------> Failed
+           |                                       |                                           |
+           | money arrived                         | money arrived               money arrived |
+           +-------------------------------------> v <-----------------------------------------+
+                                                 Paid
+
+Money in another currency than the account's makes it Failed in place of Paid. If the bank wants the customer of another
+charge than a top-up, it is Failed. If a card is declined on a page, or the page expires, it stays at Checkout. A
+renewal without a card begins as Failed. Credit by hand is the one transaction that is no payment: it begins and ends as
+Paid.
+
+Paid is final. What a payment may still get beside its status:
+
+    each refund    given back ----> returned by the bank
+    a dispute      inquiry ----> opened ----> won or lost      (any of them may be heard of first)
 """
 
 import hashlib
