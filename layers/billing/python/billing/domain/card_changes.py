@@ -107,8 +107,8 @@ def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     if refill is not None and refill.breaker_card != card.fingerprint:
         refill = with_closed_breaker(refill)
     if default != wallet.default_card:
-        wallet = try_at_once(wallet, now)
-    return replace(wallet, default_card=default, refill=refill)
+        wallet = replace(try_at_once(wallet, now), default_card=default)
+    return replace(wallet, refill=refill)
 
 
 def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
@@ -122,7 +122,7 @@ def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     refill = wallet.refill
     if refill is not None and refill.suspended in MENDED_BY_NEW_DATE and refill.breaker_card == card.fingerprint:
         refill = with_closed_breaker(refill)
-    default = DefaultCard(card.payment_method_id, card.fingerprint)
+    default = replace(wallet.default_card, payment_method_id=card.payment_method_id)
     return replace(try_at_once(wallet, now), default_card=default, refill=refill)
 
 

@@ -44,7 +44,10 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class RatedLine:
-    """One line of a usage record. Quantities are millionths of the metered unit; the parts add up to `billed`."""
+    """One line of a usage record. Quantities are millionths of the metered unit; the parts add up to `billed`.
+
+    Stored by position: a new field goes last, with a default.
+    """
 
     feature: str
     unit: str

@@ -74,7 +74,8 @@ def record_refund(wallet: Wallet, transaction: Transaction, refund: Refund, now:
     if not is_new:
         return Change(Posted(wallet), transaction)
     others = tuple(each for each in transaction.refunds if each.refund_id != refund.refund_id)
-    after = replace(transaction, refunds=(*others, refund))
+    now_known = refund if known is None else replace(known, returned=refund.returned)
+    after = replace(transaction, refunds=(*others, now_known))
     posted = take_back(
         wallet,
         replace(transaction, refunds=others),

@@ -21,7 +21,10 @@ TIME_UNIT_MILLISECONDS = {"millisecond": 1, "second": 1000, "minute": 60_000, "h
 
 @dataclass(frozen=True, slots=True)
 class VolumeDiscount:
-    """From a quantity in the period on (`from_millionths`, priced units), a percentage off the units above it."""
+    """From a quantity in the period on (`from_millionths`, priced units), a percentage off the units above it.
+
+    Stored by name: a new field goes last, with a default.
+    """
 
     from_millionths: int
     percent_millionths: int
@@ -29,7 +32,10 @@ class VolumeDiscount:
 
 @dataclass(frozen=True, slots=True)
 class UsageFeature:
-    """A consumable. Millionths: `increment` and `minimum` of metered units, `included` of priced ones."""
+    """A consumable. Millionths: `increment` and `minimum` of metered units, `included` of priced ones.
+
+    Stored by name: a new field goes last, with a default.
+    """
 
     key: str
     name: str
@@ -69,7 +75,10 @@ class UsageFeature:
 
 @dataclass(frozen=True, slots=True)
 class RecurringFeature:
-    """A rental: whole units included, a monthly price for each extra one, an optional hard maximum."""
+    """A rental: whole units included, a monthly price for each extra one, an optional hard maximum.
+
+    Stored by name: a new field goes last, with a default.
+    """
 
     key: str
     name: str

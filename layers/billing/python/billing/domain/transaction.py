@@ -32,6 +32,7 @@ from typing import Literal, Protocol
 from billing.domain.declines import Failure, failure
 from billing.domain.ledger import LedgerEntry
 from billing.domain.money import Money, card_minor_units, from_minor_units
+from billing.domain.stored import ByPosition
 
 PaymentKind = Literal["top_up", "auto_refill", "renewal", "plan_change"]
 TransactionKind = Literal[PaymentKind, "adjustment"]
@@ -53,16 +54,22 @@ _ID_DIGITS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class CardFace:
-    """What a customer knows a card by."""
+class CardFace(ByPosition):
+    """What a customer knows a card by.
+
+    Stored by position: a new field goes last, with a default.
+    """
 
     brand: str
     last4: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
-    """Money given back to the card. `returned`: the bank did not take it, so the account has it again."""
+class Refund(ByPosition):
+    """Money given back to the card. `returned`: the bank did not take it, so the account has it again.
+
+    Stored by position: a new field goes last, with a default.
+    """
 
     refund_id: str
     amount_micros: int
@@ -71,8 +78,11 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionLine:
-    """What a part of the amount was for."""
+class TransactionLine(ByPosition):
+    """What a part of the amount was for.
+
+    Stored by position: a new field goes last, with a default.
+    """
 
     description: str
     quantity: str
@@ -237,7 +247,7 @@ def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Tr
     seen = replace(
         transaction,
         payment_intent_id=report.payment_intent_id or transaction.payment_intent_id,
-        card=report.card or transaction.card,
+        card=transaction.card if report.card in {None, transaction.card} else report.card,
         card_fingerprint=report.card_fingerprint or transaction.card_fingerprint,
     )
     if report.outcome == "succeeded":

@@ -21,6 +21,7 @@ from billing.domain.ledger import (
 )
 from billing.domain.low_balance import alerted_after
 from billing.domain.plan import PlanKey
+from billing.domain.stored import ByName, ByPosition
 from billing.domain.terms import PendingChange, Terms
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ PeriodPayment = Literal["paid", "due", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """Promotional credit with an expiry date, spent before paid credit."""
+class Grant(ByName):
+    """Promotional credit with an expiry date, spent before paid credit.
+
+    Stored by name: a new field goes last, with a default.
+    """
 
     grant_id: str
     remaining_micros: int
@@ -43,12 +47,14 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class Period(ByName):
     """A subscription period under one plan version: [start, end) and what it consumed, in metered millionths.
 
     `used` is all that was consumed of a feature, `bought` the part of it that was priced and so drew no allowance; a
     feature of which nothing was bought is not in it. `payment` is `due` from the renewal's second until its charge is
     answered, and `failed` until a later try pays it.
+
+    Stored by name: a new field goes last, with a default.
     """
 
     plan_id: str
@@ -74,20 +80,25 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultCard:
-    """The card that refills and renewals use: one by construction, since the wallet names it."""
+class DefaultCard(ByPosition):
+    """The card that refills and renewals use: one by construction, since the wallet names it.
+
+    Stored by position: a new field goes last, with a default.
+    """
 
     payment_method_id: str
     fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refill:
+class Refill(ByName):
     """Auto-refill: what the customer wants, what is under way, and the breaker (see `auto_refill`).
 
     `pending` is the transaction of the refill under way, `started` counts them. `charged_micros` is what refills
     charged or are charging in `month` ("2026-11"). `failures` of the card with the fingerprint `breaker_card` make
     refills wait until `next_attempt_at`, or for good once `suspended` says why.
+
+    Stored by name: a new field goes last, with a default.
     """
 
     enabled: bool = False
@@ -107,13 +118,14 @@ class Refill:
 
 
 @dataclass(frozen=True, slots=True)
-class Wallet:
+class Wallet(ByName):
     """One account's credit, period and standing.
 
     `version` counts writes, `sequence` numbers ledger entries, `posted_at` is the last entry's moment. `quantities` are
     the recurring features' units in all, included ones among them; `anchor_day` is the day of the month that renews.
     `next_terms` hold from the next renewal on; `dunning` is there while a renewal is not paid.
     `alert_thresholds` are the customer's, `alerted_micros` is the lowest of which he was told (see `low_balance`).
+    `newer` is what a newer release stored with the subscription.
     """
 
     account_id: str

@@ -77,7 +77,8 @@ class DailyUsageItem(Model):
 
 _KEY = ("account_id", "position", "cause")
 _SEQUENCE_DIGITS = 12
-_line_fields = attrgetter(*(field.name for field in fields(RatedLine)))
+_LINE_FIELDS = tuple(field.name for field in fields(RatedLine))
+_line_fields = attrgetter(*_LINE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,5 +281,5 @@ def _usage_record(item: LedgerEntryItem) -> UsageRecord:
         occurred_at=item.occurred_at,
         plan_id=item.plan_id or "",
         plan_version=item.plan_version or 0,
-        lines=tuple(RatedLine(*line) for line in item.lines),
+        lines=tuple(RatedLine(*line[: len(_LINE_FIELDS)]) for line in item.lines),
     )

@@ -12,6 +12,7 @@ from billing.domain.errors import Conflict
 from billing.domain.plan import Plan, PlanKey, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
 from billing.store.database import Database, Item
+from billing.store.formats import pick_known
 from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item
 
@@ -128,10 +129,14 @@ def _plan(item: PlanVersionItem) -> Plan:
         base_price_micros=item.base_price_micros,
         minimum_top_up_micros=item.minimum_top_up_micros,
         usage_features={fields["key"]: _usage_feature(fields) for fields in item.usage_features},
-        recurring_features={fields["key"]: RecurringFeature(**fields) for fields in item.recurring_features},
+        recurring_features={fields["key"]: _recurring_feature(fields) for fields in item.recurring_features},
     )
 
 
 def _usage_feature(fields: dict[str, Any]) -> UsageFeature:
-    discounts = tuple(VolumeDiscount(**tier) for tier in fields["volume_discounts"])
-    return UsageFeature(**{**fields, "volume_discounts": discounts})
+    discounts = tuple(VolumeDiscount(**pick_known(VolumeDiscount, tier)) for tier in fields["volume_discounts"])
+    return UsageFeature(**{**pick_known(UsageFeature, fields), "volume_discounts": discounts})
+
+
+def _recurring_feature(fields: dict[str, Any]) -> RecurringFeature:
+    return RecurringFeature(**pick_known(RecurringFeature, fields))

@@ -1,6 +1,6 @@
 """Transactions in the table: the billing history, and the part of a write that moves one from a status to the next."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from billing.domain.transaction import (
 )
 from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
 from billing.store.database import Database, Item
+from billing.store.formats import MOMENT, P, PositionFormat
 from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item
 from billing.store.versioned import versioned_update
@@ -90,6 +91,9 @@ _KEY = ("account_id", "position", "transaction_id")
 _OPEN_KEY = ("open", "check_at", "transaction_id")
 _OPEN = "open"
 _BEFORE_ANY_MOMENT, _AFTER_ANY_MOMENT = "0", "~"
+_FACE = PositionFormat(CardFace)
+_REFUND = PositionFormat(Refund, created_at=MOMENT)
+_LINE = PositionFormat(TransactionLine, period_start=MOMENT, period_end=MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,23 +218,17 @@ def _item(transaction: Transaction, version: int) -> Item:
         check_at=transaction.check_at,
         payment_method_id=transaction.payment_method_id,
         card_fingerprint=transaction.card_fingerprint,
-        card=None if transaction.card is None else [transaction.card.brand, transaction.card.last4],
+        card=None if transaction.card is None else _FACE.write(transaction.card),
         payment_intent_id=transaction.payment_intent_id,
         session_id=transaction.session_id,
         url=transaction.url,
         paid_at=transaction.paid_at,
         failure_code=None if failure is None else failure.code,
         failure_message=None if failure is None else failure.message,
-        refunds=_list(
-            [each.refund_id, each.amount_micros, format_instant(each.created_at), each.returned]
-            for each in transaction.refunds
-        ),
+        refunds=_list(_REFUND, transaction.refunds),
         dispute_id=transaction.dispute_id,
         dispute_status=transaction.dispute_status,
-        lines=_list(
-            [line.description, line.quantity, line.amount_micros, _text(line.period_start), _text(line.period_end)]
-            for line in transaction.lines
-        ),
+        lines=_list(_LINE, transaction.lines),
         fingerprint=transaction.fingerprint,
         attempt=transaction.attempt,
     )
@@ -253,35 +251,21 @@ def _transaction(item: TransactionItem) -> Transaction:
         check_at=item.check_at,
         payment_method_id=item.payment_method_id,
         card_fingerprint=item.card_fingerprint,
-        card=None if item.card is None else CardFace(*item.card),
+        card=None if item.card is None else _FACE.read(item.card),
         payment_intent_id=item.payment_intent_id,
         session_id=item.session_id,
         url=item.url,
         paid_at=item.paid_at,
         failure=failure,
-        refunds=tuple(
-            Refund(refund_id, amount, parse_stored_instant(moment), returned)
-            for refund_id, amount, moment, returned in item.refunds or ()
-        ),
+        refunds=tuple(map(_REFUND.read, item.refunds or ())),
         dispute_id=item.dispute_id,
         dispute_status=dispute_status,
-        lines=tuple(
-            TransactionLine(description, quantity, amount, _moment(start), _moment(end))
-            for description, quantity, amount, start, end in item.lines or ()
-        ),
+        lines=tuple(map(_LINE.read, item.lines or ())),
         fingerprint=item.fingerprint,
         attempt=item.attempt,
         version=item.version,
     )
 
 
-def _list(rows: Iterable[list[Any]]) -> list[list[Any]] | None:
-    return list(rows) or None
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else format_instant(moment)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else parse_stored_instant(text)
+def _list(written: PositionFormat[P], values: Sequence[P]) -> list[list[Any]] | None:
+    return [written.write(each) for each in values] or None

@@ -1,40 +1,65 @@
 """Wallets in the table, and the part of a transaction that moves one from a version to the next."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, fields
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, UnicodeAttribute
-from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.attributes import Attribute, BooleanAttribute, UnicodeAttribute
+from pynamodb.constants import LIST, MAP, STREAM_NEW_AND_OLD_IMAGE
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from billing.domain.dunning import Dunning, FailedTry
-from billing.domain.instants import format_instant, parse_stored_instant
+from billing.domain.instants import format_instant
 from billing.domain.subscription import RENEWAL_SHARDS, due_at, renewal_shard
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import Database, Item
+from billing.store.formats import MOMENT, MapFormat, NameFormat, PositionFormat
 from billing.store.tables import raw_item, readable
 from billing.store.versioned import versioned_update
 
+_GRANT = MapFormat(
+    Grant, grant_id=UnicodeAttribute(), remaining_micros=IntegerAttribute(), expires_at=InstantAttribute()
+)
+_PERIOD = MapFormat(
+    Period,
+    plan_id=UnicodeAttribute(),
+    plan_version=IntegerAttribute(),
+    start=InstantAttribute(attr_name="starts_at"),
+    end=InstantAttribute(attr_name="ends_at"),
+    used=IntegerMapAttribute(),
+    bought=IntegerMapAttribute(null=True),
+    payment=UnicodeAttribute(null=True),
+)
+_TERMS = PositionFormat(Terms)
+_CHANGE = PositionFormat(PendingChange, terms=_TERMS, later=_TERMS, starts_at=MOMENT)
+_DUNNING = PositionFormat(
+    Dunning, failed_at=MOMENT, next_attempt_at=MOMENT, last=PositionFormat(FailedTry), grace_until=MOMENT
+)
+_DEFAULT_CARD = PositionFormat(DefaultCard)
+_REFILL = NameFormat(Refill, next_attempt_at=MOMENT, last_attempt_at=MOMENT)
 
-class GrantMap(MapAttribute[str, Any]):
-    grant_id = UnicodeAttribute()
-    remaining_micros = IntegerAttribute()
-    expires_at = InstantAttribute()
+
+class GrantsAttribute(Attribute[tuple[Grant, ...]]):
+    attr_type = LIST
+
+    def serialize(self, value: Any) -> list[Any]:
+        return [{MAP: _GRANT.write(grant)} for grant in value]
+
+    def deserialize(self, value: Any) -> tuple[Grant, ...]:
+        return tuple(_GRANT.read(grant[MAP]) for grant in value)
 
 
-class PeriodMap(MapAttribute[str, Any]):
-    plan_id = UnicodeAttribute()
-    plan_version = IntegerAttribute()
-    starts_at = InstantAttribute()
-    ends_at = InstantAttribute()
-    used = IntegerMapAttribute()
-    bought = IntegerMapAttribute(null=True)
-    payment = UnicodeAttribute(null=True)
+class PeriodAttribute(Attribute[Period]):
+    attr_type = MAP
+
+    def serialize(self, value: Any) -> dict[str, Any]:
+        return _PERIOD.write(value)
+
+    def deserialize(self, value: Any) -> Period:
+        return _PERIOD.read(value)
 
 
 class WalletsWaiting(GlobalSecondaryIndex[Any]):
@@ -78,13 +103,13 @@ class WalletItem(Model):
     posted_at = InstantAttribute(null=True)
     currency = UnicodeAttribute()
     paid_micros = IntegerAttribute()
-    grants = ListAttribute(of=GrantMap)
+    grants = GrantsAttribute()
     paused = BooleanAttribute()
     lock_reason = UnicodeAttribute(null=True)
     canceled = BooleanAttribute()
     anchor_day = IntegerAttribute(null=True)
-    period = PeriodMap(null=True)
-    previous_period = PeriodMap(null=True)
+    period = PeriodAttribute(null=True)
+    previous_period = PeriodAttribute(null=True)
     quantities = IntegerMapAttribute()
     subscription = JsonAttribute(null=True)
     renews = UnicodeAttribute(null=True)
@@ -102,9 +127,7 @@ class WalletItem(Model):
 
 _WAITING = "waiting"
 _WAITING_KEY = ("waiting", "waits_until", "account_id")
-_NEW_REFILL = Refill()
-_REFILL_FIELDS = tuple(field.name for field in fields(Refill))
-_REFILL_MOMENTS = frozenset({"next_attempt_at", "last_attempt_at"})
+_SUBSCRIPTION_MEMBERS = frozenset({"next", "cancel", "change", "dunning"})
 
 
 class Wallets:
@@ -159,21 +182,18 @@ def _item(wallet: Wallet, version: int) -> Item:
         posted_at=wallet.posted_at,
         currency=wallet.currency,
         paid_micros=wallet.paid_micros,
-        grants=[
-            GrantMap(grant_id=grant.grant_id, remaining_micros=grant.remaining_micros, expires_at=grant.expires_at)
-            for grant in wallet.grants
-        ],
+        grants=wallet.grants,
         paused=wallet.paused,
         lock_reason=wallet.lock_reason,
         canceled=wallet.canceled,
         anchor_day=wallet.anchor_day,
-        period=_period_map(wallet.period),
-        previous_period=_period_map(wallet.previous_period),
+        period=wallet.period,
+        previous_period=wallet.previous_period,
         quantities=dict(wallet.quantities),
         alert_thresholds=list(wallet.alert_thresholds) or None,
         alerted_micros=wallet.alerted_micros,
-        default_card=None if wallet.default_card is None else list(astuple(wallet.default_card)),
-        refill=None if wallet.refill is None else _refill_said(wallet.refill),
+        default_card=None if wallet.default_card is None else _DEFAULT_CARD.write(wallet.default_card),
+        refill=None if wallet.refill is None else _REFILL.write(wallet.refill),
         waiting=None if waits_until is None else _WAITING,
         waits_until=waits_until,
         **subscription_attributes(wallet),
@@ -185,20 +205,20 @@ def _wallet(item: WalletItem) -> Wallet:
         account_id=item.account_id,
         currency=item.currency,
         paid_micros=item.paid_micros,
-        grants=tuple(Grant(grant.grant_id, grant.remaining_micros, grant.expires_at) for grant in item.grants),
+        grants=tuple(item.grants),  # raises where it is missing: such a row is none of ours
         paused=item.paused,
         lock_reason=item.lock_reason,
         canceled=item.canceled,
-        period=_period(item.period),
-        previous_period=_period(item.previous_period),
+        period=item.period,
+        previous_period=item.previous_period,
         quantities=item.quantities,
         anchor_day=item.anchor_day,
         sequence=item.sequence,
         posted_at=item.posted_at,
         alert_thresholds=tuple(item.alert_thresholds or ()),
         alerted_micros=item.alerted_micros,
-        default_card=None if item.default_card is None else DefaultCard(*item.default_card),
-        refill=_refill(item.refill),
+        default_card=None if item.default_card is None else _DEFAULT_CARD.read(item.default_card),
+        refill=None if item.refill is None else _REFILL.read(item.refill),
         **read_subscription(item.subscription),
         version=item.version,
     )
@@ -211,50 +231,6 @@ def _waits_until(wallet: Wallet) -> datetime | None:
     if refill is not None and refill.enabled and refill.next_attempt_at and wallet.status in {"active", "paused"}:
         moments.append(refill.next_attempt_at)
     return min(moments, default=None)
-
-
-def _refill_said(refill: Refill) -> dict[str, Any]:
-    """Auto-refill as JSON without what is as at first: a wallet is written with each call."""
-    return {
-        name: format_instant(value) if isinstance(value, datetime) else value
-        for name in _REFILL_FIELDS
-        if (value := getattr(refill, name)) != getattr(_NEW_REFILL, name)
-    }
-
-
-def _refill(stored: Any) -> Refill | None:
-    if stored is None:
-        return None
-    moments = {name: parse_stored_instant(stored[name]) for name in _REFILL_MOMENTS & stored.keys()}
-    return Refill(**{**stored, **moments})
-
-
-def _period_map(period: Period | None) -> PeriodMap | None:
-    if period is None:
-        return None
-    return PeriodMap(
-        plan_id=period.plan_id,
-        plan_version=period.plan_version,
-        starts_at=period.start,
-        ends_at=period.end,
-        used=dict(period.used),
-        bought=dict(period.bought) or None,
-        payment=None if period.payment == "paid" else period.payment,
-    )
-
-
-def _period(stored: Any) -> Period | None:
-    if stored is None:
-        return None
-    return Period(
-        stored.plan_id,
-        stored.plan_version,
-        stored.starts_at,
-        stored.ends_at,
-        stored.used,
-        stored.bought or {},
-        stored.payment or "paid",
-    )
 
 
 def renewals_key(day: str, shard: int) -> str:
@@ -272,57 +248,26 @@ def subscription_attributes(wallet: Wallet) -> dict[str, Any]:
 
 
 def _said(wallet: Wallet) -> dict[str, Any] | None:
-    change, dunning = wallet.pending_change, wallet.dunning
     said: dict[str, Any] = {}
     if wallet.next_terms is not None:
-        said["next"] = _terms(wallet.next_terms)
+        said["next"] = _TERMS.write(wallet.next_terms)
     if wallet.cancel_at_period_end:
         said["cancel"] = 1
-    if change is not None:
-        said["change"] = [
-            change.transaction_id, _terms(change.terms), _terms(change.later), _text(change.starts_at)
-        ]  # fmt: skip
-    if dunning is not None:
-        said["dunning"] = [
-            _text(dunning.failed_at), dunning.attempts, _text(dunning.next_attempt_at), astuple(dunning.last),
-            dunning.locked, _text(dunning.grace_until),
-        ]  # fmt: skip
-    return said or None
+    if wallet.pending_change is not None:
+        said["change"] = _CHANGE.write(wallet.pending_change)
+    if wallet.dunning is not None:
+        said["dunning"] = _DUNNING.write(wallet.dunning)
+    return {**said, **wallet.newer} or None
 
 
 def read_subscription(said: Any) -> dict[str, Any]:
     """The wallet's fields of this, by name."""
     if said is None:
         return {}
-    change, dunning = said.get("change"), said.get("dunning")
     return {
-        "next_terms": _read_terms(said.get("next")),
+        "next_terms": _TERMS.read(said["next"]) if "next" in said else None,
         "cancel_at_period_end": "cancel" in said,
-        "pending_change": change
-        and PendingChange(change[0], Terms(*change[1]), _read_terms(change[2]), _moment(change[3])),
-        "dunning": dunning
-        and Dunning(
-            failed_at=parse_stored_instant(dunning[0]),
-            attempts=dunning[1],
-            next_attempt_at=_moment(dunning[2]),
-            last=FailedTry(*dunning[3]),
-            locked=dunning[4],
-            grace_until=_moment(dunning[5]),
-        ),
+        "pending_change": _CHANGE.read(said["change"]) if "change" in said else None,
+        "dunning": _DUNNING.read(said["dunning"]) if "dunning" in said else None,
+        "newer": {name: value for name, value in said.items() if name not in _SUBSCRIPTION_MEMBERS},
     }
-
-
-def _terms(terms: Terms | None) -> list[Any] | None:
-    return None if terms is None else [terms.plan_id, terms.plan_version, dict(terms.quantities)]
-
-
-def _read_terms(said: Any) -> Terms | None:
-    return None if said is None else Terms(*said)
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else format_instant(moment)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else parse_stored_instant(text)

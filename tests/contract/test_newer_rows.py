@@ -1,0 +1,172 @@
+"""What a newer release stored and this one does not know is passed over, and kept word for word when a row is written.
+
+Two releases write the same rows while one is deployed, and a release may be taken back.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from pynamodb.attributes import UnicodeAttribute
+
+from billing.domain.card_changes import with_default_card, with_new_date
+from billing.domain.dunning import FailedTry, after_failure
+from billing.domain.terms import Terms
+from billing.domain.transaction import CardFace, PaymentReport, Transaction, record
+from billing.domain.wallet import Grant, Posted, Refill, Wallet
+from billing.store.attributes import InstantAttribute, IntegerAttribute
+from billing.store.books import Books
+from billing.store.database import Database
+from billing.store.formats import MapFormat, NameFormat, PositionFormat
+from billing.store.transactions import Transactions
+from tests.contract.stored_values import CARD, END, NOW, RENEWAL, VALUES, WALLET
+from tests.contract.test_stored_rows import golden, row_of
+
+Row = dict[str, Any]
+NEWER = {"since": "0.9", "facts": [1, None, "ملاحظة"]}
+
+
+def longer(attribute: str, *path: str | int) -> Callable[[Row], None]:
+    """Adds what this release does not know to a list or an object in the JSON of an attribute."""
+
+    def add(row: Row) -> None:
+        said = json.loads(row[attribute]["S"])
+        part = said
+        for step in path:
+            part = part[step]
+        if isinstance(part, list):
+            part.append(NEWER)
+        else:
+            part["newer_member"] = NEWER
+        row[attribute]["S"] = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+    return add
+
+
+def with_member(attribute: str, *path: str | int) -> Callable[[Row], None]:
+    """Adds a member that this release does not know to a map of an attribute."""
+
+    def add(row: Row) -> None:
+        part = row[attribute]
+        for step in path:
+            part = part[step]
+        part["M"]["newer_member"] = {"L": [{"N": "1"}, {"NULL": True}, {"S": "ملاحظة"}]}
+
+    return add
+
+
+# Each value that is stored by position or by name, in the rows that are written again.
+NEWER_VALUES: dict[str, tuple[str, Callable[[Row], None]]] = {
+    "the default card": ("wallets", longer("default_card")),
+    "auto-refill": ("wallets", longer("refill")),
+    "what is said of a subscription": ("wallets", longer("subscription")),
+    "terms": ("wallets", longer("subscription", "next")),
+    "a pending change": ("wallets", longer("subscription", "change")),
+    "the terms of a pending change": ("wallets", longer("subscription", "change", 1)),
+    "the later terms of a pending change": ("wallets", longer("subscription", "change", 2)),
+    "dunning": ("wallets", longer("subscription", "dunning")),
+    "a failed try": ("wallets", longer("subscription", "dunning", 3)),
+    "the period": ("wallets", with_member("period")),
+    "the previous period": ("wallets", with_member("previous_period")),
+    "a grant": ("wallets", with_member("grants", "L", 1)),
+    "a card's face": ("transactions", longer("card")),
+    "a refund": ("transactions", longer("refunds", 0)),
+    "a line of a transaction": ("transactions", longer("lines", 1)),
+}
+# Those in rows that are never written again.
+FOR_EVER: dict[str, tuple[str, Callable[[Row], None]]] = {
+    "a rated line": ("ledger_entries.usage", longer("lines", 0)),
+    "a usage feature": ("plans", longer("usage_features", 0)),
+    "a volume discount": ("plans", longer("usage_features", 0, "volume_discounts", 1)),
+    "a recurring feature": ("plans", longer("recurring_features", 0)),
+}
+
+
+def newer_row(name: str, add: Callable[[Row], None]) -> Row:
+    row = golden(f"0.1.0/{name}")
+    add(row)
+    assert row != golden(f"0.1.0/{name}")
+    return row
+
+
+def move_wallet(database: Database, wallet: Wallet) -> Row:
+    """Changes something of the wallet by itself. Returns what its row must say then, beside what stays."""
+    Books(database).commit(wallet, Posted(replace(wallet, paid_micros=1)))
+    return {"paid_micros": {"N": "1"}, "version": {"N": str(wallet.version + 1)}}
+
+
+def move_transaction(database: Database, transaction: Transaction) -> Row:
+    Transactions(database).move(transaction, replace(transaction, attempt=7))
+    return {"attempt": {"N": "7"}, "version": {"N": str(transaction.version + 1)}}
+
+
+MOVES: dict[str, Callable[[Database, Any], Row]] = {"wallets": move_wallet, "transactions": move_transaction}
+
+
+@pytest.mark.parametrize("what", NEWER_VALUES | FOR_EVER)
+def test_what_a_newer_release_added_to_a_value_is_passed_over(what: str, database: Database) -> None:
+    name, add = (NEWER_VALUES | FOR_EVER)[what]
+    stored = VALUES[f"0.1.0/{name}"]
+    database.client.put_item(TableName=stored.table, Item=newer_row(name, add))
+    assert stored.read(database) == stored.value
+
+
+@pytest.mark.parametrize("what", NEWER_VALUES)
+def test_what_a_newer_release_added_to_a_value_is_kept_when_its_row_is_written(what: str, database: Database) -> None:
+    name, add = NEWER_VALUES[what]
+    stored, row = VALUES[f"0.1.0/{name}"], newer_row(name, add)
+    database.client.put_item(TableName=stored.table, Item=row)
+    changed = MOVES[name](database, stored.read(database))
+    assert row_of(database, stored) == {**row, **changed}
+
+
+@dataclass(frozen=True, slots=True)
+class LongerTerms(Terms):
+    note: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LongerRefill(Refill):
+    note: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LongerGrant(Grant):
+    note: str = "none"
+
+
+def test_a_field_that_is_put_last_with_a_default_reads_what_is_stored_without_it() -> None:
+    assert PositionFormat(LongerTerms).read(["free", 7, {}]) == LongerTerms("free", 7, {}, "none")
+    assert NameFormat(LongerRefill).read({"enabled": True}) == LongerRefill(enabled=True, note="none")
+    grants = MapFormat(
+        LongerGrant,
+        grant_id=UnicodeAttribute(),
+        remaining_micros=IntegerAttribute(),
+        expires_at=InstantAttribute(),
+        note=UnicodeAttribute(null=True),
+    )
+    grant = LongerGrant("welcome", 1, END)
+    assert grants.read(grants.write(grant)) == grant
+    assert "note" not in grants.write(grant)
+
+
+def test_what_is_decided_of_a_value_carries_along_what_a_newer_release_added_to_it() -> None:
+    newer = (NEWER,)
+    assert WALLET.dunning is not None
+    assert WALLET.default_card is not None
+    dunning = replace(WALLET.dunning, newer=newer)
+    assert after_failure(dunning, FailedTry("tx_2", 1, None), NOW).newer == newer
+    wallet = replace(WALLET, default_card=replace(WALLET.default_card, newer=newer))
+    for change in (with_default_card, with_new_date):
+        card = change(wallet, CARD, NOW).default_card
+        assert card is not None
+        assert card.newer == newer
+    charge = replace(RENEWAL, status="Processing", card=CardFace("visa", "4242", newer=newer))
+    report = PaymentReport(
+        charge.transaction_id, "acme", "pi_1", "succeeded", 49_010_000, "USD", card=CardFace("visa", "4242")
+    )
+    face = record(charge, report, NOW).card
+    assert face is not None
+    assert face.newer == newer
