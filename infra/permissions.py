@@ -2,6 +2,9 @@
 
 A transaction needs the permission of each of its parts and none of its own. Nobody may change or delete a ledger
 entry; nobody may delete a wallet, a plan or an account.
+
+PutItem is for rows that do not exist yet. A row that may exist is updated, attribute by attribute: what a newer release
+stored in it must not be lost. The one exception is a plan's current version, which is a whole copy of it.
 """
 
 from collections.abc import Mapping
@@ -30,7 +33,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("wallets", ("GetItem", "BatchGetItem", "UpdateItem")),
         Access("ledger_entries", ("BatchGetItem", "PutItem")),
         Access("daily_usage", ("UpdateItem",)),
-        Access("leases", ("BatchGetItem", "Query", "PutItem")),
+        Access("leases", ("BatchGetItem", "Query", "UpdateItem")),
         Access("transactions", ("PutItem",)),
         Access("rejected_events", ("UpdateItem",)),
     ),
@@ -38,16 +41,16 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("plans", ("GetItem",)),
         Access("workspaces", ("GetItem",)),
         Access("wallets", ("BatchGetItem",)),
-        Access("leases", ("BatchGetItem", "Query", "PutItem")),
+        Access("leases", ("BatchGetItem", "Query", "UpdateItem")),
     ),
-    "stripe_webhook": (Access("stripe_inbox", ("PutItem",)),),
+    "stripe_webhook": (Access("stripe_inbox", ("UpdateItem",)),),
     "apply_payments": (
         Access("plans", ("GetItem",)),
         Access("accounts", ("GetItem", "UpdateItem")),
         Access("wallets", ("GetItem", "UpdateItem")),
         Access("ledger_entries", ("BatchGetItem", "PutItem")),
         Access("transactions", ("GetItem", "PutItem", "UpdateItem")),
-        Access("payment_methods", ("GetItem", "Query", "PutItem", "DeleteItem")),
+        Access("payment_methods", ("GetItem", "Query", "UpdateItem", "DeleteItem")),
         Access("stripe_inbox", ("UpdateItem",)),
     ),
     "auto_refill": (
@@ -62,8 +65,8 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("wallets", ("GetItem", "UpdateItem"), indexes=("waiting",)),
         Access("ledger_entries", ("BatchGetItem", "PutItem")),
         Access("transactions", ("GetItem", "PutItem", "UpdateItem"), indexes=("open",)),
-        Access("payment_methods", ("GetItem", "Query", "PutItem", "DeleteItem"), indexes=("open",)),
-        Access("stripe_inbox", ("BatchGetItem", "PutItem", "UpdateItem")),
+        Access("payment_methods", ("GetItem", "Query", "UpdateItem", "DeleteItem"), indexes=("open",)),
+        Access("stripe_inbox", ("BatchGetItem", "UpdateItem")),
     ),
     "announce_expiring_cards": (Access("payment_methods", ("Scan", "UpdateItem")),),
     "schedule_renewals": (Access("wallets", (), indexes=("renewals",)),),
@@ -84,21 +87,21 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("accounts", ("GetItem",)),
         Access("webhook_endpoints", ("GetItem", "UpdateItem")),
         Access("webhook_secrets", ("GetItem",)),
-        Access("deliveries", ("GetItem", "PutItem"), indexes=("due",)),
+        Access("deliveries", ("GetItem", "UpdateItem"), indexes=("due",)),
     ),
     "api": (
         Access("plans", ("GetItem", "Scan", "PutItem")),
         Access("accounts", ("GetItem", "Scan", "PutItem", "UpdateItem", "ConditionCheckItem")),
-        Access("workspaces", ("GetItem", "PutItem")),
+        Access("workspaces", ("GetItem", "UpdateItem")),
         Access("wallets", ("GetItem", "PutItem", "UpdateItem")),
         Access("ledger_entries", ("GetItem", "BatchGetItem", "PutItem"), indexes=("by_account",)),
         Access("daily_usage", ("Query",)),
         Access("transactions", ("GetItem", "PutItem", "UpdateItem"), indexes=("by_account",)),
-        Access("payment_methods", ("GetItem", "Query", "PutItem", "DeleteItem", "ConditionCheckItem")),
+        Access("payment_methods", ("GetItem", "Query", "UpdateItem", "DeleteItem", "ConditionCheckItem")),
         Access("rejected_events", ("GetItem", "UpdateItem"), indexes=("by_status",)),
         Access("api_keys", ("GetItem", "Scan", "PutItem", "DeleteItem")),
         Access("webhook_endpoints", ("GetItem", "Scan", "PutItem", "UpdateItem", "DeleteItem")),
         Access("webhook_secrets", ("PutItem", "UpdateItem", "DeleteItem")),
-        Access("deliveries", ("PutItem",), indexes=("by_destination",)),
+        Access("deliveries", ("UpdateItem",), indexes=("by_destination",)),
     ),
 }

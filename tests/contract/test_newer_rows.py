@@ -6,6 +6,7 @@ Two releases write the same rows while one is deployed, and a release may be tak
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,15 +14,39 @@ from pynamodb.attributes import UnicodeAttribute
 
 from billing.domain.card_changes import with_default_card, with_new_date
 from billing.domain.dunning import FailedTry, after_failure
+from billing.domain.lease import LeasePage
 from billing.domain.terms import Terms
 from billing.domain.transaction import CardFace, PaymentReport, Transaction, record
 from billing.domain.wallet import Grant, Posted, Refill, Wallet
+from billing.store.accounts import AccountItem, Accounts, Workspaces
+from billing.store.all_tables import ALL_TABLES
 from billing.store.attributes import InstantAttribute, IntegerAttribute
 from billing.store.books import Books
+from billing.store.cards import Cards, card_update
 from billing.store.database import Database
+from billing.store.deliveries import Deliveries
 from billing.store.formats import MapFormat, NameFormat, PositionFormat
+from billing.store.leases import Leases
+from billing.store.rejected_events import RejectedEvents
+from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions
-from tests.contract.stored_values import CARD, END, NOW, RENEWAL, VALUES, WALLET
+from billing.store.wallets import new_wallet_put
+from billing.store.webhook_endpoints import WebhookEndpoints
+from tests.contract.stored_values import (
+    ACCOUNT,
+    CALL,
+    CARD,
+    DELIVERY,
+    END,
+    ENDPOINT,
+    LEASES,
+    NOW,
+    REJECTED,
+    RENEWAL,
+    STRIPE_EVENT,
+    VALUES,
+    WALLET,
+)
 from tests.contract.test_stored_rows import golden, row_of
 
 Row = dict[str, Any]
@@ -103,6 +128,107 @@ def move_transaction(database: Database, transaction: Transaction) -> Row:
 
 
 MOVES: dict[str, Callable[[Database, Any], Row]] = {"wallets": move_wallet, "transactions": move_transaction}
+
+
+NEWER_ATTRIBUTE = {"M": {"since": {"S": "0.9"}, "facts": {"L": [{"N": "1"}, {"NULL": True}]}}}
+LATER = NOW + timedelta(minutes=1)
+
+
+def move_workspace(database: Database) -> None:
+    Accounts(database).create(replace(ACCOUNT, account_id="globex"))
+    Workspaces(database).assign("42", "globex")
+
+
+def keep_customer(database: Database) -> None:
+    database.update(AccountItem, {"account_id": "acme"}, UpdateExpression="REMOVE stripe_customer_id")
+    Accounts(database).keep_stripe_customer("acme", "cus_2")
+
+
+def add_call(database: Database) -> None:
+    wallet = Wallet("acme", "USD")
+    database.write_all([new_wallet_put(database, wallet)])
+    Books(database).commit(wallet, Posted(replace(wallet, sequence=1), (CALL,)))
+
+
+def add_again(database: Database) -> None:
+    database.write_all([card_update(database, CARD, replace(CARD, verification="failed"))])
+    Cards(database).add(replace(CARD, payment_method_id="pm_2", verification="pending"))
+
+
+def write_leases(database: Database, *, pages: int) -> None:
+    page = replace(LEASES, leases={}, pages=pages)
+    Leases(database).write("acme", [page, LeasePage(1)][:pages], LATER)
+
+
+# Each way in which a row that exists is written again, and the golden row that it is tried with.
+REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
+    "a wallet moves on": ("wallets", lambda database: move_wallet(database, WALLET)),
+    "a transaction moves on": ("transactions", lambda database: move_transaction(database, RENEWAL)),
+    "an account is changed": (
+        "accounts",
+        lambda database: Accounts(database).change("acme", name="Acme", email=None, language=None),
+    ),
+    "a workspace is moved": ("workspaces", move_workspace),
+    "a customer is kept": ("accounts", keep_customer),
+    "a call is added to a day": ("daily_usage", add_call),
+    "a card is removed": (
+        "payment_methods",
+        lambda database: database.write_all([card_update(database, CARD, replace(CARD, verification="removing"))]),
+    ),
+    "a card's end is told": (
+        "payment_methods",
+        lambda database: Cards(database).mark_expiry_told(CARD, 1),
+    ),
+    "a card that was not kept is added again": ("payment_methods", add_again),
+    "an event is rejected again": (
+        "rejected_events",
+        lambda database: RejectedEvents(database).keep(replace(REJECTED, rejected_at=LATER)),
+    ),
+    "a replay is fixed": (
+        "rejected_events",
+        lambda database: RejectedEvents(database).fix_replay(REJECTED, "storage-1", "digest-3"),
+    ),
+    "an event is replayed": ("rejected_events", lambda database: RejectedEvents(database).mark_replayed(REJECTED)),
+    "a page of leases is written": ("leases.single", lambda database: write_leases(database, pages=1)),
+    "two pages of leases are written": ("leases", lambda database: write_leases(database, pages=2)),
+    "an endpoint is changed": (
+        "webhook_endpoints",
+        lambda database: WebhookEndpoints(database).change(ENDPOINT, replace(ENDPOINT, description="new")),
+    ),
+    "a secret is rotated": (
+        "webhook_secrets",
+        lambda database: WebhookEndpoints(database).rotate_secret("we_1", "whsec_third", NOW),
+    ),
+    "a delivery is attempted": (
+        "deliveries",
+        lambda database: Deliveries(database).move(DELIVERY, replace(DELIVERY, attempts=3, due_at=None)),
+    ),
+    "an event of Stripe's is taken in again": (
+        "stripe_inbox",
+        lambda database: StripeInbox(database).take(STRIPE_EVENT, LATER),
+    ),
+    "an event of Stripe's is done with": ("stripe_inbox", lambda database: StripeInbox(database).done("evt_stripe_1")),
+}
+# An API key and a ledger entry are never written again. A plan's versions neither; its current one is a whole copy.
+NEVER_WRITTEN_AGAIN = {"api_keys", "ledger_entries", "plans"}
+
+
+@pytest.mark.parametrize("how", REWRITINGS)
+def test_an_attribute_that_a_newer_release_added_to_a_row_is_kept_when_the_row_is_written(
+    how: str, database: Database
+) -> None:
+    name, rewrite = REWRITINGS[how]
+    stored, row = VALUES[f"0.1.0/{name}"], golden(f"0.1.0/{name}")
+    database.client.put_item(TableName=stored.table, Item={**row, "newer_attribute": NEWER_ATTRIBUTE})
+    rewrite(database)
+    written = row_of(database, stored)
+    assert written.pop("newer_attribute") == NEWER_ATTRIBUTE
+    assert written != row
+
+
+def test_each_table_is_tried_with_an_attribute_of_a_newer_release() -> None:
+    tried = {VALUES[f"0.1.0/{name}"].table for name, _ in REWRITINGS.values()}
+    assert tried | NEVER_WRITTEN_AGAIN == {model.Meta.table_name for model in ALL_TABLES}
 
 
 @pytest.mark.parametrize("what", NEWER_VALUES | FOR_EVER)

@@ -76,6 +76,13 @@ def test_asking_for_permission_cannot_change_a_wallet(platform: Outputs, rights_
     assert denied(lambda: client.put_item(TableName=wallets, Item={"account_id": {"S": "acme"}}))
 
 
+def test_a_page_of_leases_is_updated_and_never_put_as_a_whole(platform: Outputs, rights_of: Rights) -> None:
+    client = dynamodb(rights_of("authorize_call"), platform)
+    leases, key = platform.tables["leases"], {"account_id": {"S": "nobody"}, "page_number": {"N": "0"}}
+    client.update_item(TableName=leases, Key=key)
+    assert denied(lambda: client.put_item(TableName=leases, Item=key))
+
+
 def test_settlement_can_add_to_the_ledger_but_not_change_or_delete_it(platform: Outputs, rights_of: Rights) -> None:
     client = dynamodb(rights_of("settle_usage"), platform)
     ledger = platform.tables["ledger_entries"]

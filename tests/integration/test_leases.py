@@ -219,7 +219,7 @@ def test_a_worker_that_died_between_the_charge_and_the_lease_leaves_the_slot_to_
     store = open_store(database, slots=5)
     event = call("e1")
     hold(store, str(event.call_id))
-    kill = Kill(database, "PutItem", "before-call")
+    kill = Kill(database, "UpdateItem", "before-call")
     with pytest.raises(Killed):
         store.settle(event)
     assert (kill.done, in_use(store), store.wallet().sequence) == (True, 1, 2)
@@ -230,7 +230,7 @@ def test_a_worker_that_died_between_the_charge_and_the_lease_leaves_the_slot_to_
 @pytest.mark.parametrize("hook", ["before-call", "after-call"])
 def test_a_caller_that_dies_around_the_write_asks_again_and_holds_one_slot(database: Database, hook: str) -> None:
     store = open_store(database, slots=2)
-    kill = Kill(database, "PutItem", hook)
+    kill = Kill(database, "UpdateItem", hook)
     with pytest.raises(Killed):
         hold(store, "c-1")
     assert kill.done
@@ -304,11 +304,11 @@ class OfAccountBusy:
     def __init__(self, database: Database, account_id: str) -> None:
         self.over = False
         self._account_id = account_id
-        database.client.meta.events.register("provide-client-params.dynamodb.PutItem", self._refuse)
+        database.client.meta.events.register("provide-client-params.dynamodb.UpdateItem", self._refuse)
 
     def _refuse(self, params: Any, **_: Any) -> None:
-        item = params["Item"]
-        if not self.over and item["account_id"]["S"] == self._account_id and not item["leases"]["B"]:
+        is_of_account = params["Key"]["account_id"]["S"] == self._account_id
+        if not self.over and is_of_account and not params["ExpressionAttributeValues"][":new_leases"]["B"]:
             raise ConnectTimeoutError(endpoint_url="https://dynamodb")
 
 

@@ -171,5 +171,5 @@ def test_a_store_that_does_not_answer_is_503_and_worth_another_try(store: World,
     def refuse(**_: Any) -> None:
         raise ConnectTimeoutError(endpoint_url="https://dynamodb")
 
-    store.database.client.meta.events.register("before-call.dynamodb.PutItem", refuse)
+    store.database.client.meta.events.register("before-call.dynamodb.UpdateItem", refuse)
     assert respond("PUT", "c-1", body=BODY)["code"] == "store_unavailable"

@@ -61,6 +61,8 @@ class Meter:
             self._written.append(list(params["TransactItems"]))
         elif model.name == "PutItem":
             self._written.append([{"PutAlone": params["Item"]}])
+        elif model.name == "UpdateItem":
+            self._written.append([{"UpdateAlone": params}])
 
 
 def _units(item: dict[str, Any]) -> int:
@@ -72,10 +74,15 @@ def _units(item: dict[str, Any]) -> int:
         return TRANSACTIONAL * units + index_units
     if "ConditionCheck" in item:
         return TRANSACTIONAL
-    update = item["Update"]
+    if "UpdateAlone" in item:
+        return _update_units(item["UpdateAlone"])
+    return TRANSACTIONAL * _update_units(item["Update"])
+
+
+def _update_units(update: dict[str, Any]) -> int:
     written = {**update["Key"], **update.get("ExpressionAttributeValues", {})}
     names = sum(map(len, update.get("ExpressionAttributeNames", {}).values()))
-    return TRANSACTIONAL * math.ceil((_size(written) + names) / KILOBYTE)
+    return math.ceil((_size(written) + names) / KILOBYTE)
 
 
 def _size(item: dict[str, Any]) -> int:

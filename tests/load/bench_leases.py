@@ -46,11 +46,11 @@ class Meter:
 
     def _sent(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         self.requests += 1
-        if model.name == "PutItem":
-            self.written += math.ceil(_size(params["Item"]) / WRITE_UNIT)
+        if model.name == "UpdateItem":
+            self.written += math.ceil(_size(_page_of(params)) / WRITE_UNIT)
         elif model.name == "TransactWriteItems":
-            puts = [item["Put"]["Item"] for item in params["TransactItems"] if "Put" in item]
-            self.written += sum(TRANSACTIONAL * math.ceil(_size(item) / WRITE_UNIT) for item in puts)
+            pages = [_page_of(item["Update"]) for item in params["TransactItems"] if "Update" in item]
+            self.written += sum(TRANSACTIONAL * math.ceil(_size(page) / WRITE_UNIT) for page in pages)
 
     def _answered(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         if model.name == "GetItem":
@@ -60,6 +60,13 @@ class Meter:
             self.read += sum(math.ceil(_size(item) / READ_UNIT) for item in items)
         elif model.name == "Query":
             self.read += max(1, math.ceil(sum(map(_size, parsed["Items"])) / READ_UNIT))
+
+
+def _page_of(update: dict[str, Any]) -> dict[str, Any]:
+    """The row as an update leaves it."""
+    values = update["ExpressionAttributeValues"]
+    written = {name.removeprefix(":new_"): value for name, value in values.items() if name.startswith(":new_")}
+    return {**update["Key"], **written}
 
 
 def _size(item: dict[str, Any]) -> int:

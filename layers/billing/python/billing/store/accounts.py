@@ -130,9 +130,11 @@ class Workspaces:
     def assign(self, workspace_id: str, account_id: str) -> bool:
         """Make it the account's. False, having written nothing, where there is no such account."""
         item: Item = {
-            "Put": {
+            "Update": {
                 "TableName": self._database.table(WorkspaceItem),
-                "Item": raw_item(WorkspaceItem, workspace_id=workspace_id, account_id=account_id),
+                "Key": {"workspace_id": {"S": workspace_id}},
+                "UpdateExpression": "SET account_id = :account",
+                "ExpressionAttributeValues": {":account": {"S": account_id}},
             }
         }
         account_exists: Item = {

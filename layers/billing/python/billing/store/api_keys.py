@@ -45,7 +45,7 @@ class ApiKeys:
             account_id=key.account_id,
             created_at=key.created_at,
         )
-        self._database.put(ApiKeyItem, item, condition="attribute_not_exists(key_id)")
+        self._database.add(ApiKeyItem, item, "key_id")
 
     def remove(self, key_id: str) -> bool:
         """False where there was none."""

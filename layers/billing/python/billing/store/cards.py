@@ -14,7 +14,7 @@ from billing.domain.declines import Failure
 from billing.domain.subscription import month_after
 from billing.store.attributes import InstantAttribute, IntegerAttribute
 from billing.store.database import Database, Item
-from billing.store.tables import raw_item, readable
+from billing.store.tables import item_update, raw_item, readable
 
 
 class OpenPaymentMethods(GlobalSecondaryIndex[Any]):
@@ -54,6 +54,7 @@ class PaymentMethodItem(Model):
 
 _OPEN = "open"
 _OPEN_KEY = ("open", "added_at", "account_id", "card_fingerprint")
+_UNCHANGED = "payment_method_id = :method AND verification = :verification"
 _MAX_CARDS_READ = 100
 _CARDS_A_REQUEST = 1000
 
@@ -83,12 +84,11 @@ class Cards:
 
     def add(self, card: Card) -> Card:
         """Write a card where there is none of its fingerprint, or only one that was not kept. Returns what is there."""
-        added = self._database.put(
+        added = self._database.move(
             PaymentMethodItem,
             _item(card),
             condition="attribute_not_exists(account_id) OR #verification = :failed",
-            names={"#verification": "verification"},
-            values={":failed": {"S": "failed"}},
+            failed={"S": "failed"},
         )
         return card if added else self.get(card.account_id, card.fingerprint) or card
 
@@ -164,8 +164,9 @@ def read_card(raw: Item) -> Card:
 
 
 def card_update(database: Database, before: Card, after: Card) -> Item:
-    """A transaction's item: write the card where it still is what `before` says."""
-    return {"Put": {"TableName": database.table(PaymentMethodItem), "Item": _item(after), **_unchanged(before)}}
+    """A transaction's item: move the card on, where it still is what `before` says."""
+    update = item_update(PaymentMethodItem, _item(after), condition=_UNCHANGED, **_compared(before))
+    return {"Update": {"TableName": database.table(PaymentMethodItem), **update}}
 
 
 def card_is_unmoved(database: Database, card: Card) -> Item:
@@ -181,12 +182,13 @@ def card_is_unmoved(database: Database, card: Card) -> Item:
 
 def _unchanged(card: Card) -> Item:
     return {
-        "ConditionExpression": "payment_method_id = :method AND verification = :verification",
-        "ExpressionAttributeValues": {
-            ":method": {"S": card.payment_method_id},
-            ":verification": {"S": card.verification},
-        },
+        "ConditionExpression": _UNCHANGED,
+        "ExpressionAttributeValues": {f":{name}": value for name, value in _compared(card).items()},
     }
+
+
+def _compared(card: Card) -> Item:
+    return {"method": {"S": card.payment_method_id}, "verification": {"S": card.verification}}
 
 
 def _key(account_id: str, fingerprint: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pynamodb.constants import NUMBER
 from pynamodb.models import Model
 
 from billing.domain.errors import InvalidValue
-from billing.store.tables import raw_item
+from billing.store.tables import item_update, raw_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -130,20 +130,20 @@ class Database:
             self.pause(attempt)
         raise StoreBusy(f"keys were left unread after {_BATCH_GET_ATTEMPTS} attempts")
 
-    def put(
-        self,
-        model: type[Model],
-        item: Item,
-        *,
-        condition: str,
-        names: Mapping[str, str] | None = None,
-        values: Mapping[str, Any] | None = None,
-    ) -> bool:
-        """Write one item. Returns False, having written nothing, when `condition` does not hold."""
-        arguments: dict[str, Any] = {"ConditionExpression": condition}
-        if names and values:
-            arguments |= {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
-        return self._conditional(lambda: self.client.put_item(TableName=self.table(model), Item=item, **arguments))
+    def add(self, model: type[Model], item: Item, key_attribute: str) -> bool:
+        """Write one item where there is none of its key. Returns False, having written nothing, where there is."""
+        condition = f"attribute_not_exists({key_attribute})"
+        return self._conditional(
+            lambda: self.client.put_item(TableName=self.table(model), Item=item, ConditionExpression=condition)
+        )
+
+    def move(self, model: type[Model], item: Item, *, condition: str, **compared: Any) -> bool:
+        """Make the row of the item's keys what `item` says, there or not: see `item_update`.
+
+        Returns False, having written nothing, when `condition` does not hold.
+        """
+        arguments = item_update(model, item, condition=condition, **compared)
+        return self._conditional(lambda: self.client.update_item(TableName=self.table(model), **arguments))
 
     def update(self, model: type[Model], key: Mapping[str, Any], **arguments: Any) -> bool:
         """Update one item. Returns False, having written nothing, when its condition does not hold."""

@@ -77,23 +77,15 @@ class Deliveries:
 
     def add(self, delivery: Delivery) -> bool:
         """False, having written nothing, where the destination was given this notice before."""
-        return self._database.put(DeliveryItem, _item(delivery), condition="attribute_not_exists(destination)")
+        return self._database.add(DeliveryItem, _item(delivery), "destination")
 
     def move(self, before: Delivery, after: Delivery) -> bool:
         """Write `after` where the delivery still is as in `before`. False where another was faster."""
-        names = {"#status": "status", "#attempts": "attempts", "#due_at": "due_at"}
         was = _item(before)
-        values = {":status": was["status"], ":attempts": was["attempts"]}
-        due = "attribute_not_exists(#due_at)"
-        if "due_at" in was:
-            due, values[":due_at"] = "#due_at = :due_at", was["due_at"]
-        return self._database.put(
-            DeliveryItem,
-            _item(after),
-            condition=f"#status = :status AND #attempts = :attempts AND {due}",
-            names=names,
-            values=values,
-        )
+        compared = {name: was[name] for name in ("status", "attempts", "due_at") if name in was}
+        due = "#due_at = :due_at" if "due_at" in was else "attribute_not_exists(#due_at)"
+        condition = f"#status = :status AND #attempts = :attempts AND {due}"
+        return self._database.move(DeliveryItem, _item(after), condition=condition, **compared)
 
     def due(self, now: datetime, limit: int) -> Iterator[Delivery]:
         """Pending deliveries whose time has come, at most `limit` of each shard, the longest due first."""

@@ -5,7 +5,7 @@ account with thousands of live leases would cost four times as much to count.
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pynamodb.attributes import BinaryAttribute, TTLAttribute, UnicodeAttribute
@@ -15,7 +15,7 @@ from billing.domain.lease import KEY_BYTES, LeaseKey, LeasePage
 from billing.domain.wallet import Wallet
 from billing.store.attributes import IntegerAttribute
 from billing.store.database import Database, Item, StoreBusy
-from billing.store.tables import raw_item, readable
+from billing.store.tables import item_update, raw_item, readable
 from billing.store.wallets import WalletItem, read_wallet
 
 
@@ -67,10 +67,10 @@ class Leases:
         items = [_item(account_id, page, now) for page in pages]
         try:
             if len(pages) == 1:
-                names, values, condition = _unmoved(pages[0])
-                return self._database.put(LeasePageItem, items[0], condition=condition, names=names, values=values)
+                condition, compared = _unmoved(pages[0])
+                return self._database.move(LeasePageItem, items[0], condition=condition, **compared)
             table = self._database.table(LeasePageItem)
-            return self._database.transact([_put(table, *each) for each in zip(items, pages, strict=True)]) is None
+            return self._database.transact([_update(table, *each) for each in zip(items, pages, strict=True)]) is None
         except StoreBusy:
             # A single write meets another's transaction: to be tried again, like any lost race.
             return False
@@ -106,18 +106,16 @@ def _item(account_id: str, page: LeasePage, now: datetime) -> Item:
     )
 
 
-def _unmoved(page: LeasePage) -> tuple[Mapping[str, str] | None, Item | None, str]:
+def _unmoved(page: LeasePage) -> tuple[str, Item]:
+    """The condition, and what it compares with."""
     if page.version == 0:
-        return None, None, "attribute_not_exists(account_id)"
-    return {"#version": "version"}, {":read": {"N": str(page.version)}}, "#version = :read"
+        return "attribute_not_exists(account_id)", {}
+    return "#version = :read", {"read": {"N": str(page.version)}}
 
 
-def _put(table: str, item: Item, page: LeasePage) -> Item:
-    names, values, condition = _unmoved(page)
-    put: Item = {"TableName": table, "Item": item, "ConditionExpression": condition}
-    if names and values:
-        put |= {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
-    return {"Put": put}
+def _update(table: str, item: Item, page: LeasePage) -> Item:
+    condition, compared = _unmoved(page)
+    return {"Update": {"TableName": table, **item_update(LeasePageItem, item, condition=condition, **compared)}}
 
 
 def _page(raw: Item) -> LeasePage:

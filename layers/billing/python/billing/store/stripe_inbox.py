@@ -35,7 +35,7 @@ class StripeInbox:
 
     def take(self, event: StripeEvent, now: datetime) -> bool:
         """Keep the event. False where it was taken in before and is done with."""
-        return self._database.put(
+        return self._database.move(
             StripeEventItem,
             raw_item(
                 StripeEventItem,
@@ -47,8 +47,7 @@ class StripeInbox:
                 forget_at=now + _KEPT,
             ),
             condition="attribute_not_exists(event_id) OR #done = :no",
-            names={"#done": "done"},
-            values={":no": {"BOOL": False}},
+            no={"BOOL": False},
         )
 
     def done(self, event_id: str) -> None:

@@ -4,7 +4,7 @@ Each model stands on top of its table's own module; `all_tables` lists them. Mod
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -52,6 +52,38 @@ def readable(items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
             log.exception("a row cannot be read", extra={"row": {name: item[name] for name in sorted(item)[:_SHOWN]}})
         else:
             yield row
+
+
+def item_update(model: type[Model], item: dict[str, Any], *, condition: str, **compared: Any) -> dict[str, Any]:
+    """What an UpdateItem says to make the row of these keys what `item` says, there or not, where `condition` holds.
+
+    Each attribute is set or removed by itself, never the row put as a whole: what a newer release stored beside them
+    stays. The condition calls a written attribute `#name`, and `:name` each of `compared`, in DynamoDB's types.
+    """
+    keys, others = _names(model)
+    written = [name for name in others if name in item]
+    removed = [name for name in others if name not in item]
+    expression = "SET " + ", ".join(f"#{name} = :new_{name}" for name in written)
+    if removed:
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in removed)
+    return {
+        "Key": {name: item[name] for name in keys},
+        "UpdateExpression": expression,
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {f"#{name}": name for name in others},
+        "ExpressionAttributeValues": {
+            **{f":new_{name}": item[name] for name in written},
+            **{f":{name}": value for name, value in compared.items()},
+        },
+    }
+
+
+@cache
+def _names(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of a model's keys, and of its other attributes."""
+    attributes: Mapping[str, Any] = model.get_attributes()
+    keys = tuple(name for name, each in attributes.items() if each.is_hash_key or each.is_range_key)
+    return keys, tuple(name for name in attributes if name not in keys)
 
 
 def table_definition(model: type[Model]) -> "CreateTableInputTypeDef":

@@ -168,7 +168,7 @@ def new_transaction_put(database: Database, transaction: Transaction) -> Item:
 def transaction_update(database: Database, before: Transaction, after: Transaction) -> Item:
     """Move it on, where it still is at the version of `before`."""
     item = _item(after, before.version + 1)
-    return versioned_update(database, TransactionItem, "transaction_id", item, before.version)
+    return versioned_update(database, TransactionItem, item, before.version)
 
 
 def _history_query(account_id: str, wanted: HistoryFilter) -> dict[str, Any]:

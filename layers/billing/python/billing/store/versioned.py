@@ -3,32 +3,16 @@
 from pynamodb.models import Model
 
 from billing.store.database import Database, Item
+from billing.store.tables import item_update
 
 
-def versioned_update(database: Database, model: type[Model], key: str, item: Item, before_version: int) -> Item:
-    """Make the item of `key` what `item` says, where it still is at `before_version`.
-
-    Attributes are set one by one and never the item as a whole: a deployed release that knows one attribute more must
-    not lose it to one that does not, while both run.
-    """
-    fields = {name: value for name, value in item.items() if name != key}
-    names = {f"#{position}": name for position, name in enumerate(fields)}
-    gone = [name for name in model.get_attributes() if name not in item]
-    names |= {f"#gone{position}": name for position, name in enumerate(gone)}
-    expression = "SET " + ", ".join(f"#{position} = :{position}" for position in range(len(fields)))
-    if gone:
-        expression += " REMOVE " + ", ".join(f"#gone{position}" for position in range(len(gone)))
+def versioned_update(database: Database, model: type[Model], item: Item, before_version: int) -> Item:
+    """Make the row of the item's key what `item` says, where it still is at `before_version`."""
+    update = item_update(model, item, condition="#version = :before", before={"N": str(before_version)})
     return {
         "Update": {
             "TableName": database.table(model),
-            "Key": {key: item[key]},
-            "UpdateExpression": expression,
-            "ConditionExpression": "version = :before",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                ":before": {"N": str(before_version)},
-                **{f":{position}": value for position, value in enumerate(fields.values())},
-            },
+            **update,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }

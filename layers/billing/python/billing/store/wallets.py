@@ -169,7 +169,7 @@ def new_wallet_put(database: Database, wallet: Wallet) -> Item:
 
 def wallet_update(database: Database, before: Wallet, after: Wallet) -> Item:
     """Move the wallet on, where it still is at the version of `before`."""
-    return versioned_update(database, WalletItem, "account_id", _item(after, before.version + 1), before.version)
+    return versioned_update(database, WalletItem, _item(after, before.version + 1), before.version)
 
 
 def _item(wallet: Wallet, version: int) -> Item:
