@@ -1,6 +1,8 @@
 """Builders for what a test needs and does not care about; the interesting value stands in the test."""
 
 from collections.abc import Mapping
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,8 +11,9 @@ from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant
 from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.queued_event import QueuedEvent
+from billing.domain.subscription import Period, Subscription
 from billing.domain.usage import UsageEvent, UsageLine
-from billing.domain.wallet import Period, Wallet
+from billing.domain.wallet import Wallet
 from billing.services.settle_usage import Received
 
 MICROS = 1_000_000
@@ -86,12 +89,50 @@ def wallet(
     used_seconds: int = 0,
     **fields: object,
 ) -> Wallet:
-    """A wallet in November 2026, on plan `on` where one is given."""
-    period = None
+    """A wallet in November 2026, on plan `on` where one is given. A subscription's fields are passed on to it."""
+    subscription = None
     if on is not None:
-        period = Period(on.plan_id, on.version, PERIOD_START, PERIOD_END, {"call_minutes": used_seconds * MICROS})
-    values: dict[str, object] = {"paid_micros": micros(paid), "period": period, "anchor_day": 1} | fields
-    return Wallet(account_id, "USD", **values)  # type: ignore[arg-type]
+        used = {"call_minutes": used_seconds * MICROS}
+        subscription = Subscription(Period(on.plan_id, on.version, PERIOD_START, PERIOD_END, used), anchor_day=1)
+    return change(Wallet(account_id, "USD", paid_micros=micros(paid), subscription=subscription), **fields)
+
+
+def change(before: Wallet, **fields: object) -> Wallet:
+    """The wallet with other fields; those of a subscription are changed in the one that it has."""
+    own = {name: value for name, value in fields.items() if name not in _OF_SUBSCRIPTION}
+    after = replace(before, **own)  # type: ignore[arg-type]
+    if own == fields:
+        return after
+    of_subscription = {name: value for name, value in fields.items() if name in _OF_SUBSCRIPTION}
+    return replace(after, subscription=replace(after.require_subscription(), **of_subscription))  # type: ignore[arg-type]
+
+
+def change_period(before: Wallet, **fields: object) -> Wallet:
+    """The wallet with other fields of its subscription's present period."""
+    return change(before, period=replace(period_of(before), **fields))  # type: ignore[arg-type]
+
+
+def subscription_of(wallet: Wallet) -> Subscription:
+    return wallet.require_subscription()
+
+
+def period_of(wallet: Wallet) -> Period:
+    return wallet.require_subscription().period
+
+
+def previous_period_of(wallet: Wallet) -> Period:
+    previous = wallet.require_subscription().previous_period
+    assert previous is not None
+    return previous
+
+
+def dunning_of(wallet: Wallet) -> Dunning:
+    unpaid = wallet.require_subscription().dunning
+    assert unpaid is not None
+    return unpaid
+
+
+_OF_SUBSCRIPTION = {field.name for field in fields_of(Subscription)}
 
 
 def dunning(failed_at: datetime, attempts: int, next_attempt_at: datetime | None, *, locked: bool = False) -> Dunning:

@@ -6,7 +6,8 @@ from datetime import datetime
 from billing.domain.account import Account
 from billing.domain.ledger import CARD_CLEARING, RECEIVABLE, LedgerEntry
 from billing.domain.plan import Plan
-from billing.domain.subscription import checked_quantities, with_terms
+from billing.domain.subscription import checked_quantities
+from billing.domain.subscription_life import subscribe
 from billing.domain.terms import Terms
 from billing.domain.transaction import Transaction
 from billing.domain.usage import UsageEvent
@@ -80,7 +81,7 @@ class World(Store):
         plan = self.current_version(on)
         before = self.wallet(account_id)
         terms = Terms(plan.plan_id, plan.version, checked_quantities(plan, {}))
-        opened = self.books.commit(before, Posted(with_terms(before, terms, starts_at=PERIOD_START)))
+        opened = self.books.commit(before, Posted(subscribe(before, terms, PERIOD_START)))
         assert isinstance(opened, Wallet)
         if micros(paid):
             self.adjust(paid, "opening", account_id=account_id)
@@ -162,7 +163,8 @@ def assert_usage_is_what_the_lines_say(store: World, wallet: Wallet, entries: li
                 rolled_up[name] = rolled_up.get(name, 0) + value
     # A wallet knows two periods; what was used before them, reset, or used in no paid period is in the lines only.
     if not {"plan_change", "renewal", "usage_reset"} & {entry.kind for entry in entries}:
-        periods = [period for period in (wallet.period, wallet.previous_period) if period is not None]
+        on = wallet.subscription
+        periods = [] if on is None else [each for each in (on.period, on.previous_period) if each is not None]
         all_used = {key: sum(period.used_of(key) for period in periods) for key in used}
         assert all_used == used, "what was used is not what the lines say"
         all_bought = {key: sum(period.bought_of(key) for period in periods) for key in bought}

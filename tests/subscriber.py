@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from billing.domain.plan import Plan, RecurringFeature
 from billing.domain.plan_change import Quote
 from billing.domain.renewal_order import RenewalOrder
+from billing.domain.subscription import Period, Subscription
 from billing.domain.transaction import Transaction
-from billing.domain.wallet import Period, Wallet
+from billing.domain.wallet import Wallet
 from billing.services.cancel_subscription import cancel_subscription
 from billing.services.change_subscription import Wanted, change_subscription, preview_subscription
 from billing.services.renew_subscription import Renewed, renew_subscription
@@ -60,9 +61,12 @@ class Subscriber:
         return self.paying.wallet
 
     @property
+    def subscription(self) -> Subscription:
+        return self.wallet.require_subscription()
+
+    @property
     def period(self) -> Period:
-        assert self.wallet.period is not None
-        return self.wallet.period
+        return self.subscription.period
 
     @property
     def renewals(self) -> list[Transaction]:

@@ -22,9 +22,10 @@ from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
 from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.rejection import RejectedEvent
 from billing.domain.stripe_event import StripeEvent
+from billing.domain.subscription import Period, Subscription
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
-from billing.domain.wallet import DefaultCard, Grant, Period, Posted, Refill, Wallet
+from billing.domain.wallet import DefaultCard, Grant, Posted, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from billing.store.accounts import Accounts, Workspaces
 from billing.store.api_keys import ApiKeys
@@ -41,6 +42,7 @@ from billing.store.wallets import Wallets
 from billing.store.webhook_endpoints import WebhookEndpoints
 
 NOW = datetime(2026, 11, 23, 9, 15, 2, 120_000, tzinfo=UTC)
+OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -95,30 +97,32 @@ WALLET = Wallet(
     grants=(Grant("welcome", 10_000_000, END), Grant("sorry", 2_500_000, END + timedelta(days=31))),
     paused=True,
     lock_reason="未付款 2026-118",
-    canceled=False,
-    period=Period(
-        "enterprise",
-        1,
-        START,
-        END,
-        used={"call_minutes": 600_000_000, "voicemail_detection": 3_000_000},
-        bought={"voicemail_detection": 3_000_000},
-        payment="failed",
+    subscription=Subscription(
+        period=Period(
+            "enterprise",
+            1,
+            START,
+            END,
+            used={"call_minutes": 600_000_000, "voicemail_detection": 3_000_000},
+            bought={"voicemail_detection": 3_000_000},
+            payment="failed",
+        ),
+        anchor_day=31,
+        quantities={"phone_number": 4, "call_concurrency": 5},
+        previous_period=Period("starter", 2, OCTOBER, START, used={"call_minutes": 1_000_000}),
+        next_terms=TERMS,
+        cancel_at_period_end=True,
+        dunning=Dunning(
+            failed_at=START,
+            attempts=2,
+            next_attempt_at=END,
+            last=FailedTry("tx_renewal", 49_000_000, "insufficient_funds", "visa", "4242"),
+            locked=True,
+            grace_until=END + timedelta(days=7),
+        ),
+        canceled=False,
     ),
-    previous_period=Period("starter", 2, datetime(2026, 10, 1, tzinfo=UTC), START, used={"call_minutes": 1_000_000}),
-    quantities={"phone_number": 4, "call_concurrency": 5},
-    anchor_day=31,
-    next_terms=TERMS,
-    cancel_at_period_end=True,
     pending_change=PendingChange("tx_change", TERMS, Terms("free", 7, {}), starts_at=START),
-    dunning=Dunning(
-        failed_at=START,
-        attempts=2,
-        next_attempt_at=END,
-        last=FailedTry("tx_renewal", 49_000_000, "insufficient_funds", "visa", "4242"),
-        locked=True,
-        grace_until=END + timedelta(days=7),
-    ),
     default_card=DefaultCard("pm_1", "fingerprint-1"),
     refill=Refill(
         enabled=True,
@@ -141,6 +145,9 @@ WALLET = Wallet(
     alert_thresholds=(20_000_000, 5_000_000),
     alerted_micros=5_000_000,
     version=1,
+)
+SUBSCRIBING = Wallet(
+    "acme", "USD", pending_change=PendingChange("tx_first", TERMS, later=None, starts_at=START), version=1
 )
 CALL = LedgerEntry(
     cause="call:0f9c6a52",
@@ -297,6 +304,11 @@ def _write_wallet(database: Database) -> None:
     Books(database).commit(Wallet("acme", "USD"), Posted(WALLET))
 
 
+def _write_subscribing(database: Database) -> None:
+    Accounts(database).create(ACCOUNT)
+    Books(database).commit(Wallet("acme", "USD"), Posted(SUBSCRIBING))
+
+
 def _write_entry(entry: LedgerEntry) -> Write:
     def write(database: Database) -> None:
         Accounts(database).create(ACCOUNT)
@@ -380,6 +392,13 @@ VALUES: Mapping[str, Stored] = {
         {"account_id": "acme"},
         Wallet("acme", "USD"),
         lambda database: Accounts(database).create(ACCOUNT),
+        lambda database: Wallets(database).get("acme"),
+    ),
+    "0.1.0/wallets.first_subscription": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        SUBSCRIBING,
+        _write_subscribing,
         lambda database: Wallets(database).get("acme"),
     ),
     "0.1.0/ledger_entries.usage": Stored(

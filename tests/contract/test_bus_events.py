@@ -28,7 +28,7 @@ from billing.domain.transaction import CardFace, Transaction, TransactionKind
 from billing.domain.wallet import Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from infra import bus_schemas
-from tests.builders import NOW, PERIOD_END, dunning, micros, plan, wallet
+from tests.builders import NOW, PERIOD_END, change, dunning, micros, period_of, plan, wallet
 
 BUS = Path(__file__).parents[2] / "events" / "bus"
 ENVELOPE = json.loads((BUS / "envelope.schema.json").read_text())
@@ -110,19 +110,18 @@ def test_what_is_told_of_payments_is_of_every_kind_that_a_card_pays(event_type: 
 def told() -> list[Notice]:
     """Notices of every type that a change of a table makes."""
     subscribed = wallet(on=plan(), paid="30", alert_thresholds=(micros("20"),), version=1)
-    assert subscribed.period is not None
-    next_period = replace(subscribed.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
+    next_period = replace(period_of(subscribed), start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
     suspended = Refill(enabled=True, suspended="expired_card")
     unpaid = dunning(NOW, 1, NOW + timedelta(days=1))
     changes: list[tuple[Wallet, Wallet]] = [
         (subscribed, replace(subscribed, paid_micros=-1, paused=True, alerted_micros=micros("20"), version=2)),
         (replace(subscribed, paused=True), subscribed),
         (subscribed, replace(subscribed, lock_reason="under review")),
-        (subscribed, replace(subscribed, dunning=replace(unpaid, locked=True, next_attempt_at=None))),
+        (subscribed, change(subscribed, dunning=replace(unpaid, locked=True, next_attempt_at=None))),
         (subscribed, replace(subscribed, refill=suspended)),
-        (subscribed, replace(subscribed, period=next_period)),
-        (subscribed, replace(subscribed, dunning=unpaid)),
-        (subscribed, replace(subscribed, canceled=True)),
+        (subscribed, change(subscribed, period=next_period)),
+        (subscribed, change(subscribed, dunning=unpaid)),
+        (subscribed, change(subscribed, canceled=True)),
     ]
     asked = Transaction("tx_1", "acme", "auto_refill", "Processing", micros("100"), "USD", NOW, None)
     paid = replace(asked, status="Paid", card=CardFace("visa", "4242"))

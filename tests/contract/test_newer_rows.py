@@ -32,6 +32,7 @@ from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions
 from billing.store.wallets import new_wallet_put
 from billing.store.webhook_endpoints import WebhookEndpoints
+from tests.builders import dunning_of
 from tests.contract.stored_values import (
     ACCOUNT,
     CALL,
@@ -280,9 +281,8 @@ def test_a_field_that_is_put_last_with_a_default_reads_what_is_stored_without_it
 
 def test_what_is_decided_of_a_value_carries_along_what_a_newer_release_added_to_it() -> None:
     newer = (NEWER,)
-    assert WALLET.dunning is not None
     assert WALLET.default_card is not None
-    dunning = replace(WALLET.dunning, newer=newer)
+    dunning = replace(dunning_of(WALLET), newer=newer)
     assert after_failure(dunning, FailedTry("tx_2", 1, None), NOW).newer == newer
     wallet = replace(WALLET, default_card=replace(WALLET.default_card, newer=newer))
     for change in (with_default_card, with_new_date):

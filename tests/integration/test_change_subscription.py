@@ -36,7 +36,7 @@ def test_subscribing_charges_base_price_and_rentals_at_once(acme: Subscriber) ->
 def test_without_a_card_nothing_is_charged_and_nothing_is_changed(acme: Subscriber) -> None:
     with pytest.raises(CardRequired):
         acme.put(STARTER)
-    assert (acme.wallet.period, acme.paying.history) == (None, [])
+    assert (acme.wallet.subscription, acme.paying.history) == (None, [])
 
 
 def test_a_free_plan_needs_no_card(acme: Subscriber) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
@@ -13,6 +12,8 @@ from botocore.exceptions import ConnectTimeoutError
 from billing.domain.lease import PAGE_SLOTS, Lease, LeasePage, lease_key
 from billing.domain.permission import Permission
 from billing.domain.plan import Plan, RecurringFeature
+from billing.domain.subscription_life import change_terms
+from billing.domain.terms import Terms
 from billing.domain.wallet import Posted, Wallet
 from billing.services.authorize_call import CallAuthorization
 from billing.services.leases import CallLeases, CallRefused, ConcurrencyLimitReached, WorkspaceNotFound
@@ -161,9 +162,7 @@ def narrow(store: World, *, slots: int) -> None:
     """Move the account to a plan with fewer slots, in the middle of its period."""
     before = store.wallet()
     fewer = store.current_version(with_slots(slots))
-    assert before.period is not None
-    period = replace(before.period, plan_version=fewer.version)
-    after = replace(before, period=period, quantities={"call_concurrency": slots})
+    after = change_terms(before, Terms(fewer.plan_id, fewer.version, {"call_concurrency": slots}))
     assert isinstance(store.books.commit(before, Posted(after)), Wallet)
 
 

@@ -108,7 +108,7 @@ def test_an_unpaid_renewal_is_tried_at_once_with_the_cards_new_date(
 ) -> None:
     heal(past_due.paying)
     assert past_due.charges == [3000, 3000]
-    assert (past_due.period.payment, past_due.wallet.dunning) == ("paid", None)
+    assert (past_due.period.payment, past_due.subscription.dunning) == ("paid", None)
     assert_books_balance(past_due.paying.store)
 
 

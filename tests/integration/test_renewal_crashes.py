@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import NOW
+from tests.builders import NOW, dunning_of
 from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance
@@ -75,8 +75,7 @@ def test_a_kill_around_a_declined_try_counts_it_once(acme: Subscriber, write: in
     for outcome in (acme.renew(order), acme.renew(order)):
         assert outcome in {"declined", "void"}
     acme.paying.tell_all()
-    assert acme.wallet.dunning is not None
-    assert acme.wallet.dunning.attempts == 1
+    assert dunning_of(acme.wallet).attempts == 1
     assert [each.status for each in acme.renewals] == ["Failed"]
 
 

@@ -30,7 +30,7 @@ def acme(paying: Paying) -> Subscriber:
 
 def assert_renewed_once(acme: Subscriber) -> None:
     assert acme.charges == [3000, 3000], "the first month, and the second one once"
-    assert (acme.period.start, acme.period.payment, acme.wallet.dunning) == (RENEWAL, "paid", None)
+    assert (acme.period.start, acme.period.payment, acme.subscription.dunning) == (RENEWAL, "paid", None)
     assert [entry.kind for entry in acme.paying.store.entries()].count("renewal") == 1
     assert_books_balance(acme.paying.store)
 
@@ -84,7 +84,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_and_charged_once(acme: Subsc
 def test_trouble_at_stripe_is_no_decline_and_is_charged_once_when_it_is_over(acme: Subscriber, fault: str) -> None:
     acme.paying.fault("/v1/payment_intents", fault)
     assert acme.sweep(RENEWAL) == ["unknown"]
-    assert acme.wallet.dunning is None
+    assert not acme.wallet.is_past_due
     for minutes in (5, 10):
         acme.sweep(RENEWAL + timedelta(minutes=minutes))
     assert_renewed_once(acme)
@@ -148,7 +148,7 @@ def test_a_cancel_while_the_renewal_is_charged_ends_the_month_that_is_paid(acme:
     Meanwhile(acme, 2, lambda: acme.cancel(RENEWAL))
     assert acme.sweep(RENEWAL) == ["paid"]
     assert_renewed_once(acme)
-    assert (acme.wallet.status, acme.wallet.cancel_at_period_end) == ("active", True)
+    assert (acme.wallet.status, acme.subscription.cancel_at_period_end) == ("active", True)
     assert acme.sweep(acme.period.end) == ["moved"]
     assert (acme.wallet.status, acme.charges) == ("canceled", [3000, 3000])
 
@@ -174,7 +174,7 @@ def test_a_month_without_a_card_is_past_due_for_a_reason_of_its_own(acme: Subscr
     (transaction,) = acme.renewals
     assert transaction.failure is not None
     assert (transaction.status, transaction.failure.code) == ("Failed", "no_card")
-    assert acme.wallet.dunning is not None
+    assert acme.wallet.is_past_due
 
 
 def decline_for_a_week(acme: Subscriber) -> None:

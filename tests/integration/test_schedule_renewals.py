@@ -1,14 +1,14 @@
 """A sweep finds what is due by its moment, in every shard, and what earlier sweeps missed."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from jsonschema import Draft202012Validator
 
 from billing.contracts.renewal_queue import decode, encode, moment_of
 from billing.domain.renewal_order import RenewalOrder
-from billing.domain.subscription import RENEWAL_SHARDS, checked_quantities, renewal_shard, with_terms
+from billing.domain.subscription import RENEWAL_SHARDS, checked_quantities, renewal_shard
+from billing.domain.subscription_life import subscribe
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
 from billing.services.schedule_renewals import Sweep, schedule_renewals
@@ -16,14 +16,14 @@ from billing.store.database import Database
 from billing.store.store import Store
 from billing.store.wallets import new_wallet_put
 from infra.paths import EVENTS
-from tests.builders import NOW
+from tests.builders import NOW, change
 from tests.subscriber import RENEWAL, STARTER, OrderBook
 
 TERMS = Terms(STARTER.plan_id, STARTER.version, checked_quantities(STARTER, {}))
 
 
 def account(database: Database, account_id: str, *, starts_at: datetime = NOW, canceled: bool = False) -> None:
-    wallet = replace(with_terms(Wallet(account_id, "USD"), TERMS, starts_at=starts_at), canceled=canceled)
+    wallet = change(subscribe(Wallet(account_id, "USD"), TERMS, starts_at), canceled=canceled)
     assert database.write_all([new_wallet_put(database, wallet)])
 
 

@@ -12,7 +12,7 @@ from billing.domain.wallet import Grant, Posted, Wallet
 from billing.services.settle_usage import Received, UsageSettlement
 from billing.store.books import UsageFilter
 from billing.store.database import Database, StoreBusy
-from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
+from tests.builders import NOW, call, calls_feature, detection_feature, micros, period_of, plan, received
 from tests.platform_of_one import World, assert_books_balance
 
 TWO_MINUTES_INCLUDED = plan(calls_feature(included_minutes=2), detection_feature())
@@ -38,9 +38,7 @@ def test_what_was_bought_is_kept_with_the_wallet_and_takes_no_room_where_nothing
     assert stored_period(store)["bought"] == {
         "M": {"call_minutes": {"N": "90000000"}, "voicemail_detection": {"N": "1000000"}}
     }
-    period = store.wallet().period
-    assert period is not None
-    assert period.bought == {"call_minutes": micros("90"), "voicemail_detection": micros("1")}
+    assert period_of(store.wallet()).bought == {"call_minutes": micros("90"), "voicemail_detection": micros("1")}
     assert_books_balance(store)
 
 

@@ -11,13 +11,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billing.domain.account import Account
 from billing.domain.renewal_order import RenewalOrder
-from billing.domain.subscription import RENEWAL_SHARDS, checked_quantities, with_terms
+from billing.domain.subscription import RENEWAL_SHARDS, checked_quantities
+from billing.domain.subscription_life import subscribe
 from billing.domain.terms import Terms
 from billing.domain.transaction import CardFace, PaymentReport, Transaction
 from billing.domain.wallet import DefaultCard, Wallet
@@ -38,6 +39,7 @@ from billing.store.store import Store
 from billing.store.tables import table_definition
 from billing.store.wallets import new_wallet_put
 from infra.local.emulator import free_port, running_emulator
+from tests.builders import change, change_period
 from tests.load.bench import Meter
 from tests.platform_of_one import World
 from tests.subscriber import STARTER
@@ -92,10 +94,8 @@ class InstantStripe(Gateway):
 
 def wallet_of(number: int, terms: Terms) -> Wallet:
     empty = Wallet(f"a{number:06d}", "USD", default_card=DefaultCard("pm_card_of_the_account", "fingerprint0123"))
-    wallet = with_terms(empty, terms, starts_at=START)
-    assert wallet.period is not None
     used = {"call_minutes": 299_000_000, "voicemail_detection": 17_000_000}
-    return replace(wallet, period=replace(wallet.period, used=used))
+    return change_period(subscribe(empty, terms, START), used=used)
 
 
 def write_wallets(database: Database, wallets: Sequence[Wallet]) -> None:
@@ -166,7 +166,7 @@ def take_out(database: Database, left: dict[str, Wallet], now: datetime) -> None
     due = DueRenewals(database)
     ordered = [each for shard in range(RENEWAL_SHARDS) for each in due.of_shard(shard, now, MAX_ORDERS_A_SHARD)]
     renewed = [left.pop(order.account_id) for order in ordered]
-    write_wallets(database, [replace(wallet, canceled=True) for wallet in renewed])
+    write_wallets(database, [change(wallet, canceled=True) for wallet in renewed])
 
 
 @dataclass(frozen=True)

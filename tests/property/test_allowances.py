@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from billing.domain.permission import decide
 from billing.domain.plan import Plan
 from billing.domain.settlement import settle
-from billing.domain.subscription import with_terms
+from billing.domain.subscription_life import change_terms
 from billing.domain.terms import Terms
-from tests.builders import MICROS, NOW, call, calls_feature, micros, plan, wallet
+from tests.builders import MICROS, NOW, call, calls_feature, micros, period_of, plan, wallet
 
 
 def including(minutes: int) -> Plan:
@@ -35,10 +35,9 @@ def test_nothing_that_was_bought_is_taken_from_an_allowance_whatever_plans_follo
             drawn += min(step, left)
             bought += step - min(step, left)
         else:
-            account, on = with_terms(account, Terms(*step, quantities={})), PLANS[step]
-        assert account.period is not None
-        assert account.period.used_of("call_minutes") == (drawn + bought) * MICROS
-        assert account.period.bought_of("call_minutes") == bought * MICROS
+            account, on = change_terms(account, Terms(*step, quantities={})), PLANS[step]
+        assert period_of(account).used_of("call_minutes") == (drawn + bought) * MICROS
+        assert period_of(account).bought_of("call_minutes") == bought * MICROS
         assert account.paid_micros == -bought * micros("0.01")
         remaining = on.usage_features["call_minutes"].to_priced(max(0, QUOTAS[on.key] - drawn) * MICROS)
         assert decide(account, on, NOW).allowance_remaining_millionths == remaining

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from billing.domain.plan import Plan
-from billing.domain.subscription import with_terms
+from billing.domain.subscription_life import change_terms
 from billing.domain.terms import Terms
 from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Posted, Wallet, grant_credit
@@ -131,7 +131,7 @@ class LifeOfAnAccount(RuleBasedStateMachine):
     @rule(plan_id=st.sampled_from(sorted(PLANS)))
     def another_plan_takes_effect_at_once(self, plan_id: str) -> None:
         on, before = self.store.current_version(PLANS[plan_id]), self.store.wallet()
-        moved = with_terms(before, Terms(on.plan_id, on.version, {}))
+        moved = change_terms(before, Terms(on.plan_id, on.version, {}))
         assert isinstance(self.store.books.commit(before, Posted(moved)), Wallet)
 
     @rule(hours=st.integers(min_value=1, max_value=96))

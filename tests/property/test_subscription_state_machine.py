@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from billing.domain.errors import BillingError
 from billing.domain.renewal_order import RenewalOrder
-from billing.domain.subscription import coming_terms, due_at, present_terms
+from billing.domain.subscription import Subscription
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
 from billing.payments.errors import PaymentsUnavailable
@@ -75,7 +75,7 @@ class LifeOfASubscription(RuleBasedStateMachine):
         """Each order is done twice: a sweep may run twice, and a message may come twice."""
         until = self.now + timedelta(days=days, seconds=seconds)
         for _ in range(_MAX_ORDERS):
-            due = due_at(self.acme.wallet)
+            due = self.acme.subscription.due_at
             if due is None or due > until:
                 break
             self.now = max(self.now, due) + A_SWEEP
@@ -114,8 +114,8 @@ class LifeOfASubscription(RuleBasedStateMachine):
 
     def _note_what_was_included(self, included_millionths: int) -> None:
         """No month gives more than its plan includes, the largest that it was on."""
-        wallet = self.acme.wallet
-        for period in (wallet.previous_period, wallet.period):
+        subscription = self.acme.subscription
+        for period in (subscription.previous_period, subscription.period):
             if period is not None:
                 used = period.used_of("call_minutes")
                 drawn = used - self.used.get(period.start, 0)
@@ -137,9 +137,9 @@ class LifeOfASubscription(RuleBasedStateMachine):
         try:
             quoted = self.acme.ask(wanted, self.now)
         except (CardDeclined, PaymentPending):
-            if before.pending_change is None and before.period is not None:
-                is_renewed = self.acme.period.start != before.period.start
-                terms = coming_terms(before) if is_renewed else present_terms(before)
+            if before.pending_change is None and before.subscription is not None:
+                is_renewed = self.acme.period.start != before.subscription.period.start
+                terms = before.subscription.coming_terms if is_renewed else before.subscription.terms
                 assert self.acme.period.plan_id == terms.plan_id, "changed without being paid"
             return
         except BillingError:
@@ -164,16 +164,15 @@ class LifeOfASubscription(RuleBasedStateMachine):
 
     def _note_what_is_rented(self, before: Wallet, wanted: Wanted) -> None:
         """Nothing is given back within a month, and without quantities not at its end either."""
-        after = self.acme.wallet
-        if self.subscribed_anew or before.period is None or before.period.start != self.acme.period.start:
+        was, now = before.subscription, self.acme.subscription
+        if self.subscribed_anew or was is None or was.period.start != now.period.start:
             return
-        assert after.quantities["phone_number"] >= before.quantities["phone_number"], "given back at once"
+        assert now.quantities["phone_number"] >= was.quantities["phone_number"], "given back at once"
         if wanted.quantities is None and before.pending_change is None:
-            coming = coming_terms(before)
-            if coming.plan_id == wanted.plan_id:
-                assert coming_terms(after) == coming, "the plan alone changed what is to come"
+            if was.coming_terms.plan_id == wanted.plan_id:
+                assert now.coming_terms == was.coming_terms, "the plan alone changed what is to come"
             else:
-                assert coming_terms(after).quantities == before.quantities, "given back by silence"
+                assert now.coming_terms.quantities == was.quantities, "given back by silence"
 
     @rule()
     def the_subscription_is_canceled(self) -> None:
@@ -186,7 +185,7 @@ class LifeOfASubscription(RuleBasedStateMachine):
         card = next(each for each in self.acme.paying.cards if default and each.fingerprint == default.fingerprint)
         self.acme.paying.behave(behavior, card)
 
-    @precondition(lambda self: self.acme.wallet.dunning is not None)
+    @precondition(lambda self: self.acme.wallet.is_past_due)
     @rule()
     def a_good_card_is_made_the_default(self) -> None:
         paying = self.acme.paying
@@ -259,9 +258,9 @@ class LifeOfASubscription(RuleBasedStateMachine):
     @invariant()
     def no_month_is_skipped(self) -> None:
         """A month follows the one before it, and is paid; only those that cost nothing or were locked are left out."""
-        before, now = self.seen, self.acme.wallet
-        self.seen = now
-        if now.period is None or before.period is None or now.period.start == before.period.start:
+        before, now = self.seen.subscription, self.acme.wallet.subscription
+        self.seen = self.acme.wallet
+        if now is None or before is None or now.period.start == before.period.start:
             return
         if before.canceled or self.subscribed_anew:
             self.subscribed_anew = False
@@ -269,7 +268,7 @@ class LifeOfASubscription(RuleBasedStateMachine):
         if now.period.start != before.period.end:
             assert before.dunning is not None or _is_free(before), "a month was skipped"
         # What began as a free month may be on a dearer plan by the same step: that was paid as a change.
-        if now.period.payment == "paid" and _price(coming_terms(before)):
+        if now.period.payment == "paid" and _price(before.coming_terms):
             cause = f"renewal:acme:{now.period.start.isoformat()}"
             assert cause in self.acme.paying.store.books.entries([cause]), "a month was not charged"
 
@@ -289,9 +288,9 @@ class LifeOfASubscription(RuleBasedStateMachine):
         assert cleared == sum(each.amount_micros - each.refunded_micros for each in paid)
 
 
-def _is_free(wallet: Wallet) -> bool:
+def _is_free(subscription: Subscription) -> bool:
     """Whether a month of it may cost nothing: as it is, or as it is to be."""
-    return not all(_price(terms) for terms in (present_terms(wallet), coming_terms(wallet)))
+    return not all(_price(terms) for terms in (subscription.terms, subscription.coming_terms))
 
 
 def _price(terms: Terms) -> int:

@@ -19,7 +19,7 @@ from billing.domain.card_changes import CardIsDefault, with_default_card, with_n
 from billing.domain.declines import failure
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
-from tests.builders import NOW, micros, wallet
+from tests.builders import NOW, change, micros, plan, wallet
 
 CARD = DefaultCard("pm_1", "fingerprint-1")
 
@@ -29,7 +29,7 @@ def refilling(*, paid: str, threshold: str = "20", amount: str = "100", limit: s
     wanted = RefillSettings(
         enabled=True, threshold_micros=micros(threshold), amount_micros=micros(amount), monthly_limit_micros=most
     )
-    return configure(wallet(paid=paid, default_card=CARD), wanted)
+    return configure(wallet(paid=paid, on=plan(), default_card=CARD), wanted)
 
 
 def started(before: Wallet, now: datetime = NOW) -> tuple[Wallet, Transaction | None]:
@@ -205,7 +205,7 @@ def _both(state: tuple[Wallet, Transaction | None]) -> tuple[Wallet, Transaction
 
 @pytest.mark.parametrize("changes", [{"lock_reason": "fraud"}, {"canceled": True}, {"default_card": None}])
 def test_accounts_that_cannot_or_may_not_pay_are_not_charged(changes: dict[str, object]) -> None:
-    assert started(replace(refilling(paid="0"), **changes))[1] is None  # type: ignore[arg-type]
+    assert started(change(refilling(paid="0"), **changes))[1] is None
 
 
 def test_a_paused_account_is_refilled() -> None:

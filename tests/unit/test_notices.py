@@ -20,10 +20,22 @@ from billing.domain.notice_facts import (
 )
 from billing.domain.notices import Notice, of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
 from billing.domain.rejection import RejectedEvent, reject
+from billing.domain.subscription import PeriodPayment
 from billing.domain.transaction import CardFace, Transaction, TransactionLine
-from billing.domain.wallet import PeriodPayment, Refill, Wallet
+from billing.domain.wallet import Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
-from tests.builders import NOW, PERIOD_END, PERIOD_START, dunning, micros, plan, wallet
+from tests.builders import (
+    NOW,
+    PERIOD_END,
+    PERIOD_START,
+    change,
+    change_period,
+    dunning,
+    micros,
+    period_of,
+    plan,
+    wallet,
+)
 
 LOCKED = {"lock_reason": "under review"}
 PAUSED = {"paused": True}
@@ -60,13 +72,14 @@ def types(before: Wallet, after: Wallet) -> list[str]:
         (UNPAID, UNPAID | LOCKED, ["account.locked"]),
         (UNPAID | LOCKED, LOCKED, []),
         (UNPAID | LOCKED, UNPAID, []),
-        ({}, {"canceled": True}, []),
+        ({}, {"canceled": True}, ["subscription.canceled"]),
     ],
 )
 def test_the_world_hears_what_an_account_may_do_now(
     before: dict[str, Any], after: dict[str, Any], told: list[str]
 ) -> None:
-    assert types(replace(wallet(), **before), replace(wallet(), **after)) == told
+    subscribed = wallet(on=plan())
+    assert types(change(subscribed, **before), change(subscribed, **after)) == told
 
 
 def test_a_new_account_is_no_news() -> None:
@@ -113,31 +126,27 @@ def test_auto_refill_is_suspended_once_with_advice() -> None:
 
 def test_a_period_is_renewed_when_it_begins_paid_or_when_it_is_paid_later() -> None:
     old = wallet(on=plan())
-    assert old.period is not None
-    paid = replace(old.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
+    paid = replace(period_of(old), start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
     on_trust, unpaid = replace(paid, payment="due"), replace(paid, payment="failed")
-    begun = replace(old, period=on_trust)
-    assert types(old, replace(old, period=paid)) == ["subscription.renewed"]
+    begun = change(old, period=on_trust)
+    assert types(old, change(old, period=paid)) == ["subscription.renewed"]
     assert types(old, begun) == []
-    assert types(begun, replace(old, period=paid)) == ["subscription.renewed"]
-    assert types(replace(old, period=unpaid), replace(old, period=paid)) == ["subscription.renewed"]
+    assert types(begun, change(old, period=paid)) == ["subscription.renewed"]
+    assert types(change(old, period=unpaid), change(old, period=paid)) == ["subscription.renewed"]
 
 
 def test_a_renewal_says_whether_a_card_was_charged_for_the_month() -> None:
     old = wallet(on=plan())
-    assert old.period is not None
-    free = replace(old, period=replace(old.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31)))
-    assert free.period is not None
-    on_trust = replace(free, period=replace(free.period, payment="due"))
+    free = change_period(old, start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
+    on_trust = change_period(free, payment="due")
     (rolled,), (paid,) = of_wallet(old, free, NOW), of_wallet(on_trust, free, NOW)
     assert [facts_of(SubscriptionRenewed, notice).charged for notice in (rolled, paid)] == [False, True]
 
 
 def test_a_subscription_that_starts_anew_after_its_end_is_not_renewed() -> None:
     old = wallet(on=plan(), canceled=True)
-    assert old.period is not None
-    anew = replace(
-        old, canceled=False, period=replace(old.period, start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
+    anew = change(
+        old, canceled=False, period=replace(period_of(old), start=PERIOD_END, end=PERIOD_END + timedelta(days=31))
     )
     assert "subscription.renewed" not in types(old, anew)
 
@@ -146,9 +155,9 @@ def test_each_failed_try_of_a_renewal_is_told_and_the_last_one_locks() -> None:
     first = dunning(NOW, 1, NOW + timedelta(days=1))
     last = dunning(NOW, 4, None, locked=True)
     healthy = wallet(on=plan())
-    assert types(healthy, replace(healthy, dunning=first)) == ["subscription.past_due"]
-    assert types(replace(healthy, dunning=first), replace(healthy, dunning=first, paid_micros=5)) == []
-    told = of_wallet(replace(healthy, dunning=first), replace(healthy, dunning=last), NOW)
+    assert types(healthy, change(healthy, dunning=first)) == ["subscription.past_due"]
+    assert types(change(healthy, dunning=first), change(healthy, dunning=first, paid_micros=5)) == []
+    told = of_wallet(change(healthy, dunning=first), change(healthy, dunning=last), NOW)
     assert [notice.type for notice in told] == ["account.locked", "subscription.past_due"]
     locked = facts_of(AccountLocked, told[0])
     assert (locked.locked_by, locked.lock_reason) == ("unpaid_renewal", "The renewal could not be paid.")
@@ -156,7 +165,7 @@ def test_each_failed_try_of_a_renewal_is_told_and_the_last_one_locks() -> None:
 
 def test_a_failed_renewal_says_what_it_asked_which_card_for_and_why_it_got_nothing() -> None:
     healthy = wallet(on=plan())
-    (notice,) = of_wallet(healthy, replace(healthy, dunning=dunning(NOW, 1, NOW + timedelta(days=1))), NOW)
+    (notice,) = of_wallet(healthy, change(healthy, dunning=dunning(NOW, 1, NOW + timedelta(days=1))), NOW)
     told = facts_of(SubscriptionPastDue, notice)
     assert (told.transaction_id, told.amount, told.card) == (
         "tx_1",
@@ -169,7 +178,7 @@ def test_a_failed_renewal_says_what_it_asked_which_card_for_and_why_it_got_nothi
 def test_a_renewal_that_no_card_was_asked_for_names_none() -> None:
     healthy, first = wallet(on=plan()), dunning(NOW, 1, None)
     without_card = replace(first, last=FailedTry("tx_1", micros("30"), "no_card"))
-    (notice,) = of_wallet(healthy, replace(healthy, dunning=without_card), NOW)
+    (notice,) = of_wallet(healthy, change(healthy, dunning=without_card), NOW)
     told = facts_of(SubscriptionPastDue, notice)
     assert (told.card, told.reason) == (None, "There is no card to charge. Add one.")
 
@@ -178,16 +187,14 @@ def test_a_renewal_that_no_card_was_asked_for_names_none() -> None:
 def test_a_subscription_says_when_it_ended_which_is_at_once_where_it_was_not_paid(
     payment: PeriodPayment, ended_at: datetime
 ) -> None:
-    before = wallet(on=plan())
-    assert before.period is not None
-    before = replace(before, period=replace(before.period, payment=payment))
-    (notice,) = of_wallet(before, replace(before, canceled=True), NOW)
+    before = change_period(wallet(on=plan()), payment=payment)
+    (notice,) = of_wallet(before, change(before, canceled=True), NOW)
     assert facts_of(SubscriptionCanceled, notice).ended_at == ended_at
 
 
 def test_a_subscription_ends_once() -> None:
     before = wallet(on=plan(), cancel_at_period_end=True)
-    after = replace(before, canceled=True)
+    after = change(before, canceled=True)
     assert types(before, after) == ["subscription.canceled"]
     assert types(after, replace(after, paid_micros=1)) == []
 

@@ -7,9 +7,9 @@ import pytest
 
 from billing.domain.permission import PermissionCode, decide
 from billing.domain.plan import Plan, RecurringFeature
-from billing.domain.subscription import advance
+from billing.domain.subscription_life import advance
 from billing.domain.wallet import Grant, Wallet
-from tests.builders import NOW, PERIOD_END, calls_feature, dunning, micros, plan, wallet
+from tests.builders import NOW, PERIOD_END, calls_feature, change_period, dunning, micros, plan, wallet
 
 PAY_AS_YOU_GO = plan()
 WITH_QUOTA = plan(calls_feature(included_minutes=2))
@@ -49,8 +49,7 @@ def test_the_answer_carries_the_allowance_left_in_priced_units() -> None:
 
 def test_what_was_bought_leaves_the_allowance_as_it_is() -> None:
     before = wallet(on=WITH_QUOTA, used_seconds=150)
-    assert before.period is not None
-    moved = replace(before, period=replace(before.period, bought={"call_minutes": micros("60")}))
+    moved = change_period(before, bought={"call_minutes": micros("60")})
     permission = decide(moved, WITH_QUOTA, NOW)
     assert (permission.code, permission.allowance_remaining_millionths) == ("allowed", micros("0.5"))
 
@@ -74,9 +73,7 @@ def test_a_free_plan_s_quota_is_whole_again_from_the_second_of_its_renewal() -> 
 
 
 def test_an_unpaid_month_gives_no_allowance_and_calls_go_on_from_credit() -> None:
-    unpaid = wallet(on=WITH_QUOTA)
-    assert unpaid.period is not None
-    unpaid = replace(unpaid, period=replace(unpaid.period, payment="failed"))
+    unpaid = change_period(wallet(on=WITH_QUOTA), payment="failed")
     permission = decide(unpaid, WITH_QUOTA, NOW)
     assert (permission.code, permission.allowance_remaining_millionths) == ("no_credit", 0)
     assert decide(replace(unpaid, paid_micros=1), WITH_QUOTA, NOW).code == "allowed"

@@ -11,11 +11,26 @@ from billing.domain.payment import take_back
 from billing.domain.plan import RecurringFeature
 from billing.domain.renewal import Try, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
 from billing.domain.settlement import settle
-from billing.domain.subscription import advance, canceled, checked_quantities, due_at
+from billing.domain.subscription import checked_quantities
+from billing.domain.subscription_life import advance, cancel
 from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
 from billing.domain.transaction import failed as failed_payment
 from billing.domain.wallet import DefaultCard, Wallet
-from tests.builders import MICROS, PERIOD_END, call, calls_feature, dunning, micros, plan, wallet
+from tests.builders import (
+    MICROS,
+    PERIOD_END,
+    call,
+    calls_feature,
+    change,
+    dunning,
+    dunning_of,
+    micros,
+    period_of,
+    plan,
+    previous_period_of,
+    subscription_of,
+    wallet,
+)
 
 NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("3"))
 STARTER = plan(
@@ -23,8 +38,10 @@ STARTER = plan(
 )
 FREE = plan(calls_feature())
 PLANS = {STARTER.key: STARTER, FREE.key: FREE}
-DUE = replace(
-    wallet(paid="9", on=STARTER, used_seconds=200),
+DUE = wallet(
+    paid="9",
+    on=STARTER,
+    used_seconds=200,
     quantities=checked_quantities(STARTER, {"phone_number": 2}),
     default_card=DefaultCard("pm_1", "fp_1"),
 )
@@ -67,8 +84,7 @@ def test_a_paid_renewal_posts_revenue_and_leaves_the_credit_alone() -> None:
     (entry,) = posted.entries
     assert entry.cause == "renewal:acme:2026-12-01T00:00:00+00:00"
     assert (entry.amount_micros, posted.wallet.paid_micros) == (0, DUE.paid_micros)
-    assert posted.wallet.period is not None
-    assert (posted.wallet.period.payment, posted.wallet.period.used) == ("paid", {})
+    assert (period_of(posted.wallet).payment, period_of(posted.wallet).used) == ("paid", {})
 
 
 def test_the_same_try_has_the_same_id_and_the_next_one_another() -> None:
@@ -87,23 +103,20 @@ def test_an_unpaid_month_remembers_what_its_last_try_asked_for_and_why_it_failed
     found = tried(DUE)
     declined = failed_payment(replace(found.transaction, card=CardFace("visa", "4242")), failure("lost_card"))
     unpaid = renewal_failed(found.wallet, declined, RENEWAL)
-    assert unpaid.dunning is not None
-    assert unpaid.dunning.last == FailedTry(declined.transaction_id, micros("33"), "lost_card", "visa", "4242")
+    assert dunning_of(unpaid).last == FailedTry(declined.transaction_id, micros("33"), "lost_card", "visa", "4242")
     without_card = tried(replace(unpaid, default_card=None), RENEWAL + A_DAY)
     again = renewal_failed(without_card.wallet, without_card.transaction, RENEWAL + A_DAY)
-    assert again.dunning is not None
-    assert again.dunning.last == FailedTry(without_card.transaction.transaction_id, micros("33"), "no_card")
+    assert dunning_of(again).last == FailedTry(without_card.transaction.transaction_id, micros("33"), "no_card")
 
 
 def test_a_month_that_is_not_paid_is_tried_after_one_three_and_seven_days_and_then_locks() -> None:
     now, unpaid, days = RENEWAL, DUE, []
     for _ in range(4):
         unpaid = failed(unpaid, now)
-        assert unpaid.dunning is not None
-        now = unpaid.dunning.next_attempt_at or now
+        now = dunning_of(unpaid).next_attempt_at or now
         days.append((now - RENEWAL).days)
     assert days == [1, 3, 7, 7]
-    assert (unpaid.status, due_at(unpaid)) == ("locked", None)
+    assert (unpaid.status, subscription_of(unpaid).due_at) == ("locked", None)
 
 
 def test_a_sweep_that_comes_late_does_not_try_twice_in_a_row() -> None:
@@ -116,8 +129,7 @@ def test_while_a_month_is_unpaid_calls_go_on_from_credit_and_count_towards_nothi
     unpaid = failed(DUE)
     settled = settle(unpaid, [call(seconds="60", ended_at=RENEWAL + A_DAY)], PLANS, RENEWAL + A_DAY)
     assert settled.wallet.paid_micros == DUE.paid_micros - micros("0.60")
-    assert settled.wallet.period is not None
-    assert settled.wallet.period.used == {}
+    assert period_of(settled.wallet).used == {}
 
 
 def test_calls_between_the_renewal_s_second_and_its_charge_draw_the_new_month_s_allowance() -> None:
@@ -125,31 +137,26 @@ def test_calls_between_the_renewal_s_second_and_its_charge_draw_the_new_month_s_
         DUE, [call(seconds="60", ended_at=RENEWAL + timedelta(seconds=1))], PLANS, RENEWAL + timedelta(seconds=2)
     )
     assert settled.wallet.paid_micros == DUE.paid_micros
-    assert settled.wallet.period is not None
-    assert settled.wallet.period.used == {"call_minutes": 60 * MICROS}
+    assert period_of(settled.wallet).used == {"call_minutes": 60 * MICROS}
     later = paid(failed(settled.wallet), RENEWAL + A_DAY)
-    assert later.period is not None
-    assert later.period.used == {"call_minutes": 60 * MICROS}, "what was drawn on trust stays drawn"
+    assert period_of(later).used == {"call_minutes": 60 * MICROS}, "what was drawn on trust stays drawn"
 
 
 def test_what_was_bought_before_a_month_was_paid_takes_nothing_from_the_allowance_it_gives_then() -> None:
     on_trust = settle(DUE, [call("a", seconds="360", ended_at=RENEWAL)], PLANS, RENEWAL).wallet
     unpaid = settle(failed(on_trust), [call("b", seconds="90", ended_at=RENEWAL)], PLANS, RENEWAL).wallet
-    assert unpaid.period is not None
-    assert (unpaid.period.used, unpaid.period.bought) == (
+    assert (period_of(unpaid).used, period_of(unpaid).bought) == (
         {"call_minutes": 360 * MICROS},
         {"call_minutes": 60 * MICROS},
     )
     well = paid(unpaid, RENEWAL + A_DAY)
-    assert well.period is not None
-    assert (well.period.used, well.period.bought) == (unpaid.period.used, unpaid.period.bought)
+    assert (period_of(well).used, period_of(well).bought) == (period_of(unpaid).used, period_of(unpaid).bought)
 
 
 def test_a_call_that_ended_before_the_renewal_draws_the_old_month_though_the_new_one_is_unpaid() -> None:
     late = call(seconds="60", ended_at=RENEWAL - A_DAY, arrived_at=RENEWAL + A_DAY)
     settled = settle(failed(DUE), [late], PLANS, RENEWAL + A_DAY)
-    assert settled.wallet.previous_period is not None
-    assert settled.wallet.previous_period.used == {"call_minutes": 260 * MICROS}
+    assert previous_period_of(settled.wallet).used == {"call_minutes": 260 * MICROS}
 
 
 def test_paying_unlocks_and_the_anchor_stays() -> None:
@@ -157,9 +164,8 @@ def test_paying_unlocks_and_the_anchor_stays() -> None:
     for days in (0, 1, 3, 7):
         unpaid = failed(unpaid, RENEWAL + timedelta(days=days))
     well = paid(try_at_once(unpaid, RENEWAL + timedelta(days=20)), RENEWAL + timedelta(days=20))
-    assert (well.status, well.dunning, well.anchor_day) == ("active", None, 1)
-    assert well.period is not None
-    assert (well.period.start, well.period.end) == (RENEWAL, datetime(2027, 1, 1, tzinfo=UTC))
+    assert (well.status, subscription_of(well).dunning, subscription_of(well).anchor_day) == ("active", None, 1)
+    assert (period_of(well).start, period_of(well).end) == (RENEWAL, datetime(2027, 1, 1, tzinfo=UTC))
 
 
 def test_a_payment_lifts_no_administrator_s_lock() -> None:
@@ -168,7 +174,7 @@ def test_a_payment_lifts_no_administrator_s_lock() -> None:
 
 
 def test_months_that_went_by_while_locked_are_not_charged() -> None:
-    unpaid = replace(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True))
+    unpaid = change(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True))
     found = tried(try_at_once(unpaid, RENEWAL), datetime(2027, 3, 10, tzinfo=UTC))
     assert found.transaction.lines[0].period_start == datetime(2027, 3, 1, tzinfo=UTC)
     assert found.wallet.status == "locked", "until it is paid"
@@ -178,44 +184,44 @@ def test_a_new_card_tries_at_once_and_takes_no_later_try_away() -> None:
     unpaid = failed(failed(DUE), RENEWAL + A_DAY)
     now = RENEWAL + timedelta(days=2)
     again = try_at_once(unpaid, now)
-    assert due_at(again) == now
-    assert due_at(failed(again, now)) == RENEWAL + timedelta(days=3)
+    assert subscription_of(again).due_at == now
+    assert subscription_of(failed(again, now)).due_at == RENEWAL + timedelta(days=3)
 
 
 def test_a_card_that_became_the_default_while_the_old_one_was_charged_is_tried_at_once() -> None:
     found = tried(DUE)
     better = replace(found.wallet, default_card=DefaultCard("pm_2", "fp_2"))
     declined = renewal_failed(better, found.transaction, RENEWAL)
-    assert due_at(declined) == RENEWAL
+    assert subscription_of(declined).due_at == RENEWAL
     again = tried(declined)
     assert again.transaction.payment_method_id == "pm_2"
-    assert due_at(renewal_failed(again.wallet, again.transaction, RENEWAL)) == RENEWAL + A_DAY
+    assert subscription_of(renewal_failed(again.wallet, again.transaction, RENEWAL)).due_at == RENEWAL + A_DAY
 
 
 def test_an_administrator_s_unlock_gives_seven_days_more_and_one_last_try() -> None:
-    locked = replace(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True), lock_reason="unpaid, too")
+    locked = change(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True), lock_reason="unpaid, too")
     now = RENEWAL + timedelta(days=9)
     given = unlocked(locked, now)
-    assert (given.status, due_at(given)) == ("active", now + timedelta(days=7))
+    assert (given.status, subscription_of(given).due_at) == ("active", now + timedelta(days=7))
     assert failed(given, now + timedelta(days=7)).status == "locked"
 
 
 def test_a_card_that_is_declined_in_those_seven_days_takes_the_last_try_not_away() -> None:
-    locked = replace(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True))
+    locked = change(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True))
     now = RENEWAL + timedelta(days=9)
     given = unlocked(locked, now)
     declined = failed(try_at_once(given, now + A_DAY), now + A_DAY)
-    assert (declined.status, due_at(declined)) == ("active", now + timedelta(days=7))
+    assert (declined.status, subscription_of(declined).due_at) == ("active", now + timedelta(days=7))
     assert failed(declined, now + timedelta(days=7)).status == "locked"
 
 
 def test_a_card_that_became_the_default_during_the_last_try_is_tried_before_the_account_is_locked() -> None:
     last_try = RENEWAL + timedelta(days=7)
-    found = tried(replace(failed(DUE), dunning=dunning(RENEWAL, 3, last_try)), last_try)
+    found = tried(change(failed(DUE), dunning=dunning(RENEWAL, 3, last_try)), last_try)
     declined = renewal_failed(
         replace(found.wallet, default_card=DefaultCard("pm_2", "fp_2")), found.transaction, last_try
     )
-    assert (declined.status, due_at(declined)) == ("active", last_try)
+    assert (declined.status, subscription_of(declined).due_at) == ("active", last_try)
     assert failed(declined, last_try).status == "locked"
 
 
@@ -226,7 +232,7 @@ def test_without_a_card_the_try_fails_with_a_reason_of_its_own() -> None:
 
 
 def test_a_subscription_that_was_to_end_ends_when_its_last_month_is_not_paid() -> None:
-    leaving = canceled(advance(DUE, PLANS, RENEWAL))
+    leaving = cancel(advance(DUE, PLANS, RENEWAL))
     assert failed(leaving).status == "canceled"
 
 
@@ -235,9 +241,9 @@ def test_money_that_comes_when_nobody_waits_for_it_any_more_becomes_credit(state
     found = tried(DUE)
     after = {
         "paid already": paid(DUE),
-        "canceled meanwhile": canceled(failed(DUE)),
-        "another month": replace(
-            failed(DUE), period=tried(try_at_once(failed(DUE), RENEWAL), RENEWAL + 70 * A_DAY).wallet.period
+        "canceled meanwhile": cancel(failed(DUE)),
+        "another month": change(
+            failed(DUE), period=period_of(tried(try_at_once(failed(DUE), RENEWAL), RENEWAL + 70 * A_DAY).wallet)
         ),
     }[state]
     posted = renewal_paid(after, found.transaction, RENEWAL)
@@ -272,11 +278,11 @@ def test_a_late_decline_of_a_month_that_was_paid_since_changes_nothing() -> None
 def test_a_free_month_needs_no_try_and_is_due_for_nothing_but_to_be_told() -> None:
     free = wallet(on=FREE)
     assert next_try(advance(free, PLANS, RENEWAL), PLANS, RENEWAL, asked_at=RENEWAL) is None
-    assert due_at(free) == RENEWAL
+    assert subscription_of(free).due_at == RENEWAL
 
 
 def test_a_canceled_account_s_late_calls_draw_the_last_month_only_if_they_ended_in_it() -> None:
-    ended = advance(canceled(DUE), PLANS, RENEWAL)
+    ended = advance(cancel(DUE), PLANS, RENEWAL)
     in_time = call("a", seconds="60", ended_at=RENEWAL - A_DAY, arrived_at=RENEWAL + A_DAY)
     after = call("b", seconds="60", ended_at=RENEWAL + A_DAY)
     assert settle(ended, [in_time], PLANS, RENEWAL + A_DAY).wallet.paid_micros == DUE.paid_micros
@@ -286,6 +292,6 @@ def test_a_canceled_account_s_late_calls_draw_the_last_month_only_if_they_ended_
 def test_a_sweep_as_of_a_later_moment_than_the_clock_s_goes_on_from_that_moment() -> None:
     clock, unpaid = RENEWAL - timedelta(days=20), DUE
     for days in (1, 3, 7):
-        found = tried(unpaid, due_at(unpaid) or RENEWAL)
+        found = tried(unpaid, subscription_of(unpaid).due_at or RENEWAL)
         unpaid = renewal_failed(found.wallet, found.transaction, clock)
-        assert due_at(unpaid) == RENEWAL + timedelta(days=days)
+        assert subscription_of(unpaid).due_at == RENEWAL + timedelta(days=days)

@@ -12,10 +12,11 @@ from billing.domain.errors import InvalidValue
 from billing.domain.plan import Plan, RecurringFeature
 from billing.domain.plan_change import Quote, quote, wanted_terms
 from billing.domain.proration import Month
-from billing.domain.subscription import advance, canceled, checked_quantities, coming_terms, present_terms
+from billing.domain.subscription import checked_quantities
+from billing.domain.subscription_life import advance, cancel
 from billing.domain.terms import Terms
 from billing.domain.wallet import DefaultCard, Wallet
-from tests.builders import NOW, PERIOD_END, PERIOD_START, calls_feature, micros, plan, wallet
+from tests.builders import NOW, PERIOD_END, PERIOD_START, calls_feature, change, micros, plan, subscription_of, wallet
 
 
 def numbers(price: str, *, included: int = 1, maximum: int | None = None) -> RecurringFeature:
@@ -37,7 +38,7 @@ MID = datetime(2026, 11, 16, tzinfo=UTC)
 
 def renting(plan: Plan, **quantities: int) -> Wallet:
     terms = checked_quantities(plan, quantities)
-    return replace(wallet(on=plan), quantities=terms, default_card=DefaultCard("pm_1", "fp_1"), version=7)
+    return wallet(on=plan, quantities=terms, default_card=DefaultCard("pm_1", "fp_1"), version=7)
 
 
 def asked(
@@ -53,8 +54,8 @@ def asked(
 
 def test_an_upgrade_gives_nothing_back_at_once_and_what_was_asked_for_comes_with_the_renewal() -> None:
     quoted = asked(renting(STARTER, phone_number=5, call_concurrency=3), PRO, {"phone_number": 2})
-    assert present_terms(quoted.after) == Terms("pro", 1, {"phone_number": 5, "call_concurrency": 3})
-    assert quoted.after.next_terms == Terms("pro", 1, {"phone_number": 2, "call_concurrency": 2})
+    assert subscription_of(quoted.after).terms == Terms("pro", 1, {"phone_number": 5, "call_concurrency": 3})
+    assert subscription_of(quoted.after).next_terms == Terms("pro", 1, {"phone_number": 2, "call_concurrency": 2})
     assert [(line.description, line.quantity, line.amount_micros) for line in quoted.charge.lines] == [
         ("Pro", "1", micros("45")),
         ("Phone numbers", "4", micros("4")),
@@ -66,32 +67,41 @@ def test_an_upgrade_gives_nothing_back_at_once_and_what_was_asked_for_comes_with
     assert quoted.charge.card_micros == micros("28")
     assert quoted.renewal_charge.card_micros == micros("92")
     renewed = advance(quoted.after, PLANS, PERIOD_END)
-    assert (dict(renewed.quantities), renewed.next_terms) == ({"phone_number": 2, "call_concurrency": 2}, None)
+    assert (dict(subscription_of(renewed).quantities), subscription_of(renewed).next_terms) == (
+        {"phone_number": 2, "call_concurrency": 2},
+        None,
+    )
 
 
 def test_more_of_one_feature_comes_with_the_upgrade_while_less_of_another_waits() -> None:
     quoted = asked(renting(STARTER, phone_number=5), PRO, {"phone_number": 1, "call_concurrency": 3})
-    assert dict(quoted.after.quantities) == {"phone_number": 5, "call_concurrency": 3}
-    assert quoted.after.next_terms == Terms("pro", 1, {"phone_number": 1, "call_concurrency": 3})
+    assert dict(subscription_of(quoted.after).quantities) == {"phone_number": 5, "call_concurrency": 3}
+    assert subscription_of(quoted.after).next_terms == Terms("pro", 1, {"phone_number": 1, "call_concurrency": 3})
 
 
 def test_what_the_new_plan_does_not_allow_is_gone_with_the_old_one() -> None:
     capped = asked(renting(STARTER, call_concurrency=9), replace(PRO, base_price_micros=micros("190")), {})
-    assert capped.after.quantities["call_concurrency"] == 3
-    assert dict(asked(renting(STARTER, phone_number=5), LICENSE_ONLY, {}).after.quantities) == {}
+    assert subscription_of(capped.after).quantities["call_concurrency"] == 3
+    assert dict(subscription_of(asked(renting(STARTER, phone_number=5), LICENSE_ONLY, {}).after).quantities) == {}
 
 
 def test_an_upgrade_that_asks_for_what_there_is_schedules_nothing() -> None:
     for quantities in (None, {"phone_number": 5}):
         quoted = asked(renting(STARTER, phone_number=5), PRO, quantities)
-        assert (quoted.after.quantities["phone_number"], quoted.after.next_terms) == (5, None)
+        assert (subscription_of(quoted.after).quantities["phone_number"], subscription_of(quoted.after).next_terms) == (
+            5,
+            None,
+        )
 
 
 def test_a_downgrade_keeps_the_units_too_from_the_renewal_on() -> None:
     before = renting(PRO, phone_number=5)
     quoted = asked(before, STARTER)
-    assert (quoted.after.quantities, quoted.charge.card_micros) == (before.quantities, 0)
-    assert quoted.after.next_terms == Terms("starter", 1, {"phone_number": 5, "call_concurrency": 2})
+    assert (subscription_of(quoted.after).quantities, quoted.charge.card_micros) == (
+        subscription_of(before).quantities,
+        0,
+    )
+    assert subscription_of(quoted.after).next_terms == Terms("starter", 1, {"phone_number": 5, "call_concurrency": 2})
 
 
 def test_units_above_the_other_plan_s_maximum_are_refused_by_name_where_they_were_not_named() -> None:
@@ -102,16 +112,16 @@ def test_units_above_the_other_plan_s_maximum_are_refused_by_name_where_they_wer
 
 def test_named_quantities_are_the_whole_so_that_what_is_left_out_falls_to_what_is_included() -> None:
     quoted = asked(renting(STARTER, phone_number=5, call_concurrency=4), STARTER, {"phone_number": 5})
-    assert quoted.after.next_terms == Terms("starter", 1, {"phone_number": 5, "call_concurrency": 2})
+    assert subscription_of(quoted.after).next_terms == Terms("starter", 1, {"phone_number": 5, "call_concurrency": 2})
 
 
 def test_the_plan_alone_undoes_a_cancellation_and_changes_nothing_else() -> None:
     before = renting(STARTER, phone_number=4)
-    assert asked(canceled(before), STARTER).after == before
+    assert asked(cancel(before), STARTER).after == before
     fewer = asked(before, STARTER, {"phone_number": 2}).after
-    assert asked(canceled(fewer), STARTER).after == fewer
+    assert asked(cancel(fewer), STARTER).after == fewer
     cheaper = asked(renting(PRO, phone_number=4), STARTER, {"phone_number": 2}).after
-    assert asked(canceled(cheaper), STARTER).after == cheaper
+    assert asked(cancel(cheaper), STARTER).after == cheaper
 
 
 def test_the_present_plan_alone_takes_back_another_one_that_was_scheduled_and_keeps_the_units() -> None:
@@ -122,18 +132,18 @@ def test_the_present_plan_alone_takes_back_another_one_that_was_scheduled_and_ke
 def test_a_decrease_that_is_scheduled_stays_so_under_another_version_of_the_plan() -> None:
     fewer = asked(renting(PRO, phone_number=4), PRO, {"phone_number": 2}).after
     moved = asked(fewer, PRO_2).after
-    assert present_terms(moved) == Terms("pro", 2, {"phone_number": 4})
-    assert moved.next_terms == Terms("pro", 2, {"phone_number": 2})
+    assert subscription_of(moved).terms == Terms("pro", 2, {"phone_number": 4})
+    assert subscription_of(moved).next_terms == Terms("pro", 2, {"phone_number": 2})
 
 
 def test_a_scheduled_version_without_a_feature_does_not_hide_that_the_present_one_rents_it() -> None:
     before = renting(PRO, phone_number=4, call_concurrency=3)
-    to_come = replace(before, next_terms=Terms("pro", 2, {"phone_number": 4}))
-    assert wanted_terms(to_come, PLANS, PRO, None) == present_terms(before)
+    to_come = change(before, next_terms=Terms("pro", 2, {"phone_number": 4}))
+    assert wanted_terms(to_come, PLANS, PRO, None) == subscription_of(before).terms
 
 
 def test_a_new_subscription_has_the_included_units_also_where_one_that_ended_had_more() -> None:
-    gone = advance(canceled(renting(STARTER, phone_number=4)), PLANS, PERIOD_END)
+    gone = advance(cancel(renting(STARTER, phone_number=4)), PLANS, PERIOD_END)
     for before in (gone, wallet()):
         assert wanted_terms(before, PLANS, STARTER, None).quantities == {"phone_number": 1, "call_concurrency": 2}
 
@@ -146,13 +156,14 @@ def test_units_that_only_came_with_the_old_plan_go_with_it_and_nobody_pays_for_t
     nothing_named: tuple[dict[str, int] | None, ...] = (None, {})
     for quantities in nothing_named:
         quoted = asked(renting(generous), PRO, quantities, plans=plans)
-        assert (dict(quoted.after.quantities), quoted.after.next_terms) == (
+        assert (dict(subscription_of(quoted.after).quantities), subscription_of(quoted.after).next_terms) == (
             {"phone_number": 1, "call_concurrency": 2},
             None,
         )
         down = asked(renting(PRO), replace(generous, base_price_micros=0), quantities, plans=plans)
-        assert coming_terms(down.after).quantities == {"phone_number": 4, "call_concurrency": 2}
-    assert asked(renting(generous, phone_number=5), PRO, {}, plans=plans).after.quantities["phone_number"] == 5
+        assert subscription_of(down.after).coming_terms.quantities == {"phone_number": 4, "call_concurrency": 2}
+    rented = asked(renting(generous, phone_number=5), PRO, {}, plans=plans).after
+    assert subscription_of(rented).quantities["phone_number"] == 5
 
 
 def test_more_than_stripe_charges_at_once_now_or_at_the_next_renewal_is_refused_and_its_most_is_not() -> None:
@@ -193,18 +204,19 @@ def test_whatever_is_changed_at_once_costs_its_difference_to_the_micro_unit_and_
         return {key: quantities[key] for key in plan.recurring_features if key in quantities}
 
     before = renting(old, **of(old, units))
+    had = subscription_of(before).quantities
     for key, feature in new.recurring_features.items():
-        if feature.maximum is not None and before.quantities.get(key, 0) > feature.maximum:
+        if feature.maximum is not None and had.get(key, 0) > feature.maximum:
             return
     moment = PERIOD_START + timedelta(seconds=second)
     plans = {each.key: each for each in (old, new)}
     quoted = asked(before, new, None if wanted is None else of(new, wanted), now=moment, plans=plans)
-    month, after = Month(PERIOD_START, PERIOD_END), quoted.after
-    price_before = old.monthly_price_micros(before.quantities)
-    price_after = plans[present_terms(after).plan_key].monthly_price_micros(after.quantities)
+    month, after = Month(PERIOD_START, PERIOD_END), subscription_of(quoted.after)
+    price_before = old.monthly_price_micros(had)
+    price_after = plans[after.terms.plan_key].monthly_price_micros(after.quantities)
     due = month.price_of_rest(price_after, moment) - month.price_of_rest(price_before, moment)
     assert quoted.charge.price_micros == due >= 0
-    kept = plans[present_terms(after).plan_key].recurring_features
-    rented = {key: had for key, had in before.quantities.items() if had > old.recurring_features[key].included}
-    assert all(after.quantities[key] >= had for key, had in rented.items() if key in kept)
-    assert coming_terms(after) == wanted_terms(before, plans, new, None if wanted is None else of(new, wanted))
+    kept = plans[after.terms.plan_key].recurring_features
+    rented = {key: units for key, units in had.items() if units > old.recurring_features[key].included}
+    assert all(after.quantities[key] >= units for key, units in rented.items() if key in kept)
+    assert after.coming_terms == wanted_terms(before, plans, new, None if wanted is None else of(new, wanted))

@@ -7,19 +7,24 @@ import pytest
 
 from billing.domain.errors import InvalidValue
 from billing.domain.plan import Plan, RecurringFeature
-from billing.domain.subscription import (
-    NoSubscription,
-    advance,
-    canceled,
-    checked_quantities,
-    due_at,
-    month_after,
-    reset_usage,
-    with_terms,
-)
+from billing.domain.subscription import NoSubscription, checked_quantities, month_after
+from billing.domain.subscription_life import advance, cancel, change_terms, reset_usage, subscribe
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
-from tests.builders import NOW, PERIOD_END, calls_feature, dunning, micros, plan, wallet
+from tests.builders import (
+    NOW,
+    PERIOD_END,
+    calls_feature,
+    change,
+    change_period,
+    dunning,
+    micros,
+    period_of,
+    plan,
+    previous_period_of,
+    subscription_of,
+    wallet,
+)
 
 NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("2"))
 SLOTS = RecurringFeature("call_concurrency", "Calls at once", included=5, unit_price_micros=micros("8"), maximum=10)
@@ -60,8 +65,7 @@ def test_the_concurrency_limit_is_included_and_rented_slots_up_to_the_maximum() 
 
 
 def bought(before: Wallet, seconds: str) -> Wallet:
-    assert before.period is not None
-    return replace(before, period=replace(before.period, bought={"call_minutes": micros(seconds)}))
+    return change_period(before, bought={"call_minutes": micros(seconds)})
 
 
 def terms_of(on: Plan, **quantities: int) -> Terms:
@@ -69,43 +73,36 @@ def terms_of(on: Plan, **quantities: int) -> Terms:
 
 
 def test_a_first_plan_starts_a_period_that_renews_on_the_same_day_of_the_month() -> None:
-    assigned = with_terms(replace(wallet(), anchor_day=None), terms_of(plan()), starts_at=NOW)
-    assert assigned.period is not None
-    assert (assigned.period.start, assigned.period.end) == (NOW, datetime(2026, 12, 23, 12, 0, tzinfo=UTC))
-    assert assigned.anchor_day == 23
+    assigned = subscribe(wallet(), terms_of(plan()), NOW)
+    assert (period_of(assigned).start, period_of(assigned).end) == (NOW, datetime(2026, 12, 23, 12, 0, tzinfo=UTC))
+    assert subscription_of(assigned).anchor_day == 23
 
 
 def test_a_change_of_plan_keeps_the_period_and_counts_what_was_used_against_the_new_allowance() -> None:
     before = wallet(on=plan(), used_seconds=90)
-    after = with_terms(before, terms_of(plan(version=2)))
-    assert before.period is not None
-    assert after.period == replace(before.period, plan_version=2)
+    after = change_terms(before, terms_of(plan(version=2)))
+    assert period_of(after) == replace(period_of(before), plan_version=2)
 
 
 def test_what_was_bought_is_bought_for_its_month_only() -> None:
     before = bought(wallet(on=FREE, used_seconds=180), "60")
-    moved, rolled = with_terms(before, terms_of(PRICED)), advance(before, PLANS, PERIOD_END)
-    assert moved.period is not None
-    assert rolled.period is not None
-    assert (moved.period.bought, rolled.period.bought) == ({"call_minutes": micros("60")}, {})
-    assert rolled.previous_period == before.period
+    moved, rolled = change_terms(before, terms_of(PRICED)), advance(before, PLANS, PERIOD_END)
+    assert (period_of(moved).bought, period_of(rolled).bought) == ({"call_minutes": micros("60")}, {})
+    assert subscription_of(rolled).previous_period == period_of(before)
 
 
 def test_what_was_unused_is_gone_after_a_renewal_however_many_months_nobody_called() -> None:
     rolled = advance(wallet(on=FREE, used_seconds=30), PLANS, PERIOD_END + timedelta(days=70))
-    assert rolled.period is not None
-    assert rolled.previous_period is not None
-    assert (rolled.period.start, rolled.period.end) == (
+    assert (period_of(rolled).start, period_of(rolled).end) == (
         datetime(2027, 2, 1, tzinfo=UTC),
         datetime(2027, 3, 1, tzinfo=UTC),
     )
-    assert (rolled.period.used, rolled.previous_period.used, rolled.period.payment) == ({}, {}, "paid")
+    assert (period_of(rolled).used, previous_period_of(rolled).used, period_of(rolled).payment) == ({}, {}, "paid")
 
 
 def test_a_month_that_costs_money_begins_on_trust_and_no_further_one_before_it_is_paid() -> None:
     rolled = advance(wallet(on=PRICED, used_seconds=30), PLANS, PERIOD_END + timedelta(days=70))
-    assert rolled.period is not None
-    assert (rolled.period.start, rolled.period.payment, rolled.period.used) == (PERIOD_END, "due", {})
+    assert (period_of(rolled).start, period_of(rolled).payment, period_of(rolled).used) == (PERIOD_END, "due", {})
     assert advance(rolled, PLANS, PERIOD_END + timedelta(days=700)) == rolled
 
 
@@ -116,36 +113,39 @@ def test_the_second_of_the_renewal_is_the_first_of_the_new_period() -> None:
 
 
 def test_a_canceled_subscription_ends_with_its_period_and_starts_no_other() -> None:
-    leaving = canceled(wallet(on=PRICED))
-    assert not advance(leaving, PLANS, PERIOD_END - timedelta(seconds=1)).canceled
+    leaving = cancel(wallet(on=PRICED))
+    assert advance(leaving, PLANS, PERIOD_END - timedelta(seconds=1)).status == "active"
     ended = advance(leaving, PLANS, PERIOD_END)
-    assert (ended.status, ended.period) == ("canceled", leaving.period)
-    assert due_at(ended) is None
+    assert (ended.status, period_of(ended)) == ("canceled", period_of(leaving))
+    assert subscription_of(ended).due_at is None
 
 
 def test_canceling_can_be_undone_until_the_end_by_any_change() -> None:
-    stays = with_terms(canceled(wallet(on=PRICED)), terms_of(PRICED))
+    stays = change_terms(cancel(wallet(on=PRICED)), terms_of(PRICED))
     assert advance(stays, PLANS, PERIOD_END).status == "active"
 
 
 def test_an_unpaid_subscription_that_is_canceled_ends_at_once_since_there_is_nothing_to_run_out() -> None:
-    unpaid = replace(advance(wallet(on=PRICED), PLANS, PERIOD_END), dunning=dunning(PERIOD_END, 1, PERIOD_END))
-    assert unpaid.period is not None
-    unpaid = replace(unpaid, period=replace(unpaid.period, payment="failed"))
-    assert (canceled(unpaid).status, canceled(unpaid).dunning) == ("canceled", None)
+    begun = change_period(advance(wallet(on=PRICED), PLANS, PERIOD_END), payment="failed")
+    unpaid = change(begun, dunning=dunning(PERIOD_END, 1, PERIOD_END))
+    assert unpaid.is_past_due
+    assert (cancel(unpaid).status, cancel(unpaid).is_past_due) == ("canceled", False)
 
 
 def test_an_account_without_a_subscription_cannot_cancel_one() -> None:
     with pytest.raises(NoSubscription):
-        canceled(wallet())
+        cancel(wallet())
 
 
 def test_a_scheduled_change_takes_effect_with_the_next_renewal() -> None:
-    moved = with_terms(wallet(on=PRICED), terms_of(PRICED), later=terms_of(FREE))
+    moved = change_terms(wallet(on=PRICED), terms_of(PRICED), later=terms_of(FREE))
     assert advance(moved, PLANS, PERIOD_END - timedelta(seconds=1)) == moved
     renewed = advance(moved, PLANS, PERIOD_END)
-    assert renewed.period is not None
-    assert (renewed.period.plan_id, renewed.period.payment, renewed.next_terms) == ("free", "paid", None)
+    assert (period_of(renewed).plan_id, period_of(renewed).payment, subscription_of(renewed).next_terms) == (
+        "free",
+        "paid",
+        None,
+    )
 
 
 def test_resetting_the_usage_leaves_a_trail_of_who_why_and_what_was_counted() -> None:
@@ -153,16 +153,14 @@ def test_resetting_the_usage_leaves_a_trail_of_who_why_and_what_was_counted() ->
         wallet(on=FREE, used_seconds=90), reset_id="r1", reason="goodwill", by="ops", now=NOW, fingerprint="f"
     )
     (entry,) = posted.entries
-    assert posted.wallet.period is not None
-    assert (posted.wallet.period.used, entry.amount_micros, entry.postings, entry.by) == ({}, 0, (), "ops")
+    assert (period_of(posted.wallet).used, entry.amount_micros, entry.postings, entry.by) == ({}, 0, (), "ops")
     assert entry.description == "goodwill (counted before, in metered units: call_minutes 90)"
 
 
 def test_resetting_the_usage_forgets_what_was_bought_too_and_the_trail_says_how_much_it_was() -> None:
     before = bought(wallet(on=FREE, used_seconds=180), "60")
     posted = reset_usage(before, reset_id="r1", reason="goodwill", by="ops", now=NOW, fingerprint="f")
-    assert posted.wallet.period is not None
-    assert (posted.wallet.period.used, posted.wallet.period.bought) == ({}, {})
+    assert (period_of(posted.wallet).used, period_of(posted.wallet).bought) == ({}, {})
     assert posted.entries[0].description == (
         "goodwill (counted before, in metered units: call_minutes 180 of which 60 bought)"
     )

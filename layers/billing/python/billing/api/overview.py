@@ -9,7 +9,8 @@ from billing.api.subscriptions import SubscriptionView
 from billing.domain.card import Card
 from billing.domain.decimals import format_millionths
 from billing.domain.plan import Plan, UsageFeature
-from billing.domain.wallet import AccountStatus, Period, Wallet
+from billing.domain.subscription import Period, Subscription
+from billing.domain.wallet import AccountStatus, Wallet
 from billing.web.values import MoneyView, View
 
 
@@ -67,18 +68,18 @@ class BillingOverviewView(View):
             paid_credit=MoneyView.of(wallet.paid_micros, wallet.currency),
             promotional_credit=MoneyView.of(wallet.promotional_micros, wallet.currency),
             plan=None if plan is None else PlanNameView(plan_id=plan.plan_id, version=plan.version, name=plan.name),
-            subscription=None if wallet.period is None else SubscriptionView.of(wallet),
-            allowances=_allowances(wallet, plan),
+            subscription=None if wallet.subscription is None else SubscriptionView.of(wallet.subscription),
+            allowances=_allowances(wallet.subscription, plan),
             auto_refill=AutoRefillView.of(wallet),
             default_payment_method=DefaultCardView.of(card),
         )
 
 
-def _allowances(wallet: Wallet, plan: Plan | None) -> list[AllowanceView]:
-    if plan is None or wallet.period is None:
+def _allowances(subscription: Subscription | None, plan: Plan | None) -> list[AllowanceView]:
+    if plan is None or subscription is None:
         return []
-    period = wallet.period
+    period = subscription.period
     features = list(plan.usage_features.values())
-    if period.payment == "failed" or wallet.canceled:
+    if period.payment == "failed" or subscription.canceled:
         features = [replace(each, included_millionths=0) for each in features]
     return [AllowanceView.of(each, period) for each in features]

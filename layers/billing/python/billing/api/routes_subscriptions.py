@@ -73,7 +73,8 @@ class SubscriptionsRoutes:
 
         A PUT undoes it until then, and nothing else where it names the plan of the next renewal alone.
         """
-        return SubscriptionView.of(cancel_subscription(self._store, account_id, call.now))
+        wallet = cancel_subscription(self._store, account_id, call.now)
+        return SubscriptionView.of(wallet.require_subscription())
 
     @route(
         "POST",

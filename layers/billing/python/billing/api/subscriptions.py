@@ -8,10 +8,9 @@ from pydantic import Field
 from billing.api.payments import TransactionLineView
 from billing.api.plans import MAX_FEATURES
 from billing.domain.instants import format_instant
-from billing.domain.plan_change import Quote, present_month
-from billing.domain.subscription import SubscriptionStatus, status_of
+from billing.domain.plan_change import Quote
+from billing.domain.subscription import Subscription, SubscriptionStatus
 from billing.domain.terms import Terms
-from billing.domain.wallet import Wallet
 from billing.web.values import MAX_UNITS, Body, Example, FeatureKey, Instant, MoneyView, PlanId, Reason, Units, View
 
 
@@ -63,16 +62,15 @@ class SubscriptionView(View):
     next_payment_attempt_at: Instant | None
 
     @classmethod
-    def of(cls, wallet: Wallet) -> "SubscriptionView":
-        """Raises NoSubscription."""
-        month, terms, dunning = present_month(wallet), wallet.next_terms, wallet.dunning
+    def of(cls, subscription: Subscription) -> "SubscriptionView":
+        terms, dunning = subscription.next_terms, subscription.dunning
         retry = None if dunning is None else dunning.next_attempt_at
         return cls(
-            status=status_of(wallet),
-            current_period_start=format_instant(month.start),
-            current_period_end=format_instant(month.end),
-            cancel_at_period_end=wallet.cancel_at_period_end,
-            quantities=_texts(wallet.quantities),
+            status=subscription.status,
+            current_period_start=format_instant(subscription.period.start),
+            current_period_end=format_instant(subscription.period.end),
+            cancel_at_period_end=subscription.cancel_at_period_end,
+            quantities=_texts(subscription.quantities),
             scheduled=None if terms is None else ScheduledChangeView.of(terms),
             next_payment_attempt_at=None if retry is None else format_instant(retry),
         )

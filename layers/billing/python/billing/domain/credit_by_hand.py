@@ -11,7 +11,7 @@ from billing.domain.change import Added, Change
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
 from billing.domain.ledger import LedgerEntry
 from billing.domain.plan import Plan, PlanKey
-from billing.domain.subscription import advance, reset_usage
+from billing.domain.subscription_life import advance, reset_usage
 from billing.domain.transaction import adjustment
 from billing.domain.wallet import MAX_GRANTS, Posted, Wallet, adjust, expire_grants, grant_credit
 

@@ -12,7 +12,6 @@ from billing.domain.auto_refill import advice
 from billing.domain.card import Card
 from billing.domain.card_expiry import expires_at
 from billing.domain.declines import failure
-from billing.domain.dunning import Dunning
 from billing.domain.instants import format_instant
 from billing.domain.money import Money
 from billing.domain.notice_facts import (
@@ -36,7 +35,7 @@ from billing.domain.notice_facts import (
 )
 from billing.domain.rejection import RejectedEvent, RejectionStatus
 from billing.domain.transaction import CardFace, PaymentKind, Transaction
-from billing.domain.wallet import AccountStatus, Period, Wallet
+from billing.domain.wallet import AccountStatus, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 
 _ID_DIGITS = 32
@@ -126,9 +125,10 @@ def _suspended_refill(before: Wallet, after: Wallet, at: datetime) -> Notice | N
 
 def _renewed(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
     """Once a period: when it begins, or when it is paid where it began on trust. Then a card was charged for it."""
-    old, new = _period(before), _period(after)
-    if old is None or new is None or _ends(before) or new.payment != "paid":
+    was, now = before.running, after.subscription
+    if was is None or now is None or was.cancel_at_period_end or now.period.payment != "paid":
         return None
+    old, new = was.period, now.period
     charged = new.start == old.start and old.payment != "paid"
     if not (charged or new.start >= old.end):
         return None
@@ -146,8 +146,11 @@ def _renewed(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
 
 def _past_due(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
     """At each failed try, with what it asked for and why it failed. Without a next one the account is locked."""
-    old, new, period = _dunning(before), _dunning(after), _period(after)
-    if new is None or period is None or (old is not None and old.attempts >= new.attempts):
+    was, now = before.subscription, after.subscription
+    if now is None or now.dunning is None:
+        return None
+    old, new, period = None if was is None else was.dunning, now.dunning, now.period
+    if old is not None and old.attempts >= new.attempts:
         return None
     failed = new.last
     facts = SubscriptionPastDue(
@@ -169,9 +172,9 @@ def _past_due(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
 
 
 def _subscription_ended(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
-    period = _period(after)
-    if _has_ended(before) or not _has_ended(after) or period is None:
+    if before.status == "canceled" or after.status != "canceled" or after.subscription is None:
         return None
+    period = after.subscription.period
     facts = SubscriptionCanceled(
         account_id=after.account_id,
         balance=_balance(after),
@@ -302,23 +305,6 @@ def _of_transaction(facts: Facts, transaction: Transaction, at: datetime, *, cau
 
 def _balance(wallet: Wallet) -> Money:
     return Money(wallet.balance_micros, wallet.currency)
-
-
-def _period(wallet: Wallet) -> Period | None:
-    return wallet.period
-
-
-def _dunning(wallet: Wallet) -> Dunning | None:
-    return wallet.dunning
-
-
-def _ends(wallet: Wallet) -> bool:
-    """Whether no period follows: the subscription has ended, or ends with its period."""
-    return wallet.canceled or wallet.cancel_at_period_end
-
-
-def _has_ended(wallet: Wallet) -> bool:
-    return wallet.canceled
 
 
 def _amount(transaction: Transaction) -> Money:

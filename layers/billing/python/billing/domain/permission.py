@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final, Literal, get_args
 
 from billing.domain.complete import complete
-from billing.domain.plan import CALL_MINUTES, Plan
+from billing.domain.plan import CALL_MINUTES, Plan, UsageFeature
+from billing.domain.subscription import Subscription
 from billing.domain.wallet import Wallet
 
 PermissionCode = Literal[
@@ -60,15 +61,12 @@ def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int 
     if wallet is None:
         return Permission("account_unknown", _SENTENCES["account_unknown"])
     wallet = wallet.without_expired_grants(now)
-    period = wallet.period
+    subscription = wallet.subscription
     feature = plan.usage_features.get(CALL_MINUTES) if plan else None
-    entitled = period is not None and wallet.entitles(period, now)
-    left = 0
-    if feature and period and entitled:
-        left = feature.remaining_millionths(period.used_of(CALL_MINUTES), period.bought_of(CALL_MINUTES))
-    limit = plan.concurrency_limit(wallet.quantities) if plan else None
+    left = _allowance_left(subscription, feature, now) if subscription and feature else 0
+    limit = plan.concurrency_limit(subscription.quantities) if plan and subscription else None
     code: PermissionCode = "allowed"
-    if wallet.canceled:
+    if wallet.status == "canceled":
         code = "account_canceled"
     elif wallet.is_locked:
         code = "account_locked"
@@ -89,3 +87,10 @@ def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int 
         concurrency_limit=limit,
         concurrency_in_use=in_use,
     )
+
+
+def _allowance_left(subscription: Subscription, feature: UsageFeature, now: datetime) -> int:
+    period = subscription.period
+    if not subscription.entitles(period, now):
+        return 0
+    return feature.remaining_millionths(period.used_of(CALL_MINUTES), period.bought_of(CALL_MINUTES))

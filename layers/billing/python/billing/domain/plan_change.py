@@ -18,16 +18,8 @@ from billing.domain.money import Money
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Charge, Item, Month, charge_for, items_of, lines_of
 from billing.domain.renewal import keep_as_credit, post_subscription
-from billing.domain.subscription import (
-    ChangePending,
-    NoSubscription,
-    checked_quantities,
-    coming_terms,
-    is_subscribed,
-    month_after,
-    present_terms,
-    with_terms,
-)
+from billing.domain.subscription import ChangePending, Subscription, checked_quantities, month_after
+from billing.domain.subscription_life import change_terms, subscribe
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.transaction import Transaction, TransactionLine, new_charge, transaction_id
 from billing.domain.wallet import Posted, Wallet
@@ -76,13 +68,13 @@ def wanted_terms(
     does, also for units that are more than another plan's maximum.
     """
     if quantities is None:
-        rented = _kept_units(wallet, plans, plan) if is_subscribed(wallet) else {}
+        rented = {} if wallet.running is None else _kept_units(wallet.running, plans, plan)
         quantities = {key: rented[key] for key in plan.recurring_features if key in rented}
     return Terms(plan.plan_id, plan.version, checked_quantities(plan, quantities))
 
 
-def _kept_units(wallet: Wallet, plans: Mapping[PlanKey, Plan], plan: Plan) -> Mapping[str, int]:
-    present, coming = present_terms(wallet), coming_terms(wallet)
+def _kept_units(running: Subscription, plans: Mapping[PlanKey, Plan], plan: Plan) -> Mapping[str, int]:
+    present, coming = running.terms, running.coming_terms
     rented = _rented_units(plans, present)
     if coming.plan_id != plan.plan_id:
         return rented
@@ -105,25 +97,29 @@ def quote(wallet: Wallet, plans: Mapping[PlanKey, Plan], wanted: Terms, now: dat
     """
     if wallet.pending_change is not None:
         raise ChangePending
-    if wallet.period is not None and is_subscribed(wallet) and wallet.period.payment != "paid":
-        raise RenewalUnpaid if wallet.period.payment == "failed" else RenewalPending
+    running = wallet.running
+    if running is not None and running.period.payment != "paid":
+        raise RenewalUnpaid if running.period.payment == "failed" else RenewalPending
     second = now.replace(microsecond=0)
     # The version moves with each write: the same wallet can start one change only, whoever asks how often.
     transaction = transaction_id(wallet.account_id, "plan_change", wallet.version)
-    if is_subscribed(wallet):
-        at_once, later = _divided(present_terms(wallet), plans, wanted)
+    if running is not None:
+        at_once, later = _divided(running.terms, plans, wanted)
         change = PendingChange(transaction, at_once, later, starts_at=None)
     else:
         change = PendingChange(transaction, wanted, later=None, starts_at=second)
-    after = changed(wallet, change)
-    charge = charge_for(_due_lines(wallet, after, plans, second), wallet.currency)
-    renewal = renewal_charge(after, plans)
+    after = apply_change(wallet, change)
+    subscription = after.require_subscription()
+    charge = charge_for(_due_lines(running, subscription, plans, second), wallet.currency)
+    renewal = renewal_charge(subscription, plans, wallet.currency)
     _require_chargeable(max(charge.card_micros, renewal.card_micros), wallet.currency)
-    return Quote(wallet, after, change, charge, coming_month(after), renewal)
+    return Quote(wallet, after, change, charge, coming_month(subscription), renewal)
 
 
-def changed(wallet: Wallet, change: PendingChange) -> Wallet:
-    return with_terms(wallet, change.terms, later=change.later, starts_at=change.starts_at)
+def apply_change(wallet: Wallet, change: PendingChange) -> Wallet:
+    if change.starts_at is None:
+        return change_terms(wallet, change.terms, later=change.later)
+    return subscribe(wallet, change.terms, change.starts_at, later=change.later)
 
 
 def _divided(present: Terms, plans: Mapping[PlanKey, Plan], wanted: Terms) -> tuple[Terms, Terms | None]:
@@ -170,12 +166,14 @@ def _require_chargeable(micros: int, currency: str) -> None:
         )
 
 
-def _due_lines(before: Wallet, after: Wallet, plans: Mapping[PlanKey, Plan], now: datetime) -> list[TransactionLine]:
-    month, new = present_month(after), present_terms(after)
+def _due_lines(
+    before: Subscription | None, after: Subscription, plans: Mapping[PlanKey, Plan], now: datetime
+) -> list[TransactionLine]:
+    month, new = Month(after.period.start, after.period.end), after.terms
     new_plan = plans[new.plan_key]
-    if not is_subscribed(before):
+    if before is None:
         return lines_of(items_of(new_plan, new.quantities), month, month.start)
-    old = present_terms(before)
+    old = before.terms
     if old.plan_key == new.plan_key:
         return lines_of(_more(new_plan, old, new), month, now, above_micros=_price(plans, old))
     unused = lines_of(items_of(plans[old.plan_key], old.quantities), month, now)
@@ -196,23 +194,16 @@ def _more(plan: Plan, old: Terms, new: Terms) -> list[Item]:
     return [Item(each.name, units, units * each.unit_price_micros) for each, units in extra if units > 0]
 
 
-def present_month(wallet: Wallet) -> Month:
-    """Raises NoSubscription."""
-    if wallet.period is None:
-        raise NoSubscription
-    return Month(wallet.period.start, wallet.period.end)
+def coming_month(subscription: Subscription) -> Month:
+    """The month after the present one."""
+    start = subscription.period.end
+    return Month(start, month_after(start, subscription.anchor_day))
 
 
-def coming_month(wallet: Wallet) -> Month:
-    """The month after the present one. Raises NoSubscription."""
-    start = present_month(wallet).end
-    return Month(start, month_after(start, wallet.anchor_day or start.day))
-
-
-def renewal_charge(wallet: Wallet, plans: Mapping[PlanKey, Plan]) -> Charge:
-    """What the next renewal charges as things stand. Raises NoSubscription."""
-    terms, month = coming_terms(wallet), coming_month(wallet)
-    return charge_for(lines_of(items_of(plans[terms.plan_key], terms.quantities), month, month.start), wallet.currency)
+def renewal_charge(subscription: Subscription, plans: Mapping[PlanKey, Plan], currency: str) -> Charge:
+    """What the next renewal charges as things stand."""
+    terms, month = subscription.coming_terms, coming_month(subscription)
+    return charge_for(lines_of(items_of(plans[terms.plan_key], terms.quantities), month, month.start), currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +247,7 @@ def change_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Post
         return keep_as_credit(wallet, transaction, now)
     return post_subscription(
         wallet,
-        changed(wallet, change),
+        apply_change(wallet, change),
         transaction,
         cause=f"plan_change:{transaction.transaction_id}",
         description="New subscription" if change.starts_at else "Change of subscription",

@@ -1,8 +1,8 @@
 """Renewals: what a month is charged with, and what its card's answer does to the subscription.
 
-A month has begun on trust when its charge is asked for (see `subscription.advance`). Each try is a transaction of its
-own, whose id follows from the month and the number of failures before it: a try is made once, and the next one is not
-made before the last one is known to have failed.
+A month has begun on trust when its charge is asked for (see `subscription_life.advance`). Each try is a transaction of
+its own, whose id follows from the month and the number of failures before it: a try is made once, and the next one is
+not made before the last one is known to have failed.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,10 @@ from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVEN
 from billing.domain.money import Money
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Month, charge_for, items_of, lines_of, price_in
-from billing.domain.subscription import canceled, due_at, in_next_month
+from billing.domain.subscription import Period, Subscription, begin_next_month
+from billing.domain.subscription_life import cancel
 from billing.domain.transaction import Transaction, TransactionLine, failed, new_charge, transaction_id
-from billing.domain.wallet import Period, Posted, Wallet, post
+from billing.domain.wallet import Posted, Wallet, post
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,18 @@ def next_try(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime, *, as
     `asked_at` is the moment by the clock, where `now` is the one as of which the subscription is looked after. A month
     that went by while the account was locked is not charged: what is paid is the month that `now` lies in.
     """
-    wallet = _in_month_to_pay(wallet, plans, now)
-    period = wallet.period
-    if period is None or wallet.canceled or period.payment == "paid":
+    if wallet.running is None:
         return None
-    items = items_of(plans[period.plan_key], wallet.quantities)
+    subscription = _catch_up(wallet.running, plans, now)
+    period = subscription.period
+    if period.payment == "paid":
+        return None
+    wallet = replace(wallet, subscription=subscription)
+    items = items_of(plans[period.plan_key], subscription.quantities)
     charge = charge_for(lines_of(items, Month(period.start, period.end), period.start), wallet.currency)
     card = wallet.default_card
     transaction = new_charge(
-        renewal_id(wallet.account_id, period, wallet.dunning),
+        renewal_id(wallet.account_id, period, subscription.dunning),
         wallet.account_id,
         "renewal",
         Money(charge.card_micros, wallet.currency),
@@ -53,17 +57,15 @@ def next_try(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime, *, as
     return Try(wallet, transaction if card is not None else failed(transaction, failure("no_card")))
 
 
-def _in_month_to_pay(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime) -> Wallet:
-    period = wallet.period
-    while period is not None and period.payment == "failed" and period.end <= now:
-        wallet = in_next_month(wallet, plans)
-        period = wallet.period
-        if period is not None and period.payment == "due":
-            period = replace(period, payment="failed")
-            wallet = replace(wallet, period=period)
+def _catch_up(subscription: Subscription, plans: Mapping[PlanKey, Plan], now: datetime) -> Subscription:
+    """Leave out the unpaid months that are over by `now`."""
+    while subscription.period.payment == "failed" and subscription.period.end <= now:
+        subscription = begin_next_month(subscription, plans)
+        if subscription.period.payment == "due":
+            subscription = replace(subscription, period=replace(subscription.period, payment="failed"))
         else:
-            wallet = replace(wallet, dunning=None)  # the terms that were to come cost nothing
-    return wallet
+            subscription = replace(subscription, dunning=None)  # the terms that were to come cost nothing
+    return subscription
 
 
 def renewal_id(account_id: str, period: Period, dunning: Dunning | None) -> str:
@@ -76,13 +78,14 @@ def renewal_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Pos
 
     Money for a month that is paid already, or that the account no longer waits for, becomes its credit.
     """
-    period = wallet.period
+    running = wallet.running
     start = transaction.lines[0].period_start if transaction.lines else None
-    if period is None or wallet.canceled or period.payment == "paid" or period.start != start:
+    if running is None or running.period.payment == "paid" or running.period.start != start:
         return keep_as_credit(wallet, transaction, now)
+    period = replace(running.period, payment="paid")
     return post_subscription(
         wallet,
-        replace(wallet, period=replace(period, payment="paid"), dunning=None),
+        replace(wallet, subscription=replace(running, period=period, dunning=None)),
         transaction,
         cause=f"renewal:{wallet.account_id}:{period.start.isoformat()}",
         description="Renewal",
@@ -132,20 +135,21 @@ def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> W
 
     A subscription that was to end with this month has ended.
     """
-    period = wallet.period
-    if period is None or wallet.canceled or period.payment == "paid":
+    running = wallet.running
+    if running is None or running.period.payment == "paid":
         return wallet
-    if transaction.transaction_id != renewal_id(wallet.account_id, period, wallet.dunning):
+    if transaction.transaction_id != renewal_id(wallet.account_id, running.period, running.dunning):
         return wallet
     # A sweep may be run as of a later moment than the clock's: no try fails before it was due.
-    failed_at = max(now, due_at(wallet) or now)
-    dunning = after_failure(wallet.dunning, _failed_try(transaction), failed_at)
-    wallet = replace(wallet, period=replace(period, payment="failed"), dunning=dunning)
+    failed_at = max(now, running.due_at or now)
+    dunning = after_failure(running.dunning, _failed_try(transaction), failed_at)
     card = wallet.default_card
     if card is not None and card.payment_method_id != transaction.payment_method_id:
         # It became the default while the other one was being charged: it has a try of its own before a lock.
-        wallet = replace(wallet, dunning=replace(dunning, next_attempt_at=failed_at, locked=False))
-    return canceled(wallet) if wallet.cancel_at_period_end else wallet
+        dunning = replace(dunning, next_attempt_at=failed_at, locked=False)
+    unpaid = replace(running, period=replace(running.period, payment="failed"), dunning=dunning)
+    wallet = replace(wallet, subscription=unpaid)
+    return cancel(wallet) if unpaid.cancel_at_period_end else wallet
 
 
 def _failed_try(transaction: Transaction) -> FailedTry:
@@ -161,14 +165,18 @@ def _failed_try(transaction: Transaction) -> FailedTry:
 
 def try_at_once(wallet: Wallet, now: datetime) -> Wallet:
     """Make an unpaid renewal's next try due, as when the default card changed. Tries to come stay where they are."""
-    if wallet.dunning is None:
+    subscription = wallet.subscription
+    if subscription is None or subscription.dunning is None:
         return wallet
-    return replace(wallet, dunning=replace(wallet.dunning, next_attempt_at=now))
+    dunning = replace(subscription.dunning, next_attempt_at=now)
+    return replace(wallet, subscription=replace(subscription, dunning=dunning))
 
 
 def unlocked(wallet: Wallet, now: datetime) -> Wallet:
     """Without an administrator's lock; one for want of payment is lifted, and comes back unless a last try pays."""
-    dunning = wallet.dunning
-    if dunning is not None and dunning.locked:
-        dunning = replace(dunning, locked=False, next_attempt_at=now + GRACE, grace_until=now + GRACE)
-    return replace(wallet, lock_reason=None, dunning=dunning)
+    wallet = replace(wallet, lock_reason=None)
+    subscription = wallet.subscription
+    if subscription is None or subscription.dunning is None or not subscription.dunning.locked:
+        return wallet
+    dunning = replace(subscription.dunning, locked=False, next_attempt_at=now + GRACE, grace_until=now + GRACE)
+    return replace(wallet, subscription=replace(subscription, dunning=dunning))

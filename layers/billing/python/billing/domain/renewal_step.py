@@ -8,7 +8,7 @@ from billing.domain.change import Added, Change
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.renewal import next_try, renewal_failed
 from billing.domain.renewal_order import RenewalOrder
-from billing.domain.subscription import advance, due_at
+from billing.domain.subscription_life import advance
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Posted, Wallet, expire_grants
 
@@ -35,7 +35,7 @@ class Looked:
 
 def is_due(wallet: Wallet, order: RenewalOrder, moment: datetime) -> bool:
     """Whether there is still something to do for an order. Once it is done, the order is void."""
-    when = due_at(wallet)
+    when = None if wallet.subscription is None else wallet.subscription.due_at
     return when is not None and when <= moment and order.due_at in {None, when}
 
 

@@ -17,9 +17,10 @@ from billing.domain.ledger import (
 )
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.rating import rate
-from billing.domain.subscription import advance
+from billing.domain.subscription import Period, Subscription
+from billing.domain.subscription_life import advance
 from billing.domain.usage import UsageEvent
-from billing.domain.wallet import Period, Posted, Wallet, expire_grants, post, spend
+from billing.domain.wallet import Posted, Wallet, expire_grants, post, spend
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +54,42 @@ def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey,
     `plans` holds the plan versions that the wallet names. A usage entry has no description: its lines say it all, and
     the ledger's reader puts them into words.
     """
-    posted = expire_grants(wallet, now)
-    wallet, entries, rejections = posted.wallet, list(posted.entries), list[Rejection]()
-    wallet = advance(wallet, plans, now)
-    counters = {_span(period): _Counters(dict(period.used), dict(period.bought)) for period in _periods(wallet)}
+    expired = expire_grants(wallet, now)
+    wallet = advance(expired.wallet, plans, now)
+    if wallet.subscription is None:
+        charged, detail = Posted(wallet), f"account {wallet.account_id} has no plan"
+        rejections = [Rejection(event, "no_plan", detail) for event in events]
+    else:
+        charged, rejections = _charge(wallet, wallet.subscription, events, plans, now)
+    posted = with_refill(Posted(charged.wallet, expired.entries + charged.entries), now)
+    return Settlement(replace(posted, wallet=posted.wallet.with_alerts()), tuple(rejections))
+
+
+def _charge(
+    wallet: Wallet,
+    subscription: Subscription,
+    events: Sequence[UsageEvent],
+    plans: Mapping[PlanKey, Plan],
+    now: datetime,
+) -> tuple[Posted, list[Rejection]]:
+    entries, rejections = list[LedgerEntry](), list[Rejection]()
+    counters = {_span(each): _Counters(dict(each.used), dict(each.bought)) for each in _periods(subscription)}
     for event in events:
-        period = wallet.period_of(event.occurred_at, event.arrived_at)
-        if period is None:
-            rejections.append(Rejection(event, "no_plan", f"account {wallet.account_id} has no plan"))
-            continue
+        period = subscription.period_of(event.occurred_at, event.arrived_at)
+        counted, plan = counters[_span(period)], plans[period.plan_key]
+        entitled = subscription.entitles(period, event.occurred_at)
         try:
-            counted, plan = counters[_span(period)], plans[period.plan_key]
-            settled = _settle_one(wallet, event, period, plan, counted=counted, now=now)
+            settled = _settle_one(wallet, event, plan, counted=counted, entitled=entitled, now=now)
         except UnratableLine as refusal:
             rejections.append(Rejection(event, refusal.code, refusal.detail))
             continue
         wallet = settled.wallet
         entries.extend(settled.entries)
-    for period in _periods(wallet):
-        counted = counters[_span(period)]
-        if counted.used != period.used:
-            wallet = wallet.with_used(period, counted.used, counted.bought)
-    posted = with_refill(Posted(wallet, tuple(entries)), now)
-    return Settlement(replace(posted, wallet=posted.wallet.with_alerts()), tuple(rejections))
+    for each in _periods(subscription):
+        counted = counters[_span(each)]
+        if counted.used != each.used:
+            subscription = subscription.with_used(each, counted.used, counted.bought)
+    return Posted(replace(wallet, subscription=subscription), tuple(entries)), rejections
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +100,22 @@ class _Counters:
     bought: dict[str, int]
 
 
-def _periods(wallet: Wallet) -> list[Period]:
-    return [period for period in (wallet.previous_period, wallet.period) if period is not None]
+def _periods(subscription: Subscription) -> list[Period]:
+    return [period for period in (subscription.previous_period, subscription.period) if period is not None]
 
 
 def _span(period: Period) -> tuple[datetime, datetime]:
-    """What tells a wallet's periods apart: one that ended in its first second has the other's start."""
+    """What tells a subscription's periods apart: one that ended in its first second has the other's start."""
     return period.start, period.end
 
 
 def _settle_one(
-    wallet: Wallet, event: UsageEvent, period: Period, plan: Plan, *, counted: _Counters, now: datetime
+    wallet: Wallet, event: UsageEvent, plan: Plan, *, counted: _Counters, entitled: bool, now: datetime
 ) -> Posted:
     """Charge one event and add it to `counted`, the period's counters: the wallet takes them over once for all events.
 
     What is used while a period is not paid is paid from credit, and counts towards nothing.
     """
-    entitled = wallet.entitles(period, event.occurred_at)
     used, bought = dict(counted.used), dict(counted.bought)
     lines: list[RatedLine] = []
     for line in event.lines:

@@ -37,19 +37,20 @@ nothing now waits for nothing: it holds at once, or from the next renewal on as 
 import calendar
 import zlib
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Literal
 
-from billing.domain.decimals import format_millionths
+from billing.domain.dunning import Dunning
 from billing.domain.errors import Conflict, InvalidValue, NotFound
-from billing.domain.ledger import usage_reset_cause
 from billing.domain.plan import Plan, PlanKey
+from billing.domain.stored import ByName
 from billing.domain.terms import Terms
-from billing.domain.wallet import Period, Posted, Wallet, post
 
 SubscriptionStatus = Literal["active", "past_due", "canceled"]
+PeriodPayment = Literal["paid", "due", "failed"]
 
+LATE_CALL_WINDOW = timedelta(hours=48)
 RENEWAL_SHARDS = 16
 _MONTHS_A_YEAR = 12
 
@@ -66,6 +67,109 @@ class ChangePending(Conflict):
 
     def __init__(self) -> None:
         super().__init__("a change of this subscription is being paid; ask again in a minute", code="change_pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Period(ByName):
+    """A subscription period under one plan version: [start, end) and what it consumed, in metered millionths.
+
+    `used` is all that was consumed of a feature, `bought` the part of it that was priced and so drew no allowance; a
+    feature of which nothing was bought is not in it. `payment` is `due` from the renewal's second until its charge is
+    answered, and `failed` until a later try pays it.
+
+    Stored by name: a new field goes last, with a default.
+    """
+
+    plan_id: str
+    plan_version: int
+    start: datetime
+    end: datetime
+    used: Mapping[str, int] = field(default_factory=dict)
+    bought: Mapping[str, int] = field(default_factory=dict)
+    payment: PeriodPayment = "paid"
+
+    @property
+    def plan_key(self) -> PlanKey:
+        return self.plan_id, self.plan_version
+
+    def used_of(self, feature: str) -> int:
+        return self.used.get(feature, 0)
+
+    def bought_of(self, feature: str) -> int:
+        return self.bought.get(feature, 0)
+
+    def covers(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What an account is subscribed to, or was until it ended: then it is `canceled`.
+
+    `quantities` are the recurring features' units in all, included ones among them; `anchor_day` is the day of the
+    month that renews. `next_terms` hold from the next renewal on; `dunning` is there while a renewal is not paid.
+    """
+
+    period: Period
+    anchor_day: int
+    quantities: Mapping[str, int] = field(default_factory=dict)
+    previous_period: Period | None = None
+    next_terms: Terms | None = None
+    cancel_at_period_end: bool = False
+    dunning: Dunning | None = None
+    canceled: bool = False
+
+    @property
+    def status(self) -> SubscriptionStatus:
+        if self.canceled:
+            return "canceled"
+        return "active" if self.dunning is None else "past_due"
+
+    @property
+    def terms(self) -> Terms:
+        """The present ones."""
+        return Terms(self.period.plan_id, self.period.plan_version, self.quantities)
+
+    @property
+    def coming_terms(self) -> Terms:
+        """The terms of the next renewal."""
+        return self.next_terms or self.terms
+
+    @property
+    def plan_keys(self) -> set[PlanKey]:
+        """The plan versions that a decision about this subscription may need."""
+        terms = (self.period, self.previous_period, self.next_terms)
+        return {each.plan_key for each in terms if each is not None}
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When a sweep must look at it: its renewal, its end, or the next try of a renewal that failed."""
+        if self.canceled:
+            return None
+        if self.dunning is not None:
+            return self.dunning.next_attempt_at
+        return self.period.start if self.period.payment == "due" else self.period.end
+
+    def is_month_over(self, now: datetime) -> bool:
+        """Whether the next month begins, or the subscription ends. A month that is not paid is not over."""
+        return not self.canceled and self.period.payment == "paid" and self.period.end <= now
+
+    def period_of(self, occurred_at: datetime, arrived_at: datetime) -> Period:
+        """The period a call settles in: where it ended; an old one until 48 h after the renewal."""
+        previous, current = self.previous_period, self.period
+        if previous and previous.covers(occurred_at) and arrived_at <= current.start + LATE_CALL_WINDOW:
+            return previous
+        return current
+
+    def entitles(self, period: Period, occurred_at: datetime) -> bool:
+        """Whether a call that ended then draws the period's allowance: not where it is unpaid, or was the last one."""
+        return period.payment != "failed" and not (self.canceled and occurred_at >= period.end)
+
+    def with_used(self, period: Period, used: Mapping[str, int], bought: Mapping[str, int]) -> "Subscription":
+        counted = replace(period, used=used, bought=bought)
+        if period == self.previous_period:
+            return replace(self, previous_period=counted)
+        return replace(self, period=counted)
 
 
 def month_after(start: datetime, anchor_day: int) -> datetime:
@@ -91,152 +195,26 @@ def checked_quantities(plan: Plan, quantities: Mapping[str, int]) -> dict[str, i
     return {key: max(feature.included, quantities.get(key, 0)) for key, feature in plan.recurring_features.items()}
 
 
-def is_subscribed(wallet: Wallet) -> bool:
-    return wallet.period is not None and not wallet.canceled
-
-
-def status_of(wallet: Wallet) -> SubscriptionStatus:
-    if wallet.canceled:
-        return "canceled"
-    return "active" if wallet.dunning is None else "past_due"
-
-
-def present_terms(wallet: Wallet) -> Terms:
-    """Raises NoSubscription."""
-    if wallet.period is None:
-        raise NoSubscription
-    return Terms(wallet.period.plan_id, wallet.period.plan_version, wallet.quantities)
-
-
-def coming_terms(wallet: Wallet) -> Terms:
-    """The terms of the next renewal. Raises NoSubscription."""
-    return wallet.next_terms or present_terms(wallet)
-
-
-def with_terms(
-    wallet: Wallet, terms: Terms, *, later: Terms | None = None, starts_at: datetime | None = None
-) -> Wallet:
-    """The wallet on `terms` at once, and on `later` from the next renewal; a cancellation is undone.
-
-    With `starts_at` a new subscription starts, paid, at that whole second. Without, the present period and its anchor
-    go on, and what was used of the old allowance counts against the new one; what was bought beyond it does not.
-    """
-    period = wallet.period
-    if starts_at is not None:
-        # One that was canceled unpaid ended before its month did: later calls belong to the new subscription.
-        ended = None if period is None else replace(period, end=min(period.end, starts_at))
-        wallet = replace(wallet, previous_period=ended, anchor_day=starts_at.day, canceled=False, dunning=None)
-        period = Period(terms.plan_id, terms.plan_version, starts_at, month_after(starts_at, starts_at.day))
-    elif period is None:
-        raise NoSubscription
-    else:
-        period = replace(period, plan_id=terms.plan_id, plan_version=terms.plan_version)
-    return replace(
-        wallet,
-        period=period,
-        quantities=dict(terms.quantities),
-        next_terms=later,
-        cancel_at_period_end=False,
-        pending_change=None,
-    )
-
-
-def advance(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime) -> Wallet:
-    """The wallet in the period that `now` lies in. `plans` holds the versions that `wallet.plan_keys` names.
-
-    From the renewal's second on a call belongs to the new period, whose included quantities are whole; what was unused
-    is gone. So a month that costs money begins on trust: its payment is `due`, which the renewal confirms a moment
-    later or takes back (see `renewal`), and no further month begins before it did. A month that costs nothing needs
-    nothing. A subscription that was canceled ends. While a change is being paid the period stands: what the customer
-    was told it costs must stay true.
-    """
-    while _is_over(wallet, now):
-        if wallet.cancel_at_period_end:
-            return replace(wallet, canceled=True, cancel_at_period_end=False, next_terms=None)
-        wallet = in_next_month(wallet, plans)
-    return wallet
-
-
-def _is_over(wallet: Wallet, now: datetime) -> bool:
-    period = wallet.period
-    return (
-        period is not None
-        and not wallet.canceled
-        and period.end <= now
-        and period.payment == "paid"
-        and wallet.pending_change is None
-    )
-
-
-def in_next_month(wallet: Wallet, plans: Mapping[PlanKey, Plan]) -> Wallet:
-    """The wallet in the month after its present one, on the terms that were to come. Raises NoSubscription."""
-    ended, terms = wallet.period, coming_terms(wallet)
-    if ended is None or wallet.anchor_day is None:
-        raise NoSubscription
+def begin_next_month(subscription: Subscription, plans: Mapping[PlanKey, Plan]) -> Subscription:
+    """The month after the present one, on the terms that were to come. One that costs money is due (see `renewal`)."""
+    ended, terms = subscription.period, subscription.coming_terms
     price = plans[terms.plan_key].monthly_price_micros(terms.quantities)
     period = Period(
         terms.plan_id,
         terms.plan_version,
         start=ended.end,
-        end=month_after(ended.end, wallet.anchor_day),
+        end=month_after(ended.end, subscription.anchor_day),
         payment="due" if price else "paid",
     )
-    return replace(wallet, period=period, previous_period=ended, quantities=dict(terms.quantities), next_terms=None)
+    quantities = dict(terms.quantities)
+    return replace(subscription, period=period, previous_period=ended, quantities=quantities, next_terms=None)
 
 
-def canceled(wallet: Wallet) -> Wallet:
-    """End the subscription with its period, which is paid; at once where it is not, since then there is nothing to end.
-
-    Canceling twice changes nothing. Raises NoSubscription, ChangePending.
-    """
-    if wallet.period is None:
-        raise NoSubscription
-    if wallet.canceled:
-        return wallet
-    if wallet.pending_change is not None:
-        raise ChangePending
-    if wallet.period.payment == "failed":
-        return replace(wallet, canceled=True, cancel_at_period_end=False, dunning=None, next_terms=None)
-    return replace(wallet, cancel_at_period_end=True)
-
-
-def due_at(wallet: Wallet) -> datetime | None:
-    """When a sweep must look at the subscription: its renewal, its end, or the next try of a failed one."""
-    period = wallet.period
-    if period is None or wallet.canceled:
-        return None
-    if wallet.dunning is not None:
-        return wallet.dunning.next_attempt_at
-    return period.start if period.payment == "due" else period.end
+def end(subscription: Subscription) -> Subscription:
+    """Nothing is to come any more, and nothing is tried again."""
+    return replace(subscription, canceled=True, cancel_at_period_end=False, next_terms=None, dunning=None)
 
 
 def renewal_shard(account_id: str) -> int:
     """Renewals of one day are spread over RENEWAL_SHARDS partitions of the index."""
     return zlib.crc32(account_id.encode()) % RENEWAL_SHARDS
-
-
-def reset_usage(wallet: Wallet, *, reset_id: str, reason: str, by: str, now: datetime, fingerprint: str) -> Posted:
-    """Begin counting again in the present period: whole allowances. The entry keeps what the counters were, and why.
-
-    Raises NoSubscription.
-    """
-    period = wallet.period
-    if period is None or wallet.canceled:
-        raise NoSubscription
-    counters = ", ".join(_counted(period, feature) for feature in sorted(period.used)) or "nothing"
-    return post(
-        wallet,
-        replace(wallet, period=replace(period, used={}, bought={})),
-        cause=usage_reset_cause(wallet.account_id, reset_id),
-        kind="usage_reset",
-        now=now,
-        description=f"{reason} (counted before, in metered units: {counters})",
-        postings=(),
-        by=by,
-        fingerprint=fingerprint,
-    )
-
-
-def _counted(period: Period, feature: str) -> str:
-    used, bought = format_millionths(period.used_of(feature)), period.bought_of(feature)
-    return f"{feature} {used}" + (f" of which {format_millionths(bought)} bought" if bought else "")

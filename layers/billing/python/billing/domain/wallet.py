@@ -1,11 +1,9 @@
 """The wallet: what decides money and permission for one account, as one small immutable value."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from billing.domain.dunning import Dunning
 from billing.domain.ledger import (
     PAID_CREDIT,
     PROMOTION_EXPENSE,
@@ -22,16 +20,15 @@ from billing.domain.ledger import (
 from billing.domain.low_balance import alerted_after
 from billing.domain.plan import PlanKey
 from billing.domain.stored import ByName, ByPosition
-from billing.domain.terms import PendingChange, Terms
+from billing.domain.subscription import NoSubscription, Subscription
+from billing.domain.terms import PendingChange
 
 if TYPE_CHECKING:
     from billing.domain.transaction import Transaction
 
-LATE_CALL_WINDOW = timedelta(hours=48)
 MAX_GRANTS = 8
 
 AccountStatus = Literal["active", "paused", "locked", "canceled"]
-PeriodPayment = Literal["paid", "due", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +41,6 @@ class Grant(ByName):
     grant_id: str
     remaining_micros: int
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Period(ByName):
-    """A subscription period under one plan version: [start, end) and what it consumed, in metered millionths.
-
-    `used` is all that was consumed of a feature, `bought` the part of it that was priced and so drew no allowance; a
-    feature of which nothing was bought is not in it. `payment` is `due` from the renewal's second until its charge is
-    answered, and `failed` until a later try pays it.
-
-    Stored by name: a new field goes last, with a default.
-    """
-
-    plan_id: str
-    plan_version: int
-    start: datetime
-    end: datetime
-    used: Mapping[str, int] = field(default_factory=dict)
-    bought: Mapping[str, int] = field(default_factory=dict)
-    payment: PeriodPayment = "paid"
-
-    @property
-    def plan_key(self) -> PlanKey:
-        return self.plan_id, self.plan_version
-
-    def used_of(self, feature: str) -> int:
-        return self.used.get(feature, 0)
-
-    def bought_of(self, feature: str) -> int:
-        return self.bought.get(feature, 0)
-
-    def covers(self, moment: datetime) -> bool:
-        return self.start <= moment < self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +83,10 @@ class Refill(ByName):
 
 @dataclass(frozen=True, slots=True)
 class Wallet(ByName):
-    """One account's credit, period and standing.
+    """One account's credit, subscription and standing.
 
-    `version` counts writes, `sequence` numbers ledger entries, `posted_at` is the last entry's moment. `quantities` are
-    the recurring features' units in all, included ones among them; `anchor_day` is the day of the month that renews.
-    `next_terms` hold from the next renewal on; `dunning` is there while a renewal is not paid.
+    `version` counts writes, `sequence` numbers ledger entries, `posted_at` is the last entry's moment.
+    `pending_change` is a change that a card is being charged for: also of a first subscription, before there is one.
     `alert_thresholds` are the customer's, `alerted_micros` is the lowest of which he was told (see `low_balance`).
     `newer` is what a newer release stored with the subscription.
     """
@@ -134,15 +97,8 @@ class Wallet(ByName):
     grants: tuple[Grant, ...] = ()
     paused: bool = False
     lock_reason: str | None = None
-    canceled: bool = False
-    period: Period | None = None
-    previous_period: Period | None = None
-    quantities: Mapping[str, int] = field(default_factory=dict)
-    anchor_day: int | None = None
-    next_terms: Terms | None = None
-    cancel_at_period_end: bool = False
+    subscription: Subscription | None = None
     pending_change: PendingChange | None = None
-    dunning: Dunning | None = None
     default_card: DefaultCard | None = None
     refill: Refill | None = None
     sequence: int = 0
@@ -161,7 +117,7 @@ class Wallet(ByName):
 
     @property
     def status(self) -> AccountStatus:
-        if self.canceled:
+        if self.subscription is not None and self.subscription.canceled:
             return "canceled"
         if self.is_locked:
             return "locked"
@@ -170,7 +126,8 @@ class Wallet(ByName):
     @property
     def is_locked(self) -> bool:
         """By an administrator, whom `lock_reason` quotes, or for an unpaid renewal. One does not lift the other."""
-        return self.lock_reason is not None or (self.dunning is not None and self.dunning.locked)
+        dunning = None if self.subscription is None else self.subscription.dunning
+        return self.lock_reason is not None or (dunning is not None and dunning.locked)
 
     @property
     def why_locked(self) -> str | None:
@@ -179,10 +136,25 @@ class Wallet(ByName):
         return self.lock_reason
 
     @property
+    def is_past_due(self) -> bool:
+        """Whether a renewal waits to be paid."""
+        return self.subscription is not None and self.subscription.dunning is not None
+
+    @property
     def plan_keys(self) -> set[PlanKey]:
         """The plan versions that a decision about this wallet may need."""
-        terms = (self.period, self.previous_period, self.next_terms)
-        return {each.plan_key for each in terms if each is not None}
+        return set() if self.subscription is None else self.subscription.plan_keys
+
+    @property
+    def running(self) -> Subscription | None:
+        """The subscription, unless it has ended."""
+        return None if self.subscription is None or self.subscription.canceled else self.subscription
+
+    def require_subscription(self) -> Subscription:
+        """The subscription, also one that has ended. Raises NoSubscription where there never was one."""
+        if self.subscription is None:
+            raise NoSubscription
+        return self.subscription
 
     def without_expired_grants(self, now: datetime) -> "Wallet":
         """The wallet as of `now` for a reader; writers use `expire_grants`, which records what was lost."""
@@ -202,23 +174,6 @@ class Wallet(ByName):
         pending = self.refill is not None and self.refill.pending is not None
         alerted = alerted_after(self.alert_thresholds, self.alerted_micros, self.balance_micros, refill_pending=pending)
         return self if alerted == self.alerted_micros else replace(self, alerted_micros=alerted)
-
-    def period_of(self, occurred_at: datetime, arrived_at: datetime) -> Period | None:
-        """The period a call settles in: where it ended; an old one until 48 h after the renewal."""
-        previous, current = self.previous_period, self.period
-        if previous and current and previous.covers(occurred_at) and arrived_at <= current.start + LATE_CALL_WINDOW:
-            return previous
-        return current
-
-    def entitles(self, period: Period, occurred_at: datetime) -> bool:
-        """Whether a call that ended then draws the period's allowance: not where it is unpaid, or was the last one."""
-        return period.payment != "failed" and not (self.canceled and occurred_at >= period.end)
-
-    def with_used(self, period: Period, used: Mapping[str, int], bought: Mapping[str, int]) -> "Wallet":
-        counted = replace(period, used=used, bought=bought)
-        if self.previous_period is not None and period == self.previous_period:
-            return replace(self, previous_period=counted)
-        return replace(self, period=counted)
 
 
 @dataclass(frozen=True, slots=True)

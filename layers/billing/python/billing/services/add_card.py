@@ -115,7 +115,7 @@ def _renew_card(store: Store, gateway: Gateway, card: Card, entered: Card, now: 
         raise StoreBusy("the card was changed while a new date of it was verified")
     is_renewed = change.answer == "taken_over"
     log.info("card renewed" if is_renewed else "new date not kept", extra={"account_id": card.account_id})
-    if is_renewed and change.wallet.dunning is not None:
+    if is_renewed and change.wallet.is_past_due:
         renew_now(store, gateway, card.account_id, now)
     gateway.detach(card.payment_method_id if is_renewed else entered.payment_method_id)
 
@@ -140,7 +140,7 @@ def verify_card(store: Store, gateway: Gateway, card: Card, now: datetime) -> No
         lambda wallet: record_verdict(wallet, card, store.cards.get(card.account_id, card.fingerprint), why, now),
         now=now,
     ).wallet
-    if after.dunning is not None and why is None:
+    if after.is_past_due and why is None:
         renew_now(store, gateway, card.account_id, now)
     log.info("card verified" if why is None else "card not kept", extra={"account_id": card.account_id})
     if why is not None:

@@ -116,7 +116,7 @@ def refresh_card(store: Store, gateway: Gateway, account_id: str, payment_method
         return card_changes.record_network_date(wallet, card, seen.as_card(account_id, card.added_at), now)
 
     change = change_wallet(store, account_id, decide, now=now)
-    if change.answer and change.wallet.dunning is not None:
+    if change.answer and change.wallet.is_past_due:
         renew_now(store, gateway, account_id, now)
 
 

@@ -8,7 +8,6 @@ from billing.domain.declines import Failure
 from billing.domain.errors import BillingError, Conflict
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.plan_change import Quote, quote, start, wanted_terms
-from billing.domain.subscription import coming_terms, is_subscribed, present_terms
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
 from billing.payments.gateway import Gateway
@@ -126,7 +125,7 @@ def _chosen(store: Store, wallet: Wallet, wanted: Wanted) -> Plan:
 
 def _own_versions(wallet: Wallet, wanted: Wanted) -> list[PlanKey]:
     """The versions that the account is on, the one first that is to stay where nothing else is named."""
-    if not is_subscribed(wallet):
+    if wallet.running is None:
         return []
-    present, coming = present_terms(wallet).plan_key, coming_terms(wallet).plan_key
+    present, coming = wallet.running.terms.plan_key, wallet.running.coming_terms.plan_key
     return [coming, present] if wanted.quantities is None else [present]

@@ -127,9 +127,10 @@ class UsageSettlement:
             log.exception("leases are left to expire", extra={"accounts": sorted(ended)})
 
     def _limits_calls(self, wallet: Wallet | None) -> bool:
-        if wallet is None or wallet.period is None:
+        if wallet is None or wallet.subscription is None:
             return wallet is None
-        return self._plans.version(*wallet.period.plan_key).concurrency_limit(wallet.quantities) is not None
+        terms = wallet.subscription.terms
+        return self._plans.version(*terms.plan_key).concurrency_limit(terms.quantities) is not None
 
     def _settle_account(self, wallet: Wallet, events: list[Received], outcome: Outcome, now: datetime) -> None:
         for distinct in _rounds(events, outcome):

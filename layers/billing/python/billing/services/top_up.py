@@ -52,8 +52,9 @@ def top_up(
 def check_amount(store: Store, wallet: Wallet, micros: int, field: str = "amount") -> None:
     """Raises InvalidValue below the plan's minimum top-up or what a card can be charged, and above the ceiling."""
     least = least_charge_micros(wallet.currency)
-    if wallet.period is not None:
-        least = max(least, store.plans.version(*wallet.period.plan_key).minimum_top_up_micros)
+    if wallet.subscription is not None:
+        plan = store.plans.version(*wallet.subscription.period.plan_key)
+        least = max(least, plan.minimum_top_up_micros)
     if micros < least:
         raise InvalidValue(f"must be at least {format_millionths(least)} {wallet.currency}", field=field)
     largest = largest_charge_micros(wallet.currency)

@@ -11,9 +11,9 @@ from pynamodb.models import Model
 
 from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant
-from billing.domain.subscription import RENEWAL_SHARDS, due_at, renewal_shard
+from billing.domain.subscription import RENEWAL_SHARDS, Period, Subscription, renewal_shard
 from billing.domain.terms import PendingChange, Terms
-from billing.domain.wallet import DefaultCard, Grant, Period, Refill, Wallet
+from billing.domain.wallet import DefaultCard, Grant, Refill, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import Database, Item
 from billing.store.formats import MOMENT, MapFormat, NameFormat, PositionFormat
@@ -52,7 +52,7 @@ class GrantsAttribute(Attribute[tuple[Grant, ...]]):
         return tuple(_GRANT.read(grant[MAP]) for grant in value)
 
 
-class PeriodAttribute(Attribute[Period]):
+class PeriodAttribute(Attribute[Period | None]):
     attr_type = MAP
 
     def serialize(self, value: Any) -> dict[str, Any]:
@@ -127,7 +127,9 @@ class WalletItem(Model):
 
 _WAITING = "waiting"
 _WAITING_KEY = ("waiting", "waits_until", "account_id")
-_SUBSCRIPTION_MEMBERS = frozenset({"next", "cancel", "change", "dunning"})
+_NO_SUBSCRIPTION: dict[str, Any] = {"canceled": False, "quantities": {}}
+_SAID = frozenset({"next", "cancel", "change", "dunning"})
+"""The members of the attribute `subscription`."""
 
 
 class Wallets:
@@ -185,22 +187,19 @@ def _item(wallet: Wallet, version: int) -> Item:
         grants=wallet.grants,
         paused=wallet.paused,
         lock_reason=wallet.lock_reason,
-        canceled=wallet.canceled,
-        anchor_day=wallet.anchor_day,
-        period=wallet.period,
-        previous_period=wallet.previous_period,
-        quantities=dict(wallet.quantities),
         alert_thresholds=list(wallet.alert_thresholds) or None,
         alerted_micros=wallet.alerted_micros,
         default_card=None if wallet.default_card is None else _DEFAULT_CARD.write(wallet.default_card),
         refill=None if wallet.refill is None else _REFILL.write(wallet.refill),
         waiting=None if waits_until is None else _WAITING,
         waits_until=waits_until,
-        **subscription_attributes(wallet),
+        subscription=_said(wallet),
+        **(_NO_SUBSCRIPTION if wallet.subscription is None else _attributes(wallet.account_id, wallet.subscription)),
     )
 
 
 def _wallet(item: WalletItem) -> Wallet:
+    said = item.subscription or {}
     return Wallet(
         account_id=item.account_id,
         currency=item.currency,
@@ -208,19 +207,16 @@ def _wallet(item: WalletItem) -> Wallet:
         grants=tuple(item.grants),  # raises where it is missing: such a row is none of ours
         paused=item.paused,
         lock_reason=item.lock_reason,
-        canceled=item.canceled,
-        period=item.period,
-        previous_period=item.previous_period,
-        quantities=item.quantities,
-        anchor_day=item.anchor_day,
+        subscription=_subscription(item),
+        pending_change=_CHANGE.read(said["change"]) if "change" in said else None,
         sequence=item.sequence,
         posted_at=item.posted_at,
         alert_thresholds=tuple(item.alert_thresholds or ()),
         alerted_micros=item.alerted_micros,
         default_card=None if item.default_card is None else _DEFAULT_CARD.read(item.default_card),
         refill=None if item.refill is None else _REFILL.read(item.refill),
-        **read_subscription(item.subscription),
         version=item.version,
+        newer={name: value for name, value in said.items() if name not in _SAID},
     )
 
 
@@ -238,36 +234,45 @@ def renewals_key(day: str, shard: int) -> str:
     return f"renews#{day}#{shard % RENEWAL_SHARDS:02d}"
 
 
-def subscription_attributes(wallet: Wallet) -> dict[str, Any]:
-    """What is as it always is takes no room: a wallet is written with each call."""
-    due = due_at(wallet)
-    if due is None:
-        return {"subscription": _said(wallet)}
-    renews = renewals_key(format_instant(due)[:10], renewal_shard(wallet.account_id))
-    return {"subscription": _said(wallet), "renews": renews, "renews_at": due}
+def _attributes(account_id: str, subscription: Subscription) -> dict[str, Any]:
+    due = subscription.due_at
+    return {
+        "canceled": subscription.canceled,
+        "anchor_day": subscription.anchor_day,
+        "period": subscription.period,
+        "previous_period": subscription.previous_period,
+        "quantities": subscription.quantities,
+        "renews": None if due is None else renewals_key(format_instant(due)[:10], renewal_shard(account_id)),
+        "renews_at": due,
+    }
 
 
 def _said(wallet: Wallet) -> dict[str, Any] | None:
-    said: dict[str, Any] = {}
-    if wallet.next_terms is not None:
-        said["next"] = _TERMS.write(wallet.next_terms)
-    if wallet.cancel_at_period_end:
+    """What is as it always is takes no room: a wallet is written with each call."""
+    subscription, said = wallet.subscription, dict[str, Any]()
+    if subscription is not None and subscription.next_terms is not None:
+        said["next"] = _TERMS.write(subscription.next_terms)
+    if subscription is not None and subscription.cancel_at_period_end:
         said["cancel"] = 1
     if wallet.pending_change is not None:
         said["change"] = _CHANGE.write(wallet.pending_change)
-    if wallet.dunning is not None:
-        said["dunning"] = _DUNNING.write(wallet.dunning)
+    if subscription is not None and subscription.dunning is not None:
+        said["dunning"] = _DUNNING.write(subscription.dunning)
     return {**said, **wallet.newer} or None
 
 
-def read_subscription(said: Any) -> dict[str, Any]:
-    """The wallet's fields of this, by name."""
-    if said is None:
-        return {}
-    return {
-        "next_terms": _TERMS.read(said["next"]) if "next" in said else None,
-        "cancel_at_period_end": "cancel" in said,
-        "pending_change": _CHANGE.read(said["change"]) if "change" in said else None,
-        "dunning": _DUNNING.read(said["dunning"]) if "dunning" in said else None,
-        "newer": {name: value for name, value in said.items() if name not in _SUBSCRIPTION_MEMBERS},
-    }
+def _subscription(item: WalletItem) -> Subscription | None:
+    """None where there is no period: a first subscription that is being paid is a change alone."""
+    if item.period is None:
+        return None
+    said = item.subscription or {}
+    return Subscription(
+        period=item.period,
+        anchor_day=item.anchor_day,
+        quantities=item.quantities,
+        previous_period=item.previous_period,
+        next_terms=_TERMS.read(said["next"]) if "next" in said else None,
+        cancel_at_period_end="cancel" in said,
+        dunning=_DUNNING.read(said["dunning"]) if "dunning" in said else None,
+        canceled=item.canceled,
+    )
