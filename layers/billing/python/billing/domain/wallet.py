@@ -156,6 +156,19 @@ class Wallet(ByName):
             raise NoSubscription
         return self.subscription
 
+    @property
+    def waits_until(self) -> datetime | None:
+        """When somebody must look at it though nothing happens: credit expires, or auto-refill's next try has come.
+
+        When the subscription must be looked at, `Subscription.due_at` says.
+        """
+        moments = [grant.expires_at for grant in self.grants]
+        refill = self.refill
+        # While calls may not be paid from credit, no refill starts: such an account must not wait before all others.
+        if refill is not None and refill.enabled and refill.next_attempt_at and self.status in {"active", "paused"}:
+            moments.append(refill.next_attempt_at)
+        return min(moments, default=None)
+
     def without_expired_grants(self, now: datetime) -> "Wallet":
         """The wallet as of `now` for a reader; writers use `expire_grants`, which records what was lost."""
         return replace(self, grants=tuple(grant for grant in self.grants if grant.expires_at > now)).with_standing()

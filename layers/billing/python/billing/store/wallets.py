@@ -175,7 +175,7 @@ def wallet_update(database: Database, before: Wallet, after: Wallet) -> Item:
 
 
 def _item(wallet: Wallet, version: int) -> Item:
-    waits_until = _waits_until(wallet)
+    waits_until = wallet.waits_until
     return raw_item(
         WalletItem,
         account_id=wallet.account_id,
@@ -218,15 +218,6 @@ def _wallet(item: WalletItem) -> Wallet:
         version=item.version,
         newer={name: value for name, value in said.items() if name not in _SAID},
     )
-
-
-def _waits_until(wallet: Wallet) -> datetime | None:
-    moments = [grant.expires_at for grant in wallet.grants]
-    refill = wallet.refill
-    # While calls may not be paid from credit, no refill starts: such an account must not wait in front of all others.
-    if refill is not None and refill.enabled and refill.next_attempt_at and wallet.status in {"active", "paused"}:
-        moments.append(refill.next_attempt_at)
-    return min(moments, default=None)
 
 
 def renewals_key(day: str, shard: int) -> str:
