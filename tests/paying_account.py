@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 
 from billing.domain.account import Account
-from billing.domain.auto_refill import RefillSettings
 from billing.domain.card import Card
+from billing.domain.refill_settings import RefillSettings
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet

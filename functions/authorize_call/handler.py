@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.api.edge_calls import CallApi
-from billing.runtime import logs, settings, wiring
+from billing.runtime import logs, settings
 from billing.web.http import Response
 
 _settings = settings.from_environment()

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from billing.runtime import logs, settings, wiring
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
+from billing.runtime import logs, settings
 from billing.services.authenticate import authenticate
 
 _settings = settings.from_environment()

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.api.edge_events import EventsApi
-from billing.runtime import aws, logs, metrics, settings, wiring
+from billing.runtime import aws, logs, metrics, settings
 from billing.runtime.usage_queue import UsageQueue
 from billing.web.http import Response
 

@@ -3,7 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.runtime import logs, metrics, settings, wiring
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
+from billing.runtime import logs, metrics, settings
 from billing.runtime.batch import come_again
 from billing.runtime.usage_messages import read_messages
 from billing.services.settle_usage import UsageSettlement

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.api.edge_stripe import StripeWebhook
-from billing.runtime import aws, logs, settings, wiring
+from billing.runtime import aws, logs, settings
 from billing.runtime.stripe_access import WebhookSecrets
 from billing.runtime.stripe_queue import StripeQueue
 from billing.web.http import Response

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from billing.domain.auto_refill import RefillSettings
+from billing.domain.refill_settings import RefillSettings
 from billing.domain.renewal_order import RenewalOrder
 from billing.services.adjust_balance import give_credit
 from billing.services.cards import make_default, remove_card

@@ -5,18 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.auto_refill import (
-    RefillSettings,
-    advice,
-    after_dispute,
-    after_failed,
-    after_paid,
-    configure,
-    with_refill,
-)
+from billing.domain.auto_refill import advice, after_dispute, after_failed, after_paid, with_refill
 from billing.domain.card import Card
 from billing.domain.card_changes import CardIsDefault, with_default_card, with_new_date, without_card
 from billing.domain.declines import failure
+from billing.domain.refill_settings import RefillSettings, configure
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
 from tests.builders import NOW, change, micros, plan, wallet

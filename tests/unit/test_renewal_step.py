@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from billing.domain.auto_refill import RefillSettings, configure
 from billing.domain.change import Added
+from billing.domain.refill_settings import RefillSettings, configure
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.renewal_step import is_due, next_step, take
 from billing.domain.wallet import DefaultCard, Grant, Wallet

@@ -3,11 +3,10 @@
 Pure, and decided with each change of the wallet: the transaction that lowers a balance also holds the intent to refill.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from billing.domain.errors import CardRequired, InvalidValue
 from billing.domain.subscription import month_after
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
 
@@ -25,57 +24,6 @@ _ADVICE = {
     "authentication_required": "Your bank wants you to confirm payments. Pay by hand or change the default card.",
 }
 _OTHER_ADVICE = "The card was declined. Pay by hand or change the default card to resume."
-
-
-@dataclass(frozen=True, slots=True)
-class RefillSettings:
-    """What the customer wants of auto-refill: below which balance, how much at least, and at most in a month (UTC)."""
-
-    enabled: bool
-    threshold_micros: int
-    amount_micros: int
-    monthly_limit_micros: int | None = None
-
-
-def configure(wallet: Wallet, wanted: RefillSettings) -> Wallet:
-    """Auto-refill as the customer wants it. What is pending, what was charged and the breaker stay.
-
-    Raises InvalidValue for a monthly limit below the amount, CardRequired where it is on without a default card.
-    """
-    from billing.domain.transaction import chargeable
-
-    amount = chargeable(wanted.amount_micros, wallet.currency)
-    if wanted.monthly_limit_micros is not None and wanted.monthly_limit_micros < amount:
-        raise InvalidValue("must be at least the amount", field="monthly_limit")
-    if wanted.enabled and wallet.default_card is None:
-        raise CardRequired("auto-refill needs a default card")
-    refill = wallet.refill or Refill()
-    return replace(
-        wallet,
-        refill=replace(
-            refill,
-            enabled=wanted.enabled,
-            threshold_micros=wanted.threshold_micros,
-            amount_micros=amount,
-            monthly_limit_micros=wanted.monthly_limit_micros,
-            next_attempt_at=_declined_until(refill),
-        ),
-    )
-
-
-def switch_off(wallet: Wallet) -> Wallet:
-    """Without auto-refill, whose settings stay for the next time."""
-    return wallet if wallet.refill is None else replace(wallet, refill=replace(wallet.refill, enabled=False))
-
-
-def _declined_until(refill: Refill) -> datetime | None:
-    """What a decline makes wait for. A clock set for the month's limit must not outlive the limit."""
-    waits_until, asked_at = refill.next_attempt_at, refill.last_attempt_at
-    if waits_until is None or asked_at is None or not refill.failures:
-        return None
-    if waits_until != _month_start(waits_until):
-        return waits_until
-    return min(waits_until, asked_at + RETRY_AFTER[refill.failures - 1])
 
 
 def with_refill(posted: Posted, now: datetime) -> Posted:
@@ -232,10 +180,10 @@ def _month(moment: datetime) -> str:
 
 
 def _next_month(now: datetime) -> datetime:
-    return month_after(_month_start(now), 1)
+    return month_after(month_start(now), 1)
 
 
-def _month_start(moment: datetime) -> datetime:
+def month_start(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 

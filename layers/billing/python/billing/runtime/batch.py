@@ -6,9 +6,8 @@ reads a batch catches whatever a record may raise.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 Record = Mapping[str, Any]
 """A message of SQS, or a change of a table's stream."""
@@ -23,8 +22,7 @@ class Run(Protocol):
     def __call__(self, work: Callable[[Record], T], records: Sequence[Record], /) -> Iterable[T]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Worked(Generic[T]):
+class Worked(NamedTuple, Generic[T]):
     """What became of a batch: the results of the good records, in their order, and the records that broke."""
 
     results: Sequence[T]
@@ -35,17 +33,19 @@ class Worked(Generic[T]):
         return come_again(_identifier(record) for record in self.broken)
 
 
-@dataclass(frozen=True, slots=True)
 class BatchLoop:
     """Tries each record of a batch. The log says `broke` of one that breaks, with its `facts` and the traceback.
 
     What a later try may mend is `expected`: a warning with the reason, and no traceback.
     """
 
-    log: logging.Logger
-    broke: str
-    facts: Facts
-    expected: tuple[type[Exception], ...] = ()
+    def __init__(
+        self, log: logging.Logger, broke: str, facts: Facts, *, expected: tuple[type[Exception], ...] = ()
+    ) -> None:
+        self.log = log
+        self._broke = broke
+        self._facts = facts
+        self._expected = expected
 
     def try_all(self, records: Sequence[Record], work: Callable[[Record], T], *, run: Run = map) -> Worked[T]:
         """Try every record, as a queue wants it: its messages do not depend on each other."""
@@ -70,10 +70,10 @@ class BatchLoop:
     def _try(self, work: Callable[[Record], T], record: Record) -> "T | _Broken":
         try:
             return work(record)
-        except self.expected as trouble:
-            self.log.warning("left for later", extra={**self.facts(record), "reason": str(trouble)})
+        except self._expected as trouble:
+            self.log.warning("left for later", extra={**self._facts(record), "reason": str(trouble)})
         except Exception:
-            self.log.exception(self.broke, extra=dict(self.facts(record)))
+            self.log.exception(self._broke, extra=dict(self._facts(record)))
         return _BROKEN
 
 

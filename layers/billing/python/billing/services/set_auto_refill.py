@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from billing.domain.auto_refill import RefillSettings, configure, switch_off
 from billing.domain.change import Change
+from billing.domain.refill_settings import RefillSettings, configure, switch_off
 from billing.domain.wallet import Posted, Wallet
 from billing.services.change_wallet import change_wallet
 from billing.services.top_up import check_amount

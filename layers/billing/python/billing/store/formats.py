@@ -4,8 +4,8 @@ What a newer release added is passed over, kept and written back as it was read:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
-from typing import Any, Generic, TypeVar
+from dataclasses import MISSING, Field, fields
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pynamodb.attributes import Attribute
 
@@ -16,8 +16,7 @@ P = TypeVar("P", bound=ByPosition)
 N = TypeVar("N", bound=ByName)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """How a field is written and read. JSON has no moments, nor values inside values; None is written as it is."""
 
     write: Callable[[Any], Any]
