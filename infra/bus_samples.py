@@ -7,7 +7,6 @@ from billing.domain.complete import complete
 from billing.domain.instants import format_instant
 from billing.domain.money import Money
 from billing.domain.notice_facts import (
-    NOTICE_TYPES,
     AccountLocked,
     AccountPaused,
     AccountResumed,
@@ -17,7 +16,6 @@ from billing.domain.notice_facts import (
     DisputeOpened,
     Facts,
     Month,
-    NoticeType,
     PaymentFailed,
     PaymentSucceeded,
     SubscriptionCanceled,
@@ -26,6 +24,7 @@ from billing.domain.notice_facts import (
     UsageRejected,
     WebhookEndpointDisabled,
 )
+from billing.domain.notice_types import NOTICE_TYPES, NoticeType
 from billing.domain.notices import Notice
 from billing.domain.transaction import CardFace
 

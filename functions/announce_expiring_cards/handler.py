@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.contracts.times import parse_time
-from billing.runtime import logs, metrics, settings, wiring
+from billing.runtime import logs, metrics, settings
 from billing.services.announce_expiring_cards import announce_expiring_cards
 
 _settings = settings.from_environment()

@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing.api.rest_api import rest_api
-from billing.runtime import aws, logs, settings, stripe_access, wiring
+from billing.runtime import aws, logs, settings, stripe_access
 from billing.runtime.usage_queue import UsageQueue
 from billing.web.http import RequestRefused, Response, problem
 

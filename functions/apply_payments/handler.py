@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.contracts.stripe_queue import decode
 from billing.domain.payment_report import Applied
 from billing.payments.errors import PaymentsUnavailable
-from billing.runtime import batch, logs, metrics, settings, wiring
+from billing.runtime import batch, logs, metrics, settings
 from billing.runtime.stripe_access import gateway
 from billing.services.apply_payment import count_applied
 from billing.services.stripe_events import handle_event

@@ -3,10 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.runtime import logs, metrics, settings, wiring
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
+from billing.domain.transaction import Transaction
+from billing.runtime import logs, metrics, settings
 from billing.runtime.batch import BatchLoop, Record
 from billing.runtime.stripe_access import gateway
-from billing.services.charge_card import charge_card, find_charge
+from billing.services.charge_card import charge_card, count_refills, find_charge
 
 _settings = settings.from_environment()
 log = logs.logger("auto_refill", _settings.log_level)
@@ -19,18 +23,13 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     """Charge new refills. If Stripe does not answer, one stays Processing, and reconciliation goes on with it."""
     now = datetime.now(UTC)
     worked = _loop.try_in_order(event["Records"], lambda record: _charge(_transaction_id(record), now))
-    counts = {
-        "RefillsPaid": worked.results.count("Paid"),
-        "RefillsDeclined": worked.results.count("Failed"),
-        "RefillsUnanswered": worked.results.count("Processing"),
-    }
-    metrics.emit("auto_refill", now, counts=counts)
+    metrics.emit("auto_refill", now, counts=count_refills(worked.results))
     return worked.answer
 
 
-def _charge(transaction_id: str, now: datetime) -> str:
+def _charge(transaction_id: str, now: datetime) -> Transaction:
     refill = find_charge(_store, transaction_id)
-    return charge_card(_store, _gateway, refill, return_url=_settings.return_url, now=now).status
+    return charge_card(_store, _gateway, refill, return_url=_settings.return_url, now=now)
 
 
 def _transaction_id(record: Record) -> str:

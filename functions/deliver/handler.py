@@ -5,24 +5,23 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.contracts.delivery_queue import decode
 from billing.contracts.times import parse_time
-from billing.runtime import aws, batch, logs, mailbox, metrics, settings, wiring
+from billing.runtime import aws, batch, logs, mailbox, metrics, settings
 from billing.runtime.delivery_queue import DeliveryQueue
 from billing.runtime.webhook_sender import WebhookSender
 from billing.services.deliver import DeliveryOffice, count_deliveries
 
 _WORKERS = 10
-
 _settings = settings.from_environment()
 log = logs.logger("deliver", _settings.log_level)
 _loop = batch.BatchLoop(log, "a delivery broke", batch.message_id)
-_office = DeliveryOffice(
-    wiring.store(_settings),
-    DeliveryQueue(aws.sqs(), _settings.delivery_queue_url),
-    post=WebhookSender(local=_settings.local).post,
-    mail=mailbox.sender(aws.sesv2(), _settings.mail_from),
-)
+_queue = DeliveryQueue(aws.sqs(), _settings.delivery_queue_url)
+_mail = mailbox.sender(aws.sesv2(), _settings.mail_from)
+_office = DeliveryOffice(wiring.store(_settings), _queue, post=WebhookSender(local=_settings.local).post, mail=_mail)
 
 
 def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.contracts.bus_events import read_bus_event
-from billing.runtime import aws, batch, logs, metrics, settings, wiring
+from billing.runtime import aws, batch, logs, metrics, settings
 from billing.runtime.delivery_queue import DeliveryQueue
 from billing.services.notify import Notifier
 

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.contracts.times import parse_time
-from billing.runtime import logs, metrics, settings, wiring
+from billing.runtime import logs, metrics, settings
 from billing.runtime.stripe_access import gateway
 from billing.services.reconcile_payments import Reconciliation
 

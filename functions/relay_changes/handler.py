@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.runtime import aws, logs, metrics, settings
 from billing.runtime.batch import BatchLoop, come_again
 from billing.runtime.event_bus import EventBus
@@ -15,14 +18,12 @@ log = logs.logger("relay_changes", _settings.log_level)
 _bus = EventBus(aws.events(), _settings.event_bus_name)
 _unreadable = UnreadableChanges(aws.sqs(), _settings.unreadable_changes_queue_url)
 _streams = TableStreams(_settings.tables)
+wiring.end_start()
 _loop = BatchLoop(log, "a change cannot be read", _streams.facts)
 
 
 def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
-    """From the first change that the bus did not take on, Lambda delivers the batch again.
-
-    A change that cannot be read is set aside, and holds up no other.
-    """
+    """From the first change that the bus did not take, all come again. One that cannot be read is set aside."""
     read = _loop.try_all(
         event["Records"], lambda each: news_of(_streams.change(each), each["dynamodb"]["SequenceNumber"])
     )

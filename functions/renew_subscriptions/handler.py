@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.contracts.renewal_queue import decode
-from billing.runtime import batch, logs, metrics, settings, wiring
+from billing.runtime import batch, logs, metrics, settings
 from billing.runtime.stripe_access import gateway
 from billing.services.renew_subscription import Renewed, count_renewals, renew_subscription
 

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
+
+# isort: split
 from billing.contracts.renewal_queue import moment_of
-from billing.runtime import aws, logs, metrics, settings, wiring
+from billing.runtime import aws, logs, metrics, settings
 from billing.runtime.renewal_queue import RenewalQueue
 from billing.services.schedule_renewals import schedule_renewals
 

@@ -14,7 +14,8 @@ from billing.contracts.bus_events import BUS_SOURCE, bus_event, cloud_event, fac
 from billing.contracts.json_text import compact
 from billing.domain.card import Card
 from billing.domain.declines import failure
-from billing.domain.notice_facts import NOTICE_TYPES, AccountLocked, SubscriptionPastDue
+from billing.domain.notice_facts import AccountLocked, SubscriptionPastDue
+from billing.domain.notice_types import NOTICE_TYPES
 from billing.domain.notices import (
     Notice,
     of_card,

@@ -2,7 +2,7 @@
 
 import json
 
-from billing.domain.notice_facts import NOTICE_TYPES
+from billing.domain.notice_types import NOTICE_TYPES
 from tests.infra.test_templates import Resources, actions, functions_with, of_type, statements
 
 

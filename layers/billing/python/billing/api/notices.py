@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from billing.domain.delivery import Delivery, DeliveryStatus
 from billing.domain.instants import format_instant
 from billing.domain.low_balance import MAX_THRESHOLDS
-from billing.domain.notice_facts import NOTICE_TYPES, NoticeType
+from billing.domain.notice_types import NOTICE_TYPES, NoticeType
 from billing.domain.wallet import Wallet
 from billing.domain.webhook_endpoint import MAX_URL_CHARACTERS, WebhookEndpoint
 from billing.web.values import Amount, Body, Cursor, Example, Instant, Moment, MoneyView, Name, View

@@ -11,26 +11,9 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 
 from billing.domain.complete import complete
 from billing.domain.money import Money
+from billing.domain.notice_types import NOTICE_TYPES, NoticeType
 from billing.domain.transaction import CardFace, PaymentKind
 from billing.domain.wallet import AccountStatus
-
-NoticeType = Literal[
-    "account.paused",
-    "account.resumed",
-    "account.locked",
-    "balance.low",
-    "payment.succeeded",
-    "payment.failed",
-    "auto_refill.suspended",
-    "subscription.renewed",
-    "subscription.past_due",
-    "subscription.canceled",
-    "card.expiring",
-    "dispute.opened",
-    "usage.rejected",
-    "webhook_endpoint.disabled",
-]
-NOTICE_TYPES: tuple[NoticeType, ...] = get_args(NoticeType)
 
 LockedBy = Literal["administrator", "unpaid_renewal"]
 

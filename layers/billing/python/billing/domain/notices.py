@@ -24,7 +24,6 @@ from billing.domain.notice_facts import (
     DisputeOpened,
     Facts,
     Month,
-    NoticeType,
     PaymentFailed,
     PaymentSucceeded,
     SubscriptionCanceled,
@@ -33,6 +32,7 @@ from billing.domain.notice_facts import (
     UsageRejected,
     WebhookEndpointDisabled,
 )
+from billing.domain.notice_types import NoticeType
 from billing.domain.rejection import RejectedEvent, RejectionStatus
 from billing.domain.transaction import CardFace, PaymentKind, Transaction
 from billing.domain.wallet import AccountStatus, Wallet

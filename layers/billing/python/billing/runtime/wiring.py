@@ -25,6 +25,11 @@ def store(settings: Settings) -> Store:
 def bare_store(settings: Settings) -> Store:
     """The store alone, for who touches a table rarely and must start fast: the use case makes the parts it needs."""
     client = aws.dynamodb()
+    end_start()
+    return Store(Database(client, settings.tables, pause))
+
+
+def end_start() -> None:
+    """The clients are made: from now on garbage is looked for, among what is made from now on."""
     gc.freeze()
     gc.enable()
-    return Store(Database(client, settings.tables, pause))

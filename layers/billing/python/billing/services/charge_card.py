@@ -1,6 +1,7 @@
 """Charge a saved card for a transaction that was recorded before: by hand, by a refill, by a renewal."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -122,3 +123,13 @@ def find_charge(store: Store, transaction_id: str) -> Transaction:
 
 def _read_again(store: Store, transaction: Transaction) -> Transaction:
     return find_charge(store, transaction.transaction_id)
+
+
+def count_refills(refills: Sequence[Transaction]) -> dict[str, int]:
+    """What became of some refills, by the names of the metrics."""
+    statuses = [refill.status for refill in refills]
+    return {
+        "RefillsPaid": statuses.count("Paid"),
+        "RefillsDeclined": statuses.count("Failed"),
+        "RefillsUnanswered": statuses.count("Processing"),
+    }

@@ -11,15 +11,14 @@ from billing.domain.account import LANGUAGES
 from billing.domain.complete import complete
 from billing.domain.declines import SENTENCES
 from billing.domain.notice_facts import (
-    NOTICE_TYPES,
     AccountLocked,
     AutoRefillSuspended,
     Facts,
-    NoticeType,
     PaymentFailed,
     SubscriptionPastDue,
     SubscriptionRenewed,
 )
+from billing.domain.notice_types import NOTICE_TYPES, NoticeType
 
 
 class Wording(NamedTuple):
