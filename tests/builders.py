@@ -5,6 +5,7 @@ from dataclasses import fields as fields_of
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from billing.contracts.json_text import compact
 from billing.domain.dunning import Dunning, FailedTry
@@ -15,6 +16,8 @@ from billing.domain.subscription import Period, Subscription
 from billing.domain.usage import UsageEvent, UsageLine
 from billing.domain.wallet import Wallet
 from billing.services.settle_usage import Received
+from billing.store.database import Database
+from billing.store.store import Store
 
 MICROS = 1_000_000
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -190,6 +193,14 @@ def cloud_event(
             "usage": [{"feature": "call_minutes", "quantity": seconds, "unit": "second"}],
         },
     }
+
+
+def store_with(**parts: object) -> Store:
+    """A store of which only these parts are there, by the names that they have in it."""
+    nowhere: Any = None
+    store = Store(Database(nowhere, {}, lambda _: None))
+    vars(store).update(parts)
+    return store
 
 
 def micros(amount: str) -> int:

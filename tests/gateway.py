@@ -42,7 +42,7 @@ class Gateway(Client):
         """The queues behind the edge take everything and lead nowhere."""
         store = Store(self.database)
         if route == "/v1/events":
-            events = EventsApi(Line(), store.rejected_events, store.workspaces, lambda *_: None)
+            events = EventsApi(store, Line(), lambda *_: None)
             return events.respond(request, self.now)
         if route == "/webhooks/stripe":
             webhook = StripeWebhook(store, list[StripeEvent]().append, lambda: (STRIPE_SECRET,))

@@ -11,6 +11,7 @@ from billing.runtime import logs, metrics, settings
 from billing.runtime.batch import BatchLoop, Record
 from billing.runtime.stripe_access import gateway
 from billing.services.charge_card import charge_card, count_refills, find_charge
+from billing.store.transactions import id_of_transaction
 
 _settings = settings.from_environment()
 log = logs.logger("auto_refill", _settings.log_level)
@@ -33,5 +34,4 @@ def _charge(transaction_id: str, now: datetime) -> Transaction:
 
 
 def _transaction_id(record: Record) -> str:
-    transaction_id: str = record["dynamodb"]["NewImage"]["transaction_id"]["S"]
-    return transaction_id
+    return id_of_transaction(record["dynamodb"]["NewImage"])

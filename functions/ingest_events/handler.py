@@ -13,11 +13,9 @@ from billing.web.http import Response
 
 _settings = settings.from_environment()
 log = logs.logger("ingest_events", _settings.log_level)
-_store = wiring.store(_settings)
 _api = EventsApi(
+    wiring.store(_settings),
     UsageQueue(aws.sqs(), _settings.usage_queue_url or ""),
-    _store.rejected_events,
-    _store.workspaces,
     count=lambda counts, now: metrics.emit("ingest_events", now, counts=counts),
 )
 

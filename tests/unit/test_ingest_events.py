@@ -15,6 +15,7 @@ from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
 from billing.runtime.usage_queue import UsageQueue
 from billing.services.ingest_events import IngestResult, ingest
+from tests.builders import store_with
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MIB = 1_048_576
@@ -84,7 +85,8 @@ def call(
 def take_in(
     events: Sequence[QueuedEvent | RejectedEvent], sqs: object, shelf: Shelf | None = None, owners: Owners | None = None
 ) -> IngestResult:
-    return ingest(events, queue=usage_queue(sqs), rejected=shelf or Shelf(), workspaces=owners or Owners(), now=NOW)
+    store = store_with(rejected_events=shelf or Shelf(), workspaces=owners or Owners())
+    return ingest(store, usage_queue(sqs), events, NOW)
 
 
 def test_one_bad_event_leaves_the_others_of_its_batch_alone() -> None:

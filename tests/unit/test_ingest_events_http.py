@@ -13,6 +13,7 @@ from billing.api.event_requests import MAX_BODY_BYTES
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
 from billing.store.database import StoreBusy
+from tests.builders import store_with
 from tests.described import description
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -69,7 +70,8 @@ def request(
 
 
 def respond(event: dict[str, Any], line: Line | None = None, shelf: Shelf | None = None) -> dict[str, Any]:
-    return EventsApi(line or Line(), shelf or Shelf(), Owners(), lambda *_: None).respond(event, NOW)
+    store = store_with(rejected_events=shelf or Shelf(), workspaces=Owners())
+    return EventsApi(store, line or Line(), lambda *_: None).respond(event, NOW)
 
 
 def post(event: dict[str, Any], line: Line | None = None, shelf: Shelf | None = None) -> tuple[int, Any]:
@@ -212,6 +214,7 @@ def test_a_rejection_that_could_not_be_kept_is_an_error_too() -> None:
 
 def test_accepted_and_refused_events_are_counted_a_request() -> None:
     counted: list[Mapping[str, int]] = []
-    api = EventsApi(Line(room=1), Shelf(), Owners(), lambda counts, _: counted.append(counts))
+    store = store_with(rejected_events=Shelf(), workspaces=Owners())
+    api = EventsApi(store, Line(room=1), lambda counts, _: counted.append(counts))
     api.respond(request([call("a"), call("b", agent="x"), call("c")]), NOW)
     assert counted == [{"EventsAccepted": 1, "RejectedEvents": 1, "EventsNotQueued": 1}]

@@ -9,8 +9,9 @@ from billing.api.event_requests import events_of
 from billing.contracts.usage_queue import receive
 from billing.domain.errors import BillingError
 from billing.domain.rejection import RejectedEvent
-from billing.services.ingest_events import IngestResult, Queue, RejectedEvents, Workspaces, ingest
+from billing.services.ingest_events import IngestResult, Queue, ingest
 from billing.store.database import StoreBusy
+from billing.store.store import Store
 from billing.web.http import Request, RequestRefused, Response, authorized, json_response, problem
 
 _RETRY_AFTER = {"retry-after": "2"}
@@ -19,18 +20,16 @@ log = logging.getLogger(__name__)
 
 
 class EventsApi:
-    """The route over a queue and a store. `count` hears how many events of a request were accepted and were not."""
+    """The route over a store and a queue. `count` hears how many events of a request were accepted and were not."""
 
     def __init__(
         self,
+        store: Store,
         queue: Queue,
-        rejected: RejectedEvents,
-        workspaces: Workspaces,
         count: Callable[[Mapping[str, int], datetime], None],
     ) -> None:
+        self._store = store
         self._queue = queue
-        self._rejected = rejected
-        self._workspaces = workspaces
         self._count = count
 
     def respond(self, request: Request, now: datetime) -> Response:
@@ -42,7 +41,7 @@ class EventsApi:
             log.info("request refused", extra={"code": refusal.code, "detail": refusal.detail})
             return problem(refusal)
         try:
-            result = ingest(received, queue=self._queue, rejected=self._rejected, workspaces=self._workspaces, now=now)
+            result = ingest(self._store, self._queue, received, now)
         except StoreBusy as busy:
             log.warning("store busy", extra={"reason": str(busy)})
             return problem(RequestRefused("store_unavailable", "send the request again"), headers=_RETRY_AFTER)

@@ -1,27 +1,18 @@
 """Take in usage events: queue what can be charged, keep what cannot, and lose nothing."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent, reject_queued
+from billing.store.store import Store
 
 
 class Queue(Protocol):
     def send(self, events: Sequence[QueuedEvent]) -> Collection[int]:
         """Queue the events. Returns the positions of those that are not known to be in the queue."""
-
-
-class RejectedEvents(Protocol):
-    def keep(self, rejection: RejectedEvent) -> object:
-        """Keep a rejection where an operator finds it. The same one twice is kept once, with its first arrival."""
-
-
-class Workspaces(Protocol):
-    def accounts_of(self, workspace_ids: Collection[str]) -> Mapping[str, str]:
-        """The account of each workspace that exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +33,18 @@ class IngestResult:
         }
 
 
-def ingest(
-    received: Sequence[QueuedEvent | RejectedEvent],
-    *,
-    queue: Queue,
-    rejected: RejectedEvents,
-    workspaces: Workspaces,
-    now: datetime,
-) -> IngestResult:
+def ingest(store: Store, queue: Queue, received: Sequence[QueuedEvent | RejectedEvent], now: datetime) -> IngestResult:
     """Queue the good events, keep the bad ones. Doing it again is safe: a duplicate is charged once, kept once.
 
     A sender whose key is bound to an account hears of another account's workspace what it hears of one that does not
     exist. A key of the platform is trusted with every workspace: settlement finds the unknown ones.
     """
-    judged = _refuse_foreign_workspaces(received, workspaces, now)
+    judged = _refuse_foreign_workspaces(store, received, now)
     good = [(index, event) for index, event in enumerate(judged) if isinstance(event, QueuedEvent)]
     bad = [(index, event) for index, event in enumerate(judged) if isinstance(event, RejectedEvent)]
     unsent = queue.send([event for _, event in good]) if good else ()
     for _, rejection in bad:
-        rejected.keep(rejection)
+        store.rejected_events.keep(rejection)
     return IngestResult(
         accepted=len(good) - len(unsent),
         rejected=tuple(bad),
@@ -69,10 +53,10 @@ def ingest(
 
 
 def _refuse_foreign_workspaces(
-    received: Sequence[QueuedEvent | RejectedEvent], workspaces: Workspaces, now: datetime
+    store: Store, received: Sequence[QueuedEvent | RejectedEvent], now: datetime
 ) -> list[QueuedEvent | RejectedEvent]:
     bound = {event.event.workspace_id for event in received if isinstance(event, QueuedEvent) and event.account_id}
-    owners = workspaces.accounts_of(bound) if bound else {}
+    owners = store.workspaces.accounts_of(bound) if bound else {}
 
     def judge(event: QueuedEvent | RejectedEvent) -> QueuedEvent | RejectedEvent:
         if isinstance(event, RejectedEvent) or event.account_id is None:

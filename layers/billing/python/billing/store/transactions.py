@@ -160,6 +160,12 @@ def read_transaction(raw: Item) -> Transaction:
     return _transaction(TransactionItem.from_raw_data(raw))
 
 
+def id_of_transaction(raw: Item) -> str:
+    """The id of a row that need not be read otherwise."""
+    transaction_id: str = raw["transaction_id"]["S"]
+    return transaction_id
+
+
 def new_transaction_put(database: Database, transaction: Transaction) -> Item:
     """A transaction's item of DynamoDB's: write it where there is none of its id."""
     return database.put_new(TransactionItem, _item(transaction, transaction.version), "transaction_id")
