@@ -32,6 +32,10 @@ def by_hand(paying: Paying) -> list[Transaction]:
     return [each for each in paying.store.history()[::-1] if not each.is_payment]
 
 
+def refills(paying: Paying) -> int:
+    return [each.kind for each in paying.history].count("auto_refill")
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_around_its_one_write_leaves_balance_entry_and_row_together_or_nothing(
     paying: Paying, moment: str
@@ -110,3 +114,19 @@ def test_credit_taken_by_hand_starts_a_refill_beside_its_own_row(wired: Paying) 
     wired.charge_pending()
     assert wired.wallet.balance_micros == micros("109.5")
     assert_books_balance(wired.store)
+
+
+def test_a_repeated_adjustment_starts_no_refill(paying: Paying) -> None:
+    """It comes when the wait of a declined one is over, and leaves the next one to what changes the balance."""
+    later = NOW + timedelta(hours=2)
+    paying.add_card()
+    paying.behave("insufficient_funds")
+    paying.auto_refill(threshold="20", amount="100")
+    paying.store.adjust("-1", "correction")
+    paying.charge_pending()
+    before = paying.wallet
+    assert refills(paying) == 1
+    paying.store.adjust("-1", "correction", now=later)
+    assert (paying.wallet, refills(paying)) == (before, 1)
+    paying.store.adjust("-1", "another", now=later)
+    assert refills(paying) == 2

@@ -60,13 +60,13 @@ def record_entered_date(
     return Change(Posted(with_new_date(wallet, renewed, now)), "taken_over", (Moved(current, renewed),))
 
 
-def record_network_date(wallet: Wallet, card: Card | None, seen: Card | None, now: datetime) -> Change[bool]:
+def record_network_date(wallet: Wallet, card: Card, seen: Card | None, now: datetime) -> Change[bool]:
     """Take over what the card's network changed. The answer says whether that is a new expiry date.
 
-    `card` is ours, `seen` is the same card as Stripe has it now; None of one of them is nothing to take over.
+    `card` is ours, `seen` is the same card as Stripe has it now; None where what it has is no card.
     """
-    renewed = None if card is None or seen is None else card.renewed_as(seen)
-    if card is None or renewed is None or renewed == card:
+    renewed = card if seen is None else card.renewed_as(seen)
+    if renewed == card:
         return Change(Posted(wallet), answer=False)
     has_new_date = not card.has_date_of(renewed)
     after = with_new_date(wallet, renewed, now) if has_new_date else wallet

@@ -21,13 +21,16 @@ Post = Callable[[Wallet], Change[LedgerEntry]]
 def post_once(wallet: Wallet, written: LedgerEntry | None, fingerprint: str, post: Post) -> Change[LedgerEntry]:
     """What `post` makes of the wallet, or the entry that was `written` under its cause. A repetition is not checked.
 
-    `fingerprint` is the digest of what is asked for. Raises IdempotencyKeyReused where that was something else.
+    `fingerprint` is the digest of what is asked for. Raises IdempotencyKeyReused.
     """
-    if written is None:
-        return post(wallet)
+    return post(wallet) if written is None else Change(Posted(wallet), same_as(written, fingerprint))
+
+
+def same_as(written: LedgerEntry, fingerprint: str) -> LedgerEntry:
+    """The entry, which says what is asked for. Raises IdempotencyKeyReused where it says something else."""
     if written.fingerprint != fingerprint:
         raise IdempotencyKeyReused
-    return Change(Posted(wallet), written)
+    return written
 
 
 def adjust_by_hand(

@@ -9,7 +9,7 @@ from billing.domain import credit_by_hand
 from billing.domain.credit_by_hand import Post
 from billing.domain.errors import InvalidValue
 from billing.domain.ledger import LedgerEntry, adjustment_cause, grant_cause
-from billing.services.change_wallet import change_wallet
+from billing.services.change_wallet import change_wallet, known_first
 from billing.store.store import Store
 
 _ID_DIGITS = 24
@@ -69,11 +69,18 @@ def give_credit(
 
 
 def post_once(store: Store, account_id: str, cause: str, fingerprint: str, post: Post, *, now: datetime) -> LedgerEntry:
-    """The entry of this cause: as `post` makes it, with what is written beside it, or as it exists already."""
+    """The entry of this cause: as `post` makes it, with what is written beside it, or as it exists already.
+
+    A repetition writes nothing, and starts nothing.
+    """
+    written = store.books.entry(cause)
+    if written is not None:
+        return credit_by_hand.same_as(written, fingerprint)
+    current = known_first(written, lambda: store.books.entry(cause))
     return change_wallet(
         store,
         account_id,
-        lambda wallet: credit_by_hand.post_once(wallet, store.books.entry(cause), fingerprint, post),
+        lambda wallet: credit_by_hand.post_once(wallet, current(), fingerprint, post),
         now=now,
     ).answer
 

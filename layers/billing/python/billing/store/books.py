@@ -145,7 +145,10 @@ class Books:
     def entries(self, causes: Iterable[str]) -> dict[str, LedgerEntry]:
         """Those of the entries that exist and can be read, by cause. One that cannot stops only who would write it."""
         keys = [{"cause": cause} for cause in causes]
-        return {entry.cause: entry for entry in readable(self._database.get_many(LedgerEntryItem, keys), _read)}
+        return {
+            entry.cause: entry
+            for entry in readable(LedgerEntryItem, self._database.get_many(LedgerEntryItem, keys), _read)
+        }
 
     def entry(self, cause: str) -> LedgerEntry | None:
         return self.entries([cause]).get(cause)

@@ -142,7 +142,7 @@ class Cards:
                     ":next_month": {"N": str(month.month)},
                 },
             )
-            yield from readable(page.items, read_card)
+            yield from readable(PaymentMethodItem, page.items, read_card)
             start = page.next_key
             if start is None:
                 return

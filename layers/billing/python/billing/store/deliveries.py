@@ -100,7 +100,7 @@ class Deliveries:
                 KeyConditionExpression="due_shard = :shard AND due_at <= :now",
                 ExpressionAttributeValues={":shard": {"S": str(shard)}, ":now": {"S": format_instant(now)}},
             )
-            yield from readable(page.items, _read)
+            yield from readable(DeliveryItem, page.items, _read)
 
     def page(self, destination: str, limit: int, cursor: str | None) -> Listing[Delivery]:
         """Of one destination, the newest first."""

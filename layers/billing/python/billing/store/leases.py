@@ -58,7 +58,9 @@ class Leases:
         that has more than a page."""
         keys = [{"account_id": account_id, "page_number": 0} for account_id in account_ids]
         first = readable(
-            self._database.get_many(LeasePageItem, keys), lambda item: (item["account_id"]["S"], _page(item))
+            LeasePageItem,
+            self._database.get_many(LeasePageItem, keys),
+            lambda item: (item["account_id"]["S"], _page(item)),
         )
         return {account_id: self._with_further([page], account_id) for account_id, page in first}
 

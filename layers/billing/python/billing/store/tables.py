@@ -18,8 +18,6 @@ Item = dict[str, Any]
 
 T = TypeVar("T")
 
-_SHOWN = 3
-
 log = logging.getLogger(__name__)
 
 
@@ -43,13 +41,13 @@ def _writers(model: type[Model]) -> dict[str, tuple[str, Callable[[Any], Any]]]:
     return {name: (attribute.attr_type, attribute.serialize) for name, attribute in model.get_attributes().items()}
 
 
-def readable(items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
-    """What can be read of rows that are nobody's in common: a broken one is logged, and holds up no other."""
+def readable(model: type[Model], items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
+    """What can be read of rows of several accounts. A broken one holds up no other, and the log has its key."""
     for item in items:
         try:
             row = read(item)
         except Exception:
-            log.exception("a row cannot be read", extra={"row": {name: item[name] for name in sorted(item)[:_SHOWN]}})
+            log.exception("a row cannot be read", extra={"table": model.Meta.table_name, "key": _key_of(model, item)})
         else:
             yield row
 
@@ -76,6 +74,11 @@ def item_update(model: type[Model], item: dict[str, Any], *, condition: str, **c
             **{f":{name}": value for name, value in compared.items()},
         },
     }
+
+
+def _key_of(model: type[Model], item: Item) -> Item:
+    keys, _ = _names(model)
+    return {name: item.get(name) for name in keys}
 
 
 @cache

@@ -143,7 +143,7 @@ class Wallets:
     def get_many(self, account_ids: Iterable[str]) -> dict[str, Wallet]:
         """Those that are there and can be read: one that cannot is logged, since it concerns its own account alone."""
         keys = [{"account_id": account_id} for account_id in account_ids]
-        wallets = readable(self._database.get_many(WalletItem, keys), read_wallet)
+        wallets = readable(WalletItem, self._database.get_many(WalletItem, keys), read_wallet)
         return {wallet.account_id: wallet for wallet in wallets}
 
     def waited(self, now: datetime, limit: int) -> list[str]:

@@ -58,7 +58,10 @@ class WebhookEndpoints:
         page = self._database.page(
             "scan", WebhookEndpointItem, _KEY, limit=2 * MAX_ENDPOINTS, start=None, ConsistentRead=True
         )
-        return sorted(readable(page.items, read_webhook_endpoint), key=lambda each: (each.created_at, each.endpoint_id))
+        return sorted(
+            readable(WebhookEndpointItem, page.items, read_webhook_endpoint),
+            key=lambda each: (each.created_at, each.endpoint_id),
+        )
 
     def add(self, endpoint: WebhookEndpoint, secret: str) -> None:
         secret_item = raw_item(WebhookSecretItem, endpoint_id=endpoint.endpoint_id, current=secret)
