@@ -471,14 +471,14 @@ VALUES: Mapping[str, Stored] = {
         {"account_id": "acme", "page_number": 0},
         [LEASES],
         lambda database: Leases(database).write("acme", [replace(LEASES, version=0)], NOW),
-        lambda database: Leases(database).of_accounts(["acme"])["acme"],
+        lambda database: Leases(database).of_account("acme"),
     ),
     "0.1.0/leases.single": Stored(
         "leases",
         {"account_id": "acme", "page_number": 0},
         [replace(LEASES, pages=1)],
         lambda database: Leases(database).write("acme", [replace(LEASES, version=0, pages=1)], NOW),
-        lambda database: Leases(database).of_accounts(["acme"])["acme"],
+        lambda database: Leases(database).of_account("acme"),
     ),
     "0.1.0/api_keys": Stored(
         "api_keys",

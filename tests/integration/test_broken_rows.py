@@ -1,20 +1,23 @@
 """A row that nobody can read harms the account whose it is, and nobody else."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pynamodb.exceptions import AttributeDeserializationError
 
+from billing.domain import lease
 from billing.domain.card import Card
 from billing.domain.delivery import Delivery
-from billing.domain.lease import lease_key
 from billing.domain.plan import RecurringFeature
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from billing.services.announce_expiring_cards import announce_expiring_cards
 from billing.services.leases import CallLeases
-from billing.services.settle_usage import UsageSettlement
+from billing.services.settle_usage import Outcome, UsageSettlement
 from billing.store.database import Database
+from billing.store.rejected_events import RejectedEvents
 from billing.store.store import Store
 from tests.builders import NOW, call, calls_feature, micros, plan, received
 from tests.platform_of_one import World, assert_books_balance
@@ -103,19 +106,85 @@ def test_an_entry_that_cannot_be_read_fails_its_own_message_alone(database: Data
     assert (outcome.failed, len(outcome.settled)) == ({"message-of-a"}, 2)
 
 
-def test_a_lease_page_that_cannot_be_read_leaves_the_slots_of_others_to_be_given_back(database: Database) -> None:
+@pytest.fixture
+def two_calling(database: Database) -> World:
+    """Acme and Globex with five slots each, of which a call of each holds one."""
     world = World(database)
     five_slots = plan(calls_feature(), recurring=(SLOTS,))
     for account_id, workspace_id, event_id in (("acme", "42", "a"), ("globex", "77", "b")):
-        world.open_account(five_slots, account_id=account_id, workspaces=(workspace_id,), paid="1")
+        own = replace(five_slots, plan_id=f"plan-of-{account_id}")
+        world.open_account(own, account_id=account_id, workspaces=(workspace_id,), paid="1")
         CallLeases(world).hold(workspace_id, f"call-of-{event_id}", ttl_seconds=900, bound_to=None, now=NOW)
-    break_row(database, "leases", {"account_id": {"S": "acme"}, "page_number": {"N": "0"}}, "pages")
-    outcome = UsageSettlement(world).settle_batch(
-        [received(call("a", workspace_id="42")), received(call("b", workspace_id="77"))], NOW
+    return world
+
+
+def end_both_calls(database: Database) -> Outcome:
+    """In a process that has read nothing yet."""
+    batch = [received(call("a", workspace_id="42")), received(call("b", workspace_id="77"))]
+    return UsageSettlement(Store(database)).settle_batch(batch, NOW)
+
+
+def slots_of_globex(database: Database) -> int:
+    return lease.in_use(Store(database).leases.of_account("globex"), NOW)
+
+
+FIRST_PAGE_OF_ACME = {"account_id": {"S": "acme"}, "page_number": {"N": "0"}}
+
+
+def break_first_page(database: Database) -> None:
+    break_row(database, "leases", FIRST_PAGE_OF_ACME, "pages")
+
+
+def break_second_page(database: Database) -> None:
+    database.client.update_item(
+        TableName="leases",
+        Key=FIRST_PAGE_OF_ACME,
+        UpdateExpression="SET pages = :two",
+        ExpressionAttributeValues={":two": {"N": "2"}},
     )
-    assert (outcome.failed, len(outcome.settled)) == (set(), 2)
-    (page,) = Store(database).leases.of_accounts(["acme", "globex"])["globex"]
-    assert lease_key("77", "call-of-b") not in page.leases
+    break_row(database, "leases", {**FIRST_PAGE_OF_ACME, "page_number": {"N": "1"}}, "pages")
+
+
+@pytest.mark.parametrize("harm", [break_first_page, break_second_page])
+def test_a_lease_page_that_cannot_be_read_leaves_the_slots_of_others_to_be_given_back(
+    two_calling: World, harm: Callable[[Database], None]
+) -> None:
+    database = two_calling.database
+    harm(database)
+    outcome = end_both_calls(database)
+    assert (outcome.failed, len(outcome.settled), slots_of_globex(database)) == (set(), 2, 0)
+    with pytest.raises(AttributeDeserializationError):
+        CallLeases(two_calling).give_back("42", "call-of-a", bound_to=None, now=NOW)
+
+
+def test_a_plan_that_cannot_be_read_fails_the_messages_of_its_accounts_alone(two_calling: World) -> None:
+    database = two_calling.database
+    break_row(database, "plans", {"plan_id": {"S": "plan-of-acme"}, "version": {"N": "1"}}, "usage_features")
+    outcome = end_both_calls(database)
+    assert (outcome.failed, len(outcome.settled), slots_of_globex(database)) == ({"message-of-a"}, 1, 0)
+
+
+def test_the_events_of_a_workspace_that_cannot_be_read_are_kept_and_others_settle(two_calling: World) -> None:
+    database = two_calling.database
+    database.client.update_item(
+        TableName="workspaces", Key={"workspace_id": {"S": "42"}}, UpdateExpression="REMOVE account_id"
+    )
+    outcome = end_both_calls(database)
+    assert (outcome.failed, len(outcome.settled), outcome.rejected) == (set(), 1, 1)
+    (kept,) = two_calling.rejected_events.page("open", 10, None).items
+    assert kept.code == "unknown_workspace"
+
+
+def test_a_rejection_that_cannot_be_kept_comes_again_alone(two_calling: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = two_calling.database
+
+    def too_large(*_: object) -> None:
+        raise ValueError("Item size has exceeded the maximum allowed size")
+
+    monkeypatch.setattr(RejectedEvents, "keep", too_large)
+    batch = [received(call("x", workspace_id="nobody's")), received(call("b", workspace_id="77"))]
+    outcome = UsageSettlement(Store(database)).settle_batch(batch, NOW)
+    assert (outcome.failed, len(outcome.settled), outcome.rejected) == ({"message-of-x"}, 1, 0)
 
 
 def test_a_card_that_cannot_be_read_holds_up_no_other_announcement(database: Database) -> None:

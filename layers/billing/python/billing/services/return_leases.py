@@ -1,5 +1,6 @@
 """Give leases back: a call's slot is free again before its lease would expire. Apart from taking them, for settling."""
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from billing.store.store import Store
 _ATTEMPTS = 12
 _ATTEMPTS_AFTER_SETTLING = 3
 
+log = logging.getLogger(__name__)
+
 
 class LeaseReturns:
     """The use case with its store."""
@@ -21,19 +24,20 @@ class LeaseReturns:
 
     def give_back(self, account_id: str, key: LeaseKey, now: datetime) -> None:
         """Free the lease's slot, also where it is free already. Raises StoreBusy after bounded attempts."""
-        self._without(account_id, {key}, self._pages(account_id), now, attempts=_ATTEMPTS)
+        self._without(account_id, {key}, self._leases.of_account(account_id), now, attempts=_ATTEMPTS)
 
-    def give_back_ended(self, ended: Mapping[str, Collection[LeaseKey]], now: datetime) -> list[str]:
+    def give_back_ended(self, ended: Mapping[str, Collection[LeaseKey]], now: datetime) -> None:
         """Free the slots of calls that ended, by account: one read for a hundred accounts, a write for each page that
-        holds any. Returns the accounts that could not be written now: their leases expire by themselves.
+        holds any. An account that cannot be written now, or read, holds up no other: its leases expire by themselves.
         """
-        busy: list[str] = []
-        for account_id, pages in self._leases.of_accounts(ended).items():
+        for account_id, first in self._leases.first_pages(ended).items():
             try:
+                pages = self._leases.beginning_with(first, account_id)
                 self._without(account_id, ended[account_id], pages, now, attempts=_ATTEMPTS_AFTER_SETTLING)
-            except StoreBusy:
-                busy.append(account_id)
-        return busy
+            except StoreBusy as busy:
+                log.warning("leases are left to expire", extra={"account_id": account_id, "reason": str(busy)})
+            except Exception:
+                log.exception("leases are left to expire", extra={"account_id": account_id})
 
     def _without(
         self, account_id: str, keys: Collection[LeaseKey], pages: list[LeasePage], now: datetime, *, attempts: int
@@ -43,8 +47,5 @@ class LeaseReturns:
             if all(self._leases.write(account_id, [page], now) for page in given_back):
                 return
             self._pause(attempt)
-            pages = self._pages(account_id)
+            pages = self._leases.of_account(account_id)
         raise StoreBusy(f"lost {attempts} races to give a slot back")
-
-    def _pages(self, account_id: str) -> list[LeasePage]:
-        return self._leases.of_accounts([account_id]).get(account_id, [])

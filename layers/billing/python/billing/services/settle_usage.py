@@ -115,14 +115,13 @@ class UsageSettlement:
     ) -> None:
         """A call that ended has no slot, however its event was received. Best effort: what fails here expires.
 
-        Only accounts whose plan limits calls are asked for. The wallets of redelivered calls that were settled before
-        are not at hand, so those accounts are asked for all the same.
+        Only accounts whose plan limits calls are asked for, and those of which that is not known: the wallets of
+        redelivered calls that were settled before are not at hand, and a plan may be one that cannot be read.
         """
-        ended = _ended_calls(batch, accounts)
+        calls = _ended_calls(batch, accounts)
+        ended = {account_id: keys for account_id, keys in calls.items() if self._limits_calls(wallets.get(account_id))}
         try:
-            ended = {each: keys for each, keys in ended.items() if self._limits_calls(wallets.get(each))}
-            if busy := self._leases.give_back_ended(ended, now):
-                log.warning("leases are left to expire", extra={"accounts": busy})
+            self._leases.give_back_ended(ended, now)
         except Exception:
             log.exception("leases are left to expire", extra={"accounts": sorted(ended)})
 
@@ -130,7 +129,12 @@ class UsageSettlement:
         if wallet is None or wallet.subscription is None:
             return wallet is None
         terms = wallet.subscription.terms
-        return self._plans.version(*terms.plan_key).concurrency_limit(terms.quantities) is not None
+        try:
+            plan = self._plans.version(*terms.plan_key)
+        except Exception:
+            log.exception("no plan that can be read", extra={"account_id": wallet.account_id})
+            return True
+        return plan.concurrency_limit(terms.quantities) is not None
 
     def _settle_account(self, wallet: Wallet, events: list[Received], outcome: Outcome, now: datetime) -> None:
         for distinct in _rounds(events, outcome):
@@ -206,6 +210,9 @@ class UsageSettlement:
             self._rejected_events.keep(rejected)
         except StoreBusy:
             log.warning("keeping a rejected event goes on later", extra={"rejection_id": rejected.rejection_id})
+            outcome.failed.add(message_id)
+        except Exception:
+            log.exception("a rejected event cannot be kept", extra={"rejection_id": rejected.rejection_id})
             outcome.failed.add(message_id)
         else:
             outcome.rejected += 1

@@ -11,7 +11,7 @@ from billing.domain.wallet import Wallet
 from billing.store.attributes import InstantAttribute
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 from billing.store.wallets import new_wallet_put
 
 
@@ -112,7 +112,10 @@ class Workspaces:
         return None if item is None else item.account_id
 
     def accounts_of(self, workspace_ids: Iterable[str]) -> dict[str, str]:
-        """Accounts by workspace, as of at most WORKSPACE_KEPT_SECONDS ago; unknown ones are read again each time."""
+        """Accounts by workspace, as of at most WORKSPACE_KEPT_SECONDS ago; unknown ones are read again each time.
+
+        A workspace whose row cannot be read is as one that is not there: its events are kept as rejected ones.
+        """
         now = self._seconds()
         wanted = set(workspace_ids)
         known = {
@@ -121,8 +124,8 @@ class Workspaces:
             if workspace_id in self._kept and self._kept[workspace_id][1] > now
         }
         missing = sorted(wanted - known.keys())
-        for item in self._database.get_many(WorkspaceItem, [{"workspace_id": key} for key in missing]):
-            workspace_id, account_id = item["workspace_id"]["S"], item["account_id"]["S"]
+        found = self._database.get_many(WorkspaceItem, [{"workspace_id": key} for key in missing])
+        for workspace_id, account_id in readable(WorkspaceItem, found, _workspace_and_account):
             known[workspace_id] = account_id
             self._kept[workspace_id] = account_id, now + WORKSPACE_KEPT_SECONDS
         return known
@@ -145,6 +148,10 @@ class Workspaces:
             }
         }
         return self._database.write_all([item, account_exists])
+
+
+def _workspace_and_account(item: Item) -> tuple[str, str]:
+    return item["workspace_id"]["S"], item["account_id"]["S"]
 
 
 def _item(account: Account) -> Item:

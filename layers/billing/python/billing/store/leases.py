@@ -5,7 +5,7 @@ account with thousands of live leases would cost four times as much to count.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pynamodb.attributes import BinaryAttribute, TTLAttribute, UnicodeAttribute
@@ -51,18 +51,33 @@ class Leases:
         key = {"account_id": account_id}
         found = self._database.get_together({WalletItem: key, LeasePageItem: {**key, "page_number": 0}})
         wallet = read_wallet(found[WalletItem]) if WalletItem in found else None
-        return wallet, self._with_further([_page(found[LeasePageItem])] if LeasePageItem in found else [], account_id)
+        first = _page(found[LeasePageItem]) if LeasePageItem in found else None
+        return wallet, self.beginning_with(first, account_id)
 
-    def of_accounts(self, account_ids: Iterable[str]) -> dict[str, list[LeasePage]]:
-        """The lease pages of those accounts that have any: a request for a hundred accounts, and one more for each
-        that has more than a page."""
-        keys = [{"account_id": account_id, "page_number": 0} for account_id in account_ids]
-        first = readable(
+    def of_account(self, account_id: str) -> list[LeasePage]:
+        first = next((_page(item) for item in self._first_items([account_id])), None)
+        return self.beginning_with(first, account_id)
+
+    def first_pages(self, account_ids: Iterable[str]) -> dict[str, LeasePage]:
+        """Page 0 of those accounts that have one that can be read: a request for a hundred accounts."""
+        first = self._first_items(account_ids)
+        return dict(readable(LeasePageItem, first, lambda item: (item["account_id"]["S"], _page(item))))
+
+    def beginning_with(self, first: LeasePage | None, account_id: str) -> list[LeasePage]:
+        """An account's pages, of which page 0 is read already: one more request where there are others."""
+        if first is None or first.pages == 1:
+            return [] if first is None else [first]
+        further = self._database.page(
+            "query",
             LeasePageItem,
-            self._database.get_many(LeasePageItem, keys),
-            lambda item: (item["account_id"]["S"], _page(item)),
+            _KEY,
+            limit=first.pages,
+            start=None,
+            ConsistentRead=True,
+            KeyConditionExpression="account_id = :account AND page_number > :first",
+            ExpressionAttributeValues={":account": {"S": account_id}, ":first": {"N": "0"}},
         )
-        return {account_id: self._with_further([page], account_id) for account_id, page in first}
+        return [first, *(_page(item) for item in further.items)]
 
     def write(self, account_id: str, pages: Sequence[LeasePage], now: datetime) -> bool:
         """Write the pages, all or none. False, having written nothing, where one has moved on since it was read."""
@@ -77,20 +92,9 @@ class Leases:
             # A single write meets another's transaction: to be tried again, like any lost race.
             return False
 
-    def _with_further(self, first: list[LeasePage], account_id: str) -> list[LeasePage]:
-        if not first or first[0].pages == 1:
-            return first
-        further = self._database.page(
-            "query",
-            LeasePageItem,
-            _KEY,
-            limit=first[0].pages,
-            start=None,
-            ConsistentRead=True,
-            KeyConditionExpression="account_id = :account AND page_number > :first",
-            ExpressionAttributeValues={":account": {"S": account_id}, ":first": {"N": "0"}},
-        )
-        return first + [_page(item) for item in further.items]
+    def _first_items(self, account_ids: Iterable[str]) -> Iterator[Item]:
+        keys = [{"account_id": account_id, "page_number": 0} for account_id in account_ids]
+        return self._database.get_many(LeasePageItem, keys)
 
 
 def _item(account_id: str, page: LeasePage, now: datetime) -> Item:
