@@ -1,15 +1,28 @@
 """Accounts, workspaces, locks and API keys on the wire."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from billing.domain.account import Account
 from billing.domain.api_key import SCOPES, ApiKey
 from billing.domain.instants import format_instant
 from billing.domain.wallet import AccountStatus, Wallet
-from billing.web.values import AccountId, Body, Currency, Email, Example, Instant, Language, Name, Reason, Scope, View
+from billing.web.values import (
+    AccountId,
+    Body,
+    Currency,
+    Email,
+    Example,
+    Instant,
+    Language,
+    Name,
+    Reason,
+    Scope,
+    View,
+    distinct,
+)
 
 
 class NewAccountBody(Body):
@@ -105,15 +118,8 @@ class NewApiKeyBody(Body):
     example: ClassVar[Example] = {"name": "voice platform", "scopes": ["usage:write", "calls:authorize"]}
 
     name: Name
-    scopes: list[Scope] = Field(min_length=1, max_length=len(SCOPES))
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES)), distinct("a scope")]
     account_id: AccountId | None = None
-
-    @field_validator("scopes")
-    @classmethod
-    def _are_distinct(cls, scopes: list[Scope]) -> list[Scope]:
-        if len(set(scopes)) != len(scopes):
-            raise PydanticCustomError("invalid_value", "must not name a scope twice")
-        return scopes
 
 
 class ApiKeyView(View):

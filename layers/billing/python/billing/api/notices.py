@@ -11,9 +11,11 @@ from billing.domain.low_balance import MAX_THRESHOLDS
 from billing.domain.notice_types import NOTICE_TYPES, NoticeType
 from billing.domain.wallet import Wallet
 from billing.domain.webhook_endpoint import MAX_URL_CHARACTERS, WebhookEndpoint
-from billing.web.values import Amount, Body, Cursor, Example, Instant, Moment, MoneyView, Name, View
+from billing.web.values import Amount, Body, Cursor, Example, Instant, Moment, MoneyView, Name, View, distinct
 
-EventTypes = Annotated[list[NoticeType], Field(max_length=len(NOTICE_TYPES), json_schema_extra={"minItems": 1})]
+EventTypes = Annotated[
+    list[NoticeType], Field(max_length=len(NOTICE_TYPES), json_schema_extra={"minItems": 1}), distinct("a type")
+]
 Url = Annotated[
     str,
     WithJsonSchema(
@@ -27,14 +29,12 @@ Url = Annotated[
 ]
 
 
-def _distinct(events: list[NoticeType] | None) -> list[NoticeType]:
+def _none_for_all(events: list[NoticeType] | None) -> list[NoticeType]:
     """None of them stands for every type, as it is kept: a list that says so by being empty says the opposite."""
     if events is None:
         return []
     if not events:
         raise PydanticCustomError("invalid_value", "must name a type, or be null for every type")
-    if len(set(events)) != len(events):
-        raise PydanticCustomError("invalid_value", "must not name a type twice")
     return events
 
 
@@ -50,7 +50,7 @@ class NewWebhookEndpointBody(Body):
     events: EventTypes | None = Field(default_factory=list, description="absent or null for every type")
     description: Name | None = None
 
-    _events_are_distinct = field_validator("events")(_distinct)
+    _read_events = field_validator("events")(_none_for_all)
 
 
 class WebhookEndpointChangeBody(Body):
@@ -61,7 +61,7 @@ class WebhookEndpointChangeBody(Body):
     description: Name = ""
     enabled: bool = True
 
-    _events_are_distinct = field_validator("events")(_distinct)
+    _read_events = field_validator("events")(_none_for_all)
 
     @model_validator(mode="after")
     def _changes_something(self) -> "WebhookEndpointChangeBody":
@@ -170,14 +170,7 @@ class BalanceAlertsBody(Body):
 
     example: ClassVar[Example] = {"thresholds": ["20.00", "5.00"]}
 
-    thresholds: list[Amount] = Field(max_length=MAX_THRESHOLDS)
-
-    @field_validator("thresholds")
-    @classmethod
-    def _are_distinct(cls, thresholds: list[int]) -> list[int]:
-        if len(set(thresholds)) != len(thresholds):
-            raise PydanticCustomError("invalid_value", "must not name an amount twice")
-        return thresholds
+    thresholds: Annotated[list[Amount], Field(max_length=MAX_THRESHOLDS), distinct("an amount")]
 
 
 class BalanceAlertsView(View):

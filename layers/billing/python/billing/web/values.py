@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, TypeAdapter, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from billing.contracts.times import parse_time
@@ -24,6 +24,7 @@ MAX_PAGE = 100
 DEFAULT_PAGE = 50
 MAX_CURSOR_CHARACTERS = 2048
 
+T = TypeVar("T")
 
 Example = Mapping[str, Any]
 
@@ -51,6 +52,17 @@ def reading(parse: Callable[[object], object]) -> BeforeValidator:
             raise PydanticCustomError("invalid_value", "{detail}", {"detail": error.detail}) from error
 
     return BeforeValidator(read)
+
+
+def distinct(thing: str) -> AfterValidator:
+    """A list that names no `thing` twice."""
+
+    def check(values: list[T]) -> list[T]:
+        if len(set(values)) != len(values):
+            raise PydanticCustomError("invalid_value", "must not name {thing} twice", {"thing": thing})
+        return values
+
+    return AfterValidator(check)
 
 
 # JSON can escape one half of a surrogate pair, which is no text that a table could keep.
