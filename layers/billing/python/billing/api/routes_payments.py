@@ -22,9 +22,9 @@ from billing.api.payments import (
 from billing.domain.transaction import Transaction
 from billing.domain.transaction import transaction_id as transaction_id_of
 from billing.payments.gateway import Gateway
+from billing.services.accounts import find_account
 from billing.services.add_card import open_card_page
 from billing.services.cards import list_cards, make_default, remove_card
-from billing.services.payment_history import payment_history
 from billing.services.refund import find_transaction, refund_payment
 from billing.services.renew_subscription import renew_now
 from billing.services.set_auto_refill import set_auto_refill
@@ -145,9 +145,8 @@ class PaymentsRoutes:
     @route("GET", "/v1/accounts/{account_id}/transactions", scope="billing:read")
     def list_transactions(self, account_id: str, query: TransactionsQuery) -> TransactionPage:
         """The billing history, newest first."""
-        page = payment_history(
-            self._store, account_id, limit=query.limit, cursor=query.cursor, wanted=query.to_filter()
-        )
+        find_account(self._store, account_id)
+        page = self._store.transactions.page(account_id, query.limit, query.cursor, query.to_filter())
         return TransactionPage(items=[TransactionView.of(each) for each in page.items], next_cursor=page.next_cursor)
 
     @route(

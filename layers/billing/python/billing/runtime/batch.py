@@ -1,7 +1,7 @@
 """One loop over all that comes in batches: the messages of a queue, the changes of a stream.
 
-A record that breaks is logged where it breaks, and it alone comes again (ReportBatchItemFailures). Nothing else that
-reads a batch catches whatever a record may raise.
+A record that breaks is logged where it breaks, and it alone comes again (ReportBatchItemFailures). Only settling, which
+works on a batch as a whole, does this for itself (`services/settle_usage.py`).
 """
 
 import logging

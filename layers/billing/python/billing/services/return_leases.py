@@ -32,7 +32,7 @@ class LeaseReturns:
         """
         for account_id, first in self._leases.first_pages(ended).items():
             try:
-                pages = self._leases.beginning_with(first, account_id)
+                pages = self._leases.with_further_pages(first, account_id)
                 self._without(account_id, ended[account_id], pages, now, attempts=_ATTEMPTS_AFTER_SETTLING)
             except StoreBusy as busy:
                 log.warning("leases are left to expire", extra={"account_id": account_id, "reason": str(busy)})

@@ -52,18 +52,18 @@ class Leases:
         found = self._database.get_together({WalletItem: key, LeasePageItem: {**key, "page_number": 0}})
         wallet = read_wallet(found[WalletItem]) if WalletItem in found else None
         first = _page(found[LeasePageItem]) if LeasePageItem in found else None
-        return wallet, self.beginning_with(first, account_id)
+        return wallet, self.with_further_pages(first, account_id)
 
     def of_account(self, account_id: str) -> list[LeasePage]:
         first = next((_page(item) for item in self._first_items([account_id])), None)
-        return self.beginning_with(first, account_id)
+        return self.with_further_pages(first, account_id)
 
     def first_pages(self, account_ids: Iterable[str]) -> dict[str, LeasePage]:
         """Page 0 of those accounts that have one that can be read: a request for a hundred accounts."""
         first = self._first_items(account_ids)
         return dict(readable(LeasePageItem, first, lambda item: (item["account_id"]["S"], _page(item))))
 
-    def beginning_with(self, first: LeasePage | None, account_id: str) -> list[LeasePage]:
+    def with_further_pages(self, first: LeasePage | None, account_id: str) -> list[LeasePage]:
         """An account's pages, of which page 0 is read already: one more request where there are others."""
         if first is None or first.pages == 1:
             return [] if first is None else [first]
