@@ -5,7 +5,7 @@ Two releases write the same rows while one is deployed, and a release may be tak
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,9 +15,12 @@ from pynamodb.attributes import UnicodeAttribute
 from billing.domain.card_changes import with_default_card, with_new_date
 from billing.domain.dunning import FailedTry, after_failure
 from billing.domain.lease import LeasePage
+from billing.domain.ledger import RatedLine
+from billing.domain.plan import RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.terms import Terms
 from billing.domain.transaction import CardFace, PaymentReport, Transaction, record
 from billing.domain.wallet import Grant, Posted, Refill, Wallet
+from billing.store import books, plans
 from billing.store.accounts import AccountItem, Accounts, Workspaces
 from billing.store.all_tables import ALL_TABLES
 from billing.store.attributes import InstantAttribute, IntegerAttribute
@@ -27,6 +30,7 @@ from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.formats import MapFormat, NameFormat, PositionFormat
 from billing.store.leases import Leases
+from billing.store.plans import Plans
 from billing.store.rejected_events import RejectedEvents
 from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions
@@ -277,6 +281,48 @@ def test_a_field_that_is_put_last_with_a_default_reads_what_is_stored_without_it
     grant = LongerGrant("welcome", 1, END)
     assert grants.read(grants.write(grant)) == grant
     assert "note" not in grants.write(grant)
+
+
+@dataclass(frozen=True, slots=True)
+class LongerLine(RatedLine):
+    note: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LongerFeature(UsageFeature):
+    note: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LongerDiscount(VolumeDiscount):
+    note: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LongerRecurring(RecurringFeature):
+    note: str = "none"
+
+
+def test_a_rated_line_and_the_parts_of_a_plan_read_without_a_field_that_is_put_last(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is never written again has no format of its own: the store reads it as the release after this one would."""
+    monkeypatch.setattr(books, "RatedLine", LongerLine)
+    monkeypatch.setattr(books, "_LINE_FIELDS", tuple(field.name for field in fields(LongerLine)))
+    monkeypatch.setattr(plans, "UsageFeature", LongerFeature)
+    monkeypatch.setattr(plans, "VolumeDiscount", LongerDiscount)
+    monkeypatch.setattr(plans, "RecurringFeature", LongerRecurring)
+    for name in ("ledger_entries.usage", "plans"):
+        database.client.put_item(TableName=VALUES[f"0.1.0/{name}"].table, Item=golden(f"0.1.0/{name}"))
+    entry = Books(database).entry(CALL.cause)
+    assert entry is not None
+    assert entry.usage is not None
+    assert CALL.usage is not None
+    assert entry.usage.lines == tuple(LongerLine(*astuple(line)) for line in CALL.usage.lines)
+    plan = Plans(database).version("enterprise", 1)
+    features = [*plan.usage_features.values(), *plan.recurring_features.values()]
+    discounts = [tier for feature in plan.usage_features.values() for tier in feature.volume_discounts]
+    assert {type(each) for each in (*features, *discounts)} == {LongerFeature, LongerRecurring, LongerDiscount}
 
 
 def test_what_is_decided_of_a_value_carries_along_what_a_newer_release_added_to_it() -> None:
