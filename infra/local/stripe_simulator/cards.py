@@ -40,7 +40,11 @@ class Card:
     @property
     def fingerprint(self) -> str:
         """The same for the same number, always and in every account."""
-        return hashlib.sha256(f"fingerprint of {self.number}".encode()).hexdigest()[:16]
+        return fingerprint_of(self.number)
+
+
+def fingerprint_of(number: str) -> str:
+    return hashlib.sha256(f"fingerprint of {number}".encode()).hexdigest()[:16]
 
 
 _BANK_REFUSALS = """call_issuer card_velocity_exceeded currency_not_supported do_not_honor do_not_try_again
@@ -125,7 +129,6 @@ LINK = Card("link", "", "link")
 """What stands in for a card where a customer pays by Link, which always pays."""
 
 CARDS = {card.token: card for card in _CARDS}
-BY_FINGERPRINT = {card.fingerprint: card for card in _CARDS}
 
 Answer = Literal["approved", "needs_authentication"] | Decline
 

@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 from infra.local.stripe_simulator.calls import Call
-from infra.local.stripe_simulator.cards import Decline
+from infra.local.stripe_simulator.cards import Card, Decline
 from infra.local.stripe_simulator.customers import card_of
 from infra.local.stripe_simulator.errors import Json
 from infra.local.stripe_simulator.lists import list_page
@@ -42,7 +42,7 @@ def add_charge(state: State, intent: Json, method: Json, decline: Decline | None
             "failure_message": decline.message if decline else None,
             "fraud_details": {},
             "metadata": dict(intent["metadata"]),
-            "outcome": _outcome(method, decline),
+            "outcome": _outcome(card_of(state, method), decline),
             "paid": succeeded,
             "payment_intent": intent["id"],
             "payment_method": method["id"],
@@ -103,8 +103,8 @@ def _amounts(totals: dict[str, int]) -> list[Json]:
     ]
 
 
-def _outcome(method: Json, decline: Decline | None) -> Json:
-    risk = card_of(method).risk_level
+def _outcome(card: Card, decline: Decline | None) -> Json:
+    risk = card.risk_level
     outcome = {
         "advice_code": None,
         "network_advice_code": None,

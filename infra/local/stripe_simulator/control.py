@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from infra.local.stripe_simulator import checkout, disputes, payments, refunds
-from infra.local.stripe_simulator.cards import BEHAVIORS
+from infra.local.stripe_simulator.cards import BEHAVIORS, fingerprint_of
 from infra.local.stripe_simulator.errors import Json, StripeError, invalid
 from infra.local.stripe_simulator.faults import DEFAULT_SECONDS, FAULT_KINDS, MAX_SECONDS, Fault
 from infra.local.stripe_simulator.simulator import Simulator
@@ -41,13 +41,19 @@ async def expire_session(simulator: Simulator, target: str, body: Json) -> Json:
 
 
 async def change_method(simulator: Simulator, target: str, body: Json) -> Json:
-    """Make a saved card behave otherwise from now on, or have its network change its expiry or its last digits."""
-    fields = _fields(body, {}, {"behavior": (str,), "last4": (str,)} | _DATE)
+    """Make a saved card behave otherwise from now on, or have its network change its expiry or its number.
+
+    Another number has another fingerprint: so Stripe tells of it, and so each later charge says.
+    """
+    fields = _fields(body, {}, {"behavior": (str,), "last4": (str,), "number": (str,)} | _DATE)
     method = simulator.state.find("payment_method", target)
     if "behavior" in fields:
         if fields["behavior"] not in BEHAVIORS:
             raise invalid(f"behavior must be one of {', '.join(sorted(BEHAVIORS))}", "behavior")
         simulator.state.saved_cards[target].behavior = fields.pop("behavior")
+    if "number" in fields:
+        number = fields.pop("number")
+        fields |= {"last4": number[-4:], "fingerprint": fingerprint_of(number)}
     if _checked_date(fields):
         before = {name: method["card"][name] for name in fields}
         method["card"] |= fields

@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 from infra.local.stripe_simulator.calls import Call, merge_metadata
-from infra.local.stripe_simulator.cards import BY_FINGERPRINT, CARDS, DECLINES, LINK, Card
+from infra.local.stripe_simulator.cards import CARDS, DECLINES, LINK, Card
 from infra.local.stripe_simulator.errors import Json, StripeError, declined, invalid
 from infra.local.stripe_simulator.lists import list_page
 from infra.local.stripe_simulator.state import SavedCard, State
@@ -167,13 +167,13 @@ def _new_method(state: State, card: Card, details: Json) -> Json:
             **details,
         },
     )
-    state.saved_cards[method["id"]] = SavedCard(card.behavior)
+    state.saved_cards[method["id"]] = SavedCard(card, card.behavior)
     return method
 
 
-def card_of(method: Json) -> Card:
-    """The test card that a payment method was made of."""
-    return BY_FINGERPRINT[method["card"]["fingerprint"]] if method["type"] == "card" else LINK
+def card_of(state: State, method: Json) -> Card:
+    """The test card that a payment method was made of, whatever number its network has given it since."""
+    return state.saved_cards[method["id"]].card
 
 
 def check_attachable(state: State, method: Json) -> None:
@@ -199,7 +199,7 @@ def attach(state: State, method: Json, customer_id: str) -> None:
 
 def refusal_at_once(state: State, method: Json) -> Json | None:
     """The error of a card that its bank refuses even to be saved, or None."""
-    card, behavior = card_of(method), state.saved_cards[method["id"]].behavior
+    card, behavior = card_of(state, method), state.saved_cards[method["id"]].behavior
     if not card.declined_at_once or behavior == "succeed":
         return None
     decline = DECLINES[behavior]

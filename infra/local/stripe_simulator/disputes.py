@@ -25,7 +25,7 @@ def open_dispute(
     amount = charge["amount_captured"] if amount is None else amount
     if not 1 <= amount <= charge["amount_captured"]:
         raise invalid(f"A dispute is of at most {charge['amount_captured']}.", "amount")
-    card = card_of(state.find("payment_method", charge["payment_method"]))
+    card = card_of(state, state.find("payment_method", charge["payment_method"]))
     dispute = state.add(
         "dispute",
         "du",

@@ -194,7 +194,7 @@ def _decline(state: State, intent: Json, method: Json, decline: Decline) -> Stri
 
 
 def _dispute_as_card_says(state: State, charge: Json, method: Json) -> None:
-    card = card_of(method)
+    card = card_of(state, method)
     if card.dispute_reason is not None:
         open_dispute(state, charge, reason=card.dispute_reason, inquiry=card.inquiry)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from infra.local.stripe_simulator import schema
-from infra.local.stripe_simulator.cards import Behavior
+from infra.local.stripe_simulator.cards import Behavior, Card
 from infra.local.stripe_simulator.errors import Json, missing
 
 API_VERSION = "2026-10-28.endive"
@@ -32,6 +32,7 @@ class Cause:
 class SavedCard:
     """What Stripe's test bank does with a payment method, and what Stripe remembers of its use."""
 
+    card: Card
     behavior: Behavior
     set_up: bool = False
     consumed: bool = False
