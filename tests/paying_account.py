@@ -172,8 +172,8 @@ class Paying:
             return None
         return charge_card(self.store, self.gateway, self.transaction(refill.pending), return_url=RETURN_URL, now=now)
 
-    def reconcile(self, now: datetime) -> Reconciled:
-        return Reconciliation(self.store, self.gateway, RETURN_URL).run(now)
+    def reconcile(self, now: datetime, *, clock: datetime | None = None) -> Reconciled:
+        return Reconciliation(self.store, self.gateway, RETURN_URL).run(now, clock=clock)
 
     def refund(self, transaction_id: str, amount: str | None = None, *, key: str = "refund-1") -> Transaction:
         return refund_payment(

@@ -18,8 +18,9 @@ _reconciliation = Reconciliation(wiring.store(_settings), gateway(_settings), _s
 
 def handler(event: dict[str, Any], _: object) -> dict[str, int]:
     """The event's `time` is the moment as of which it runs; without one, now."""
-    now = parse_time(event["time"], "time") if "time" in event else datetime.now(UTC)
-    done = _reconciliation.run(now)
+    clock = datetime.now(UTC)
+    now = parse_time(event["time"], "time") if "time" in event else clock
+    done = _reconciliation.run(now, clock=clock)
     counts = {
         "LateStripeEvents": done.late_events,
         "TransactionsChecked": done.transactions,

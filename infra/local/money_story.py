@@ -74,7 +74,7 @@ def a_declined_refill(story: Story) -> None:
     card = _cards(story)[0]["payment_method_id"]
     stripe.control(f"payment_methods/{card}", {"behavior": "insufficient_funds"})
     _call(story, minutes=330)
-    state = until(lambda: _refill_state(story) if _refill_state(story)["status"] == "retrying" else None)
+    state = until(lambda: _refill_state(story) if _refill_state(story)["status"] == "waiting" else None)
     story.tell(f"  the customer reads: {state['last_failure']['message']}")
     story.check("why", state["last_failure"]["code"], "insufficient_funds")
     story.check("initech's balance", balance(api, "initech"), "9.000000")

@@ -126,7 +126,7 @@ def test_a_declined_refill_says_why_and_a_sweep_at_the_right_time_tries_again(
     card = customer.add_card()
     customer.stripe.control(f"payment_methods/{card['payment_method_id']}", {"behavior": "insufficient_funds"})
     customer.api.put(f"{customer.path}/auto-refill", {"enabled": True, "threshold": "8.00", "amount": "20.00"})
-    until(lambda: customer.billing()["auto_refill"]["status"] == "retrying")
+    until(lambda: customer.billing()["auto_refill"]["status"] == "waiting")
     state = customer.billing()["auto_refill"]
     assert "insufficient funds" in state["last_failure"]["message"]
     customer.stripe.control(f"payment_methods/{card['payment_method_id']}", {"behavior": "succeed"})

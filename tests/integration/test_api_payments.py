@@ -1,5 +1,6 @@
 """Cards, top-ups, auto-refill and the billing history over the JSON API."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -129,6 +130,9 @@ def test_auto_refill_needs_a_card_a_threshold_and_an_amount(client: Client, payi
     with_card(paying)
     low = client.put(refill, wanted | {"monthly_limit": "99.00"})
     assert (low.status, low.fields) == (422, ["monthly_limit"])
+    for threshold in ("0.00", "10000.01"):
+        bound = client.put(refill, wanted | {"threshold": threshold})
+        assert (bound.status, bound.fields) == (422, ["threshold"])
     for amount in ("9.99", "10000.01"):
         bound = client.put(refill, wanted | {"amount": amount, "monthly_limit": "20000.00"})
         assert (bound.status, bound.fields) == (422, ["amount"])
@@ -146,6 +150,8 @@ def test_a_refill_that_reached_the_months_limit_says_when_it_goes_on_and_what_to
     paying.charge_pending()
     adjustment = {"amount": "-90.00", "reason": "correction", "by": "ops@example.com"}
     assert client.post(f"{ACCOUNT}/adjustments", adjustment).status == 201
+    assert client.get(f"{ACCOUNT}/billing").json["auto_refill"]["status"] == "ready", "an adjustment starts none"
+    replace(client, now=NOW + timedelta(minutes=1)).put(f"{ACCOUNT}/auto-refill", limited)
     state = client.get(f"{ACCOUNT}/billing").json["auto_refill"]
     assert (state["status"], state["next_attempt_at"]) == ("limit_reached", "2026-12-01T00:00:00.000Z")
     assert "goes on at 2026-12-01 00:00 UTC" in state["message"]
@@ -158,7 +164,7 @@ def test_a_refill_that_waits_after_a_decline_has_nothing_to_advise(client: Clien
     client.put(f"{ACCOUNT}/auto-refill", {"enabled": True, "threshold": "20.00", "amount": "100.00"})
     paying.charge_pending()
     state = client.get(f"{ACCOUNT}/billing").json["auto_refill"]
-    assert (state["status"], state["message"]) == ("retrying", None)
+    assert (state["status"], state["message"]) == ("waiting", None)
 
 
 def test_a_suspended_refill_says_why_and_what_to_do(client: Client, paying: Paying) -> None:
@@ -228,6 +234,6 @@ def test_the_default_card_is_chosen_and_the_last_one_removed(client: Client, pay
     assert client.send("PATCH", f"{cards}/{mastercard}", {"default": True}).json["is_default"]
     assert client.send("PATCH", f"{cards}/{mastercard}", {"default": False}).status == 422
     assert client.delete(f"{cards}/{visa}").status == 200
-    client.put(f"{ACCOUNT}/auto-refill", {"enabled": True, "threshold": "0.00", "amount": "100.00"})
+    client.put(f"{ACCOUNT}/auto-refill", {"enabled": True, "threshold": "0.01", "amount": "100.00"})
     assert client.delete(f"{cards}/{mastercard}").json["auto_refill_switched_off"]
     assert not client.get(f"{ACCOUNT}/billing").json["auto_refill"]["enabled"]

@@ -64,7 +64,7 @@ def test_a_new_account_has_no_plan(client: Client) -> None:
             "threshold": None,
             "amount": None,
             "monthly_limit": None,
-            "status": "ready",
+            "status": "off",
             "suspended_reason": None,
             "message": None,
             "charged_this_month": None,

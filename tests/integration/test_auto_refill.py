@@ -89,6 +89,64 @@ def test_a_dead_card_is_asked_three_times_and_then_never_again(calling: Paying) 
     assert (refill.suspended, refill.last_failure, refill.pending) == ("insufficient_funds", "insufficient_funds", None)
 
 
+def test_a_card_whose_number_its_network_replaced_is_asked_three_times_and_then_never_again(calling: Paying) -> None:
+    (card,) = calling.cards
+    calling.stripe.control(f"payment_methods/{card.payment_method_id}", {"number": "4000056655665556"})
+    calling.tell_all()
+    assert [(each.fingerprint, each.last4) for each in calling.cards] == [(card.fingerprint, "5556")]
+    calling.behave("insufficient_funds")
+    spend(calling, "long", 60)
+    for hours in range(100):
+        moment = NOW + hours * HOUR
+        calling.store.settle(call(f"at-{hours}"), now=moment)
+        calling.reconcile(moment)
+        calling.charge_pending(now=moment)
+    assert [each.created_at - NOW for each in reversed(calling.history)] == [timedelta(0), HOUR, 25 * HOUR]
+    assert calling.wallet.refill is not None
+    assert calling.wallet.refill.suspended == "insufficient_funds"
+
+
+def test_a_call_that_was_sent_in_milliseconds_for_seconds_empties_no_card(calling: Paying) -> None:
+    calling.store.settle(call("wrong", seconds="60000000"))
+    for minutes in range(0, 60, 5):
+        moment = NOW + timedelta(minutes=minutes)
+        calling.store.settle(call(f"at-{minutes}"), now=moment)
+        calling.reconcile(moment)
+        calling.charge_pending(now=moment)
+    assert calling.history == []
+    assert calling.wallet.refill is not None
+    assert calling.wallet.refill.suspended == "deficit_too_large"
+
+
+def test_a_refund_of_a_refill_is_not_charged_again(calling: Paying) -> None:
+    spend(calling, "long", 60)
+    paid = calling.charge_pending()
+    assert paid is not None
+    calling.refund(paid.transaction_id)
+    for minutes in range(0, 60, 5):
+        moment = NOW + timedelta(minutes=minutes)
+        calling.store.settle(call(f"at-{minutes}"), now=moment)
+        calling.reconcile(moment)
+        calling.charge_pending(now=moment)
+    assert len(calling.history) == 1
+    assert calling.wallet.refill is not None
+    assert (calling.wallet.refill.suspended, calling.wallet.refill.charged_micros) == ("refunded", 0)
+
+
+def test_a_payment_that_was_not_enough_leaves_the_rest_to_the_clock_a_minute_later(calling: Paying) -> None:
+    spend(calling, "long", 60)
+    spend(calling, "meanwhile", 1200)
+    calling.charge_pending()
+    assert calling.wallet.balance_micros < 0
+    calling.reconcile(NOW + timedelta(seconds=59))
+    assert len(calling.history) == 1
+    calling.reconcile(NOW + timedelta(seconds=60))
+    assert [(each.status, each.amount_micros) for each in calling.history] == [
+        ("Processing", micros("100")),
+        ("Paid", micros("100")),
+    ]
+
+
 @pytest.mark.parametrize("behavior", ["authentication_required", "expired_card", "lost_card"])
 def test_where_asking_again_is_no_use_one_decline_suspends(calling: Paying, behavior: str) -> None:
     calling.behave(behavior)
@@ -108,7 +166,8 @@ def test_a_payment_by_hand_resumes_a_suspended_refill(calling: Paying) -> None:
     calling.pay_page(started, "pm_card_mastercard")
     calling.tell("checkout.session.completed", started.session_id or "")
     assert calling.wallet.refill is not None
-    assert calling.wallet.refill.suspended is None
+    assert (calling.wallet.refill.suspended, calling.wallet.refill.pending) == (None, None), "its arrival starts none"
+    calling.reconcile(NOW + timedelta(minutes=5))
     assert calling.wallet.refill.pending is not None
 
 
@@ -124,7 +183,7 @@ def test_another_default_card_is_tried_at_once_and_the_same_one_again_is_not(cal
     assert calling.wallet.refill is not None
     assert calling.wallet.refill.suspended == "lost_card"
     calling.add_card("pm_card_mastercard", key="other")
-    make_default(calling.store, "caller", calling.cards[-1].payment_method_id, NOW)
+    make_default(calling.store, "caller", calling.cards[-1].payment_method_id, NOW + timedelta(minutes=1))
     calling.charge_pending()
     assert calling.history[0].status == "Paid"
     assert calling.wallet.refill.suspended is None

@@ -7,6 +7,7 @@ import pytest
 
 from billing.domain.errors import Conflict
 from billing.domain.transaction import Transaction
+from billing.services.adjust_balance import give_credit
 from billing.services.charge_card import charge_card
 from billing.services.stripe_customer import stripe_customer
 from billing.services.stripe_events import bring_up_to_date
@@ -16,6 +17,7 @@ from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.paying_account import RETURN_URL, Paying
 from tests.platform_of_one import assert_books_balance
 
+A_DAY = timedelta(days=1)
 A_YEAR = timedelta(days=365)
 
 
@@ -103,21 +105,17 @@ def test_a_suspended_refill_stays_suspended_for_a_wire_is_no_payment_of_the_card
     assert (refill.suspended, refill.pending, len(paying.history)) == ("lost_card", None, 1)
 
 
-def test_credit_taken_by_hand_starts_a_refill_beside_its_own_row(wired: Paying) -> None:
+def test_credit_taken_by_hand_is_not_charged_again(wired: Paying) -> None:
     wired.auto_refill(threshold="20", amount="100")
     wired.store.adjust("-490.5", "correction")
-    assert sorted((each.kind, each.status, each.amount_micros) for each in wired.store.history()) == [
-        ("adjustment", "Paid", micros("-490.5")),
-        ("adjustment", "Paid", micros("500")),
-        ("auto_refill", "Processing", micros("100")),
-    ]
-    wired.charge_pending()
-    assert wired.wallet.balance_micros == micros("109.5")
+    for minutes in (0, 5, 70):
+        wired.reconcile(NOW + timedelta(minutes=minutes))
+    assert (refills(wired), wired.wallet.balance_micros) == (0, micros("9.5"))
     assert_books_balance(wired.store)
 
 
-def test_a_repeated_adjustment_starts_no_refill(paying: Paying) -> None:
-    """It comes when the wait of a declined one is over, and leaves the next one to what changes the balance."""
+def test_a_repeated_adjustment_writes_nothing(paying: Paying) -> None:
+    """Also when the wait of a declined refill is over: that is the clock's."""
     later = NOW + timedelta(hours=2)
     paying.add_card()
     paying.behave("insufficient_funds")
@@ -129,4 +127,34 @@ def test_a_repeated_adjustment_starts_no_refill(paying: Paying) -> None:
     paying.store.adjust("-1", "correction", now=later)
     assert (paying.wallet, refills(paying)) == (before, 1)
     paying.store.adjust("-1", "another", now=later)
+    assert refills(paying) == 1
+    paying.reconcile(later)
     assert refills(paying) == 2
+
+
+def test_credit_by_hand_brings_a_deficit_within_reach_of_a_charge_and_the_clock_goes_on(paying: Paying) -> None:
+    paying.add_card()
+    paying.store.adjust("-12000", "correction")
+    paying.auto_refill(threshold="20", amount="100")
+    assert paying.wallet.refill is not None
+    assert paying.wallet.refill.suspended == "deficit_too_large"
+    paying.store.adjust("1000", "part", now=NOW)
+    paying.reconcile(NOW + timedelta(minutes=5))
+    assert (paying.wallet.refill.suspended, refills(paying)) == ("deficit_too_large", 0)
+    paying.store.adjust("1030", "rest", now=NOW)
+    assert refills(paying) == 0
+    paying.reconcile(NOW + timedelta(minutes=5))
+    (refill,) = paying.history
+    assert refill.amount_micros == micros("10000"), "the largest multiple within one charge"
+
+
+def test_credit_that_expired_before_some_is_taken_by_hand_is_replaced_by_the_clock(wired: Paying) -> None:
+    wired.store.adjust("-485", "correction")
+    give_credit(
+        wired.store, "acme", micros=micros("50"), expires_at=NOW + A_DAY, reason="bonus", grant_id="g1", now=NOW
+    )
+    wired.auto_refill(threshold="20", amount="100")
+    wired.store.adjust("-1", "another", now=NOW + A_DAY)
+    assert refills(wired) == 0
+    wired.reconcile(NOW + A_DAY)
+    assert refills(wired) == 1

@@ -47,7 +47,9 @@ def test_an_auto_refill_that_an_expired_card_stopped_goes_on_with_its_new_date(
 ) -> None:
     suspended(acme)
     heal(acme)
-    charged = acme.charge_pending(now=DECEMBER)
+    assert acme.charge_pending(now=DECEMBER) is None, "two refills are a minute apart"
+    acme.reconcile(DECEMBER + MINUTE)
+    charged = acme.charge_pending(now=DECEMBER + MINUTE)
     assert charged is not None
     assert charged.status == "Paid"
     assert acme.wallet.refill is not None
@@ -78,10 +80,11 @@ def test_a_refill_by_the_old_date_that_the_new_one_overtakes_is_made_again_with_
     first = acme.charge_pending(now=DECEMBER)
     assert first is not None
     assert (first.status, first.failure and first.failure.code) == ("Failed", "card_unusable")
-    second = acme.charge_pending(now=DECEMBER)
+    acme.reconcile(DECEMBER + MINUTE)
+    second = acme.charge_pending(now=DECEMBER + MINUTE)
     assert second is not None
     assert (second.status, second.payment_method_id) == ("Paid", acme.cards[0].payment_method_id)
-    assert acme.charge_pending(now=DECEMBER) is None
+    assert acme.charge_pending(now=DECEMBER + MINUTE) is None
     assert acme.wallet.balance_micros == micros("100")
     assert acme.wallet.refill is not None
     assert (acme.wallet.refill.suspended, acme.wallet.refill.failures) == (None, 0)

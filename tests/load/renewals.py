@@ -84,6 +84,7 @@ class InstantStripe(Gateway):
             foreign=False,
             metadata={},
             status="succeeded",
+            created_at=transaction.created_at,
             report=report,
             card_id=None,
             customer_id=customer_id,

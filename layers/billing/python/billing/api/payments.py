@@ -12,7 +12,7 @@ from billing.domain.declines import failure
 from billing.domain.instants import format_instant
 from billing.domain.refill_settings import RefillSettings
 from billing.domain.transaction import DisputeStatus, Transaction, TransactionKind, TransactionLine, TransactionStatus
-from billing.domain.wallet import Wallet
+from billing.domain.wallet import Refill, Wallet
 from billing.store.transactions import HistoryFilter
 from billing.web.operations import FailureView
 from billing.web.values import (
@@ -142,8 +142,14 @@ class TopUpView(View):
         )
 
 
+RefillStatus = Literal["off", "ready", "pending", "waiting", "limit_reached", "suspended"]
+
+
 class AutoRefillBody(Body):
-    """The whole setting. Switched off without amounts, the former ones stay."""
+    """The whole setting. Switched off without amounts, the former ones stay.
+
+    `threshold` is above zero, and at most what is charged at once.
+    """
 
     example: ClassVar[Example] = {"enabled": True, "threshold": "20.00", "amount": "100.00", "monthly_limit": "500.00"}
 
@@ -165,16 +171,18 @@ class AutoRefillBody(Body):
 
 
 class AutoRefillView(View):
-    """`suspended` needs the customer, `limit_reached` and `retrying` wait until `next_attempt_at`.
+    """`suspended` needs the customer; `limit_reached` and `waiting` wait until `next_attempt_at`.
 
-    `message` says what the customer can do about the first two.
+    `message` says what the customer can do about a suspension or the limit, and that none starts any more once the
+    subscription ends with its period. `suspended_reason` is a decline's code, `dispute_opened`, `refunded`,
+    `deficit_too_large` or `too_many_refills`.
     """
 
     enabled: bool = False
     threshold: MoneyView | None = None
     amount: MoneyView | None = None
     monthly_limit: MoneyView | None = None
-    status: Literal["ready", "pending", "retrying", "limit_reached", "suspended"] = "ready"
+    status: RefillStatus = "off"
     suspended_reason: str | None = None
     message: str | None = None
     charged_this_month: MoneyView | None = None
@@ -187,27 +195,32 @@ class AutoRefillView(View):
         refill, currency = wallet.refill, wallet.currency
         if refill is None:
             return cls()
-        status: Literal["ready", "pending", "retrying", "limit_reached", "suspended"] = "ready"
-        if refill.pending is not None:
-            status = "pending"
-        elif refill.suspended is not None:
-            status = "suspended"
-        elif refill.next_attempt_at is not None:
-            status = "limit_reached" if waits_for_month(refill) else "retrying"
         limit = refill.monthly_limit_micros
         return cls(
             enabled=refill.enabled,
             threshold=MoneyView.of(refill.threshold_micros, currency),
             amount=MoneyView.of(refill.amount_micros, currency),
             monthly_limit=None if limit is None else MoneyView.of(limit, currency),
-            status=status,
+            status=_refill_status(refill),
             suspended_reason=refill.suspended,
-            message=advice(refill),
+            message=advice(wallet),
             charged_this_month=MoneyView.of(refill.charged_micros, currency),
             next_attempt_at=None if refill.next_attempt_at is None else format_instant(refill.next_attempt_at),
             last_attempt_at=None if refill.last_attempt_at is None else format_instant(refill.last_attempt_at),
             last_failure=None if refill.last_failure is None else FailureView.of(failure(refill.last_failure)),
         )
+
+
+def _refill_status(refill: Refill) -> RefillStatus:
+    if refill.pending is not None:
+        return "pending"
+    if not refill.enabled:
+        return "off"
+    if refill.suspended is not None:
+        return "suspended"
+    if refill.next_attempt_at is None:
+        return "ready"
+    return "limit_reached" if waits_for_month(refill) else "waiting"
 
 
 class RefundBody(Body):

@@ -4,7 +4,12 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from billing.api.credit import LedgerEntryView
-from billing.api.subscriptions import SubscriptionBody, SubscriptionChangeView, SubscriptionView, UsageResetBody
+from billing.api.subscriptions import (
+    CanceledSubscriptionView,
+    SubscriptionBody,
+    SubscriptionChangeView,
+    UsageResetBody,
+)
 from billing.payments.gateway import Gateway
 from billing.services.adjust_balance import id_from_key
 from billing.services.cancel_subscription import cancel_subscription
@@ -68,13 +73,13 @@ class SubscriptionsRoutes:
         scope="billing:write",
         refusals={404: ("no_subscription",), 409: ("change_pending",)},
     )
-    def cancel_subscription(self, call: Call, account_id: str) -> SubscriptionView:
-        """Cancel at the end of the period; at once where the period is not paid.
+    def cancel_subscription(self, call: Call, account_id: str) -> CanceledSubscriptionView:
+        """Cancel at the end of the period; at once where the period is not paid. Auto-refill starts no more.
 
         A PUT undoes it until then, and nothing else where it names the plan of the next renewal alone.
         """
         wallet = cancel_subscription(self._store, account_id, call.now)
-        return SubscriptionView.of(wallet.require_subscription())
+        return CanceledSubscriptionView.of_wallet(wallet)
 
     @route(
         "POST",

@@ -11,6 +11,7 @@ from billing.domain.instants import format_instant
 from billing.domain.plan_change import Quote
 from billing.domain.subscription import Subscription, SubscriptionStatus
 from billing.domain.terms import Terms
+from billing.domain.wallet import Wallet
 from billing.web.values import MAX_UNITS, Body, Example, FeatureKey, Instant, MoneyView, PlanId, Reason, Units, View
 
 
@@ -74,6 +75,21 @@ class SubscriptionView(View):
             scheduled=None if terms is None else ScheduledChangeView.of(terms),
             next_payment_attempt_at=None if retry is None else format_instant(retry),
         )
+
+
+class CanceledSubscriptionView(SubscriptionView):
+    """The subscription as it is once it was canceled.
+
+    `auto_refill_stops` says that auto-refill is on, and buys no more credit from now on: what is left is used up.
+    """
+
+    auto_refill_stops: bool
+
+    @classmethod
+    def of_wallet(cls, wallet: Wallet) -> "CanceledSubscriptionView":
+        stops = wallet.refill is not None and wallet.refill.enabled
+        view = SubscriptionView.of(wallet.require_subscription())
+        return cls(**dict(view), auto_refill_stops=stops)
 
 
 def _texts(quantities: Mapping[str, int]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from billing.domain.auto_refill import with_closed_breaker
+from billing.domain.auto_refill import with_closed_breaker, with_refill
 from billing.domain.card import Card
 from billing.domain.change import Change, Moved, Unmoved
 from billing.domain.declines import MENDED_BY_NEW_DATE, Failure
@@ -40,7 +40,7 @@ def record_verdict(
     if why is None and wallet.default_card is None:
         # With the last card its date was forgotten, not that it had expired; the hold says that it has not.
         wallet = with_new_date(with_default_card(wallet, verdict, now), verdict, now)
-    return Change(Posted(wallet), None, (Moved(current, verdict),))
+    return Change(with_refill(Posted(wallet), now), None, (Moved(current, verdict),))
 
 
 def record_entered_date(
@@ -57,7 +57,8 @@ def record_entered_date(
     if why is not None:
         return Change(Posted(wallet), "declined", (Moved(current, replace(current, failure=why)),))
     renewed = current.renewed_as(entered)
-    return Change(Posted(with_new_date(wallet, renewed, now)), "taken_over", (Moved(current, renewed),))
+    posted = with_refill(Posted(with_new_date(wallet, renewed, now)), now)
+    return Change(posted, "taken_over", (Moved(current, renewed),))
 
 
 def record_network_date(wallet: Wallet, card: Card, seen: Card | None, now: datetime) -> Change[bool]:
@@ -69,13 +70,13 @@ def record_network_date(wallet: Wallet, card: Card, seen: Card | None, now: date
     if renewed == card:
         return Change(Posted(wallet), answer=False)
     has_new_date = not card.has_date_of(renewed)
-    after = with_new_date(wallet, renewed, now) if has_new_date else wallet
-    return Change(Posted(after), has_new_date, (Moved(card, renewed),))
+    posted = with_refill(Posted(with_new_date(wallet, renewed, now)), now) if has_new_date else Posted(wallet)
+    return Change(posted, has_new_date, (Moved(card, renewed),))
 
 
 def make_default(wallet: Wallet, card: Card, now: datetime) -> Change[None]:
     """Make a verified card the default, while it still is one."""
-    return Change(Posted(with_default_card(wallet, card, now)), None, (Unmoved(card),))
+    return Change(with_refill(Posted(with_default_card(wallet, card, now)), now), None, (Unmoved(card),))
 
 
 @dataclass(frozen=True, slots=True)

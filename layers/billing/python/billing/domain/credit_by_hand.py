@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from billing.domain.auto_refill import look_soon, within_reach
 from billing.domain.change import Added, Change
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
 from billing.domain.ledger import LedgerEntry
@@ -36,12 +37,15 @@ def same_as(written: LedgerEntry, fingerprint: str) -> LedgerEntry:
 def adjust_by_hand(
     wallet: Wallet, micros: int, *, adjustment_id: str, reason: str, by: str, now: datetime, fingerprint: str
 ) -> Change[LedgerEntry]:
-    """Add paid credit, or take it where `micros` is negative. The billing history gets a row of it."""
-    expired = expire_grants(wallet, now)
+    """Add paid credit, or take it where `micros` is negative. The billing history gets a row of it.
+
+    It starts no refill: what an administrator took is not to be charged again.
+    """
+    expired = _expired(wallet, now)
     posted = adjust(
         expired.wallet, micros, adjustment_id=adjustment_id, reason=reason, by=by, now=now, fingerprint=fingerprint
     )
-    change = _with_expired(expired, posted)
+    change = _with_expired(expired, replace(posted, wallet=within_reach(posted.wallet, now)))
     return replace(change, also=(Added(adjustment(change.answer, adjustment_id)),))
 
 
@@ -52,7 +56,7 @@ def give_credit(
 
     Raises InvalidValue for an end that is not in the future, Conflict (`too_many_grants`).
     """
-    expired = expire_grants(wallet, now)
+    expired = _expired(wallet, now)
     if expires_at <= now:
         raise InvalidValue("must be in the future", field="expires_at")
     if len(expired.wallet.grants) >= MAX_GRANTS:
@@ -83,11 +87,17 @@ def count_anew(
 
     `plans` holds the versions that the wallet names. Raises NoSubscription.
     """
-    expired = expire_grants(wallet, now)
+    expired = _expired(wallet, now)
     present = advance(expired.wallet, plans, now)
     return _with_expired(
         expired, reset_usage(present, reset_id=reset_id, reason=reason, by=by, now=now, fingerprint=fingerprint)
     )
+
+
+def _expired(wallet: Wallet, now: datetime) -> Posted:
+    """The wallet without credit that has expired: that may start a refill, which the clock then sees to."""
+    expired = expire_grants(wallet, now)
+    return replace(expired, wallet=look_soon(expired.wallet, now)) if expired.entries else expired
 
 
 def _with_expired(expired: Posted, posted: Posted) -> Change[LedgerEntry]:

@@ -25,8 +25,11 @@ _DEAD = frozenset(
 MENDED_BY_NEW_DATE = frozenset({EXPIRED, "card_unusable"})
 """These say nothing of the card's number: the same one entered again may do."""
 
+NO_LONGER_WANTED = "no_longer_wanted"
+"""Nobody was asked, or nobody answered, until it was wanted no more (see `intention`)."""
+
 # These payments failed without a card's refusal.
-_NO_DECLINE = frozenset({"canceled", "currency_mismatch", "no_card", "not_completed"})
+_NO_DECLINE = frozenset({"canceled", "currency_mismatch", "no_card", "not_completed", NO_LONGER_WANTED})
 
 SENTENCES = {
     "authentication_required": "Your bank wants you to confirm this payment yourself.",
@@ -44,6 +47,7 @@ SENTENCES = {
     "invalid_account": "The card, or the account behind it, is not valid. Use another card.",
     "invalid_amount": "The amount is more than the card allows. Use a smaller amount or another card.",
     "issuer_not_available": "Your bank could not be reached. Try again later.",
+    NO_LONGER_WANTED: "The payment was not needed any more. Nothing was charged.",
     "no_card": "There is no card to charge. Add one.",
     "not_completed": "The payment was not made. Nothing was charged; please try again.",
     "processing_error": "The bank had a problem with this payment. Try again later.",
@@ -74,6 +78,11 @@ class Failure:
     def is_decline(self) -> bool:
         """Whether a card was asked and refused."""
         return self.code not in _NO_DECLINE
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether it was given up because nobody wanted it any more."""
+        return self.code == NO_LONGER_WANTED
 
     @property
     def card_is_dead(self) -> bool:

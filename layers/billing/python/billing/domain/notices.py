@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from billing.domain.auto_refill import advice
+from billing.domain.auto_refill import advice_on
 from billing.domain.card import Card
 from billing.domain.card_expiry import expires_at
 from billing.domain.declines import failure
@@ -118,7 +118,7 @@ def _suspended_refill(before: Wallet, after: Wallet, at: datetime) -> Notice | N
     ):
         return None
     facts = AutoRefillSuspended(
-        account_id=after.account_id, balance=_balance(after), code=refill.suspended, reason=advice(refill)
+        account_id=after.account_id, balance=_balance(after), code=refill.suspended, reason=advice_on(refill.suspended)
     )
     return _of_wallet(facts, after, at)
 
@@ -188,14 +188,18 @@ def _subscription_ended(before: Wallet, after: Wallet, at: datetime) -> Notice |
 
 
 def of_transaction(before: Transaction | None, after: Transaction, at: datetime) -> list[Notice]:
-    """Money that arrived or was refused, and a dispute that took it back; an inquiry takes nothing and is not told."""
+    """Money that arrived or was refused, and a dispute that took it back; an inquiry takes nothing and is not told.
+
+    Nor is a payment told that was given up because nobody wanted it any more: no card was asked.
+    """
     kind = after.kind
     if kind == "adjustment":
         return []
     notices: list[Notice] = []
     if after.status == "Paid" and (before is None or before.status != "Paid"):
         notices.append(_of_transaction(_succeeded(kind, after), after, at))
-    if after.status == "Failed" and (before is None or before.status != "Failed"):
+    was_asked = after.failure is None or not after.failure.is_unwanted
+    if after.status == "Failed" and was_asked and (before is None or before.status != "Failed"):
         notices.append(_of_transaction(_failed(kind, after), after, at))
     dispute_id = _dispute_of(after)
     if dispute_id is not None and (before is None or _dispute_of(before) != dispute_id):

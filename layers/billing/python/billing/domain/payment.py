@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, get_args
 
+from billing.domain.auto_refill import after_refund
 from billing.domain.change import Change, Moved
 from billing.domain.complete import complete
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
@@ -76,10 +77,11 @@ def record_refund(wallet: Wallet, transaction: Transaction, refund: Refund, now:
     others = tuple(each for each in transaction.refunds if each.refund_id != refund.refund_id)
     now_known = refund if known is None else replace(known, returned=refund.returned)
     after = replace(transaction, refunds=(*others, now_known))
+    micros = -refund.amount_micros if refund.returned else refund.amount_micros
     posted = take_back(
-        wallet,
+        after_refund(wallet, transaction, micros),
         replace(transaction, refunds=others),
-        -refund.amount_micros if refund.returned else refund.amount_micros,
+        micros,
         cause=f"refund:{refund.refund_id}" + (":returned" if refund.returned else ""),
         kind="refund",
         description="Refund returned by the bank" if refund.returned else "Refund",

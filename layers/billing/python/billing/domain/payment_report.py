@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from billing.domain.auto_refill import after_failed, after_paid
+from billing.domain.auto_refill import after_failed, after_paid, look_soon, within_reach
 from billing.domain.change import Change, Moved
 from billing.domain.payment import post_payment
 from billing.domain.plan_change import change_failed, change_paid
@@ -63,7 +63,9 @@ def _consequence(wallet: Wallet, before: Transaction, after: Transaction, now: d
     if after.status == before.status:
         return Posted(wallet)
     if after.status == "Paid":
-        return _PAID[after.kind](after_paid(wallet, after), after, now)
+        posted = _PAID[after.kind](after_paid(wallet, after), after, now)
+        # It starts no refill. Where it was not enough, the clock does.
+        return replace(posted, wallet=look_soon(within_reach(posted.wallet, now), now))
     if after.status == "Failed" and after.failure is not None:
         wallet = change_failed(renewal_failed(wallet, after, now), after)
         return Posted(after_failed(wallet, after, after.failure, now))

@@ -214,10 +214,11 @@ class Started:
     charge: Transaction | None
 
 
-def start(quoted: Quote, wallet: Wallet, now: datetime) -> Change[Started]:
+def start(quoted: Quote, wallet: Wallet, now: datetime, *, fingerprint: str | None = None) -> Change[Started]:
     """Make the change where nothing is due for it. Else the wallet waits for the charge of its default card.
 
-    `wallet` is as it is stored: a change to what there is already writes nothing. Raises CardRequired.
+    `wallet` is as it is stored: a change to what there is already writes nothing. `fingerprint` is the digest of the
+    request. Raises CardRequired.
     """
     if quoted.after == quoted.before:
         return Change(Posted(wallet), Started(quoted, None))
@@ -236,6 +237,7 @@ def start(quoted: Quote, wallet: Wallet, now: datetime) -> Change[Started]:
         now=now,
         lines=quoted.charge.lines,
     )
+    charge = replace(charge, fingerprint=fingerprint)
     waiting = replace(wallet, pending_change=quoted.change)
     return Change(Posted(waiting), Started(quoted, charge), (Added(charge),))
 

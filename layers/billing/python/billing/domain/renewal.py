@@ -73,6 +73,22 @@ def renewal_id(account_id: str, period: Period, dunning: Dunning | None) -> str:
     return transaction_id(account_id, "renewal", period.start.isoformat(), failures)
 
 
+def is_renewal_wanted(wallet: Wallet, transaction: Transaction, now: datetime) -> bool:
+    """Whether the subscription still waits for this try. A month that went by unpaid is never charged."""
+    running = wallet.running
+    if running is None or transaction.transaction_id != last_try(wallet):
+        return False
+    return running.period.payment != "failed" or now < running.period.end
+
+
+def last_try(wallet: Wallet) -> str | None:
+    """The id of the try that the present month waits for, whether it was made or not; None for a month that is paid."""
+    running = wallet.running
+    if running is None or running.period.payment == "paid":
+        return None
+    return renewal_id(wallet.account_id, running.period, running.dunning)
+
+
 def renewal_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
     """The month is paid: whole allowances, but for what was drawn on trust; a lock for want of payment is lifted.
 
@@ -133,13 +149,14 @@ def post_subscription(
 def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> Wallet:
     """The month is not paid: no allowance until a later try pays it. Counted once for each try.
 
-    A subscription that was to end with this month has ended.
+    A try that was given up because its month went by was none: the present month has its own, at once. A subscription
+    that was to end with this month has ended.
     """
     running = wallet.running
-    if running is None or running.period.payment == "paid":
+    if running is None or transaction.transaction_id != last_try(wallet):
         return wallet
-    if transaction.transaction_id != renewal_id(wallet.account_id, running.period, running.dunning):
-        return wallet
+    if transaction.failure is not None and transaction.failure.is_unwanted:
+        return try_at_once(wallet, now)
     # A sweep may be run as of a later moment than the clock's: no try fails before it was due.
     failed_at = max(now, running.due_at or now)
     dunning = after_failure(running.dunning, _failed_try(transaction), failed_at)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from billing.domain.auto_refill import with_refill
 from billing.domain.change import Added, Change
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.renewal import next_try, renewal_failed
@@ -47,9 +48,12 @@ def next_step(wallet: Wallet, plans: Mapping[PlanKey, Plan], moment: datetime, *
     expired = expire_grants(wallet, now)
     present = advance(expired.wallet, plans, moment)
     found = next_try(present, plans, moment, asked_at=now)
+    posted = replace(expired, wallet=present if found is None else found.wallet)
+    if expired.entries:
+        posted = with_refill(posted, now)
     if found is None:
-        return Step(replace(expired, wallet=present), moved=present != expired.wallet)
-    return Step(replace(expired, wallet=found.wallet), found.transaction)
+        return Step(posted, moved=present != expired.wallet)
+    return Step(posted, found.transaction)
 
 
 def take(step: Step, stored: Transaction | None, moment: datetime) -> Change[Looked]:

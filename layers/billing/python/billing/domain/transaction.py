@@ -46,8 +46,6 @@ MAX_REFUNDS = 100
 # An answer takes seconds. What is still open after this is looked up at Stripe, and again each time it has passed.
 PROCESSING_CHECK = timedelta(minutes=5)
 CHECKOUT_CHECK = timedelta(hours=1)
-# What Stripe has never heard of after this long was never asked: nothing was charged.
-ABANDONED_AFTER = timedelta(hours=1)
 CHECKOUT_LIFE = timedelta(hours=24)
 
 _ID_DIGITS = 24
@@ -100,7 +98,9 @@ class Transaction:
 
     `fingerprint` is the digest of the request that asked for it. `attempt` numbers the idempotency keys that were used
     up at Stripe; `check_at` is when somebody must look whether it is still open, None once nothing can follow any more.
-    `version` counts writes.
+    `version` counts writes. `asked_at` is when a card was last about to be asked, None before it was asked again.
+
+    `card_fingerprint` of a saved card is what we read when it was saved; of a card on a page, what its charge says.
     """
 
     transaction_id: str
@@ -126,6 +126,7 @@ class Transaction:
     fingerprint: str | None = None
     attempt: int = 0
     version: int = 0
+    asked_at: datetime | None = None
 
     @property
     def is_payment(self) -> bool:
@@ -136,6 +137,11 @@ class Transaction:
     def is_for_subscription(self) -> bool:
         """Whether it pays for a month, or a part of one, and not for credit."""
         return self.kind in {"renewal", "plan_change"}
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether the customer asked for it: refills and renewals come by themselves, an adjustment is no payment."""
+        return self.kind in {"top_up", "plan_change"}
 
     @property
     def refunded_micros(self) -> int:
@@ -248,7 +254,8 @@ def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Tr
         transaction,
         payment_intent_id=report.payment_intent_id or transaction.payment_intent_id,
         card=transaction.card if report.card in {None, transaction.card} else report.card,
-        card_fingerprint=report.card_fingerprint or transaction.card_fingerprint,
+        # A network may replace a card's number, and Stripe then reports another fingerprint than the one we keep.
+        card_fingerprint=transaction.card_fingerprint or report.card_fingerprint,
     )
     if report.outcome == "succeeded":
         return _arrived(seen, report, now)

@@ -59,8 +59,9 @@ class Refill(ByName):
     """Auto-refill: what the customer wants, what is under way, and the breaker (see `auto_refill`).
 
     `pending` is the transaction of the refill under way, `started` counts them. `charged_micros` is what refills
-    charged or are charging in `month` ("2026-11"). `failures` of the card with the fingerprint `breaker_card` make
-    refills wait until `next_attempt_at`, or for good once `suspended` says why.
+    charged or are charging in `month` ("2026-11"), `started_today` how many started on `day` ("2026-11-23"), in UTC.
+    `failures` of the card with the fingerprint `breaker_card` make refills wait until `next_attempt_at`. `suspended`
+    says why none starts until somebody does something.
 
     Stored by name: a new field goes last, with a default.
     """
@@ -79,6 +80,8 @@ class Refill(ByName):
     suspended: str | None = None
     last_attempt_at: datetime | None = None
     last_failure: str | None = None
+    day: str | None = None
+    started_today: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +167,21 @@ class Wallet(ByName):
         """
         moments = [grant.expires_at for grant in self.grants]
         refill = self.refill
-        # While calls may not be paid from credit, no refill starts: such an account must not wait before all others.
-        if refill is not None and refill.enabled and refill.next_attempt_at and self.status in {"active", "paused"}:
+        # An account of which no refill may start must not wait before all others.
+        if refill is not None and refill.next_attempt_at is not None and self.may_refill:
             moments.append(refill.next_attempt_at)
         return min(moments, default=None)
+
+    @property
+    def may_refill(self) -> bool:
+        """Whether auto-refill is on, calls may be paid from credit, and the subscription is not about to end."""
+        is_on = self.refill is not None and self.refill.enabled
+        return is_on and not self.is_ending and self.status in {"active", "paused"}
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the subscription was canceled and goes on until its period is over."""
+        return self.subscription is not None and self.subscription.cancel_at_period_end
 
     def without_expired_grants(self, now: datetime) -> "Wallet":
         """The wallet as of `now` for a reader; writers use `expire_grants`, which records what was lost."""

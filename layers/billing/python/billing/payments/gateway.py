@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import stripe
@@ -43,7 +42,7 @@ _RETRIES = 1
 _SERVER_ERROR = 500
 _KEY_SLOT_SECONDS = 600
 _KEY_DIGITS = 16
-_LOOKED_THROUGH = 300
+_MOST_LOOKED_THROUGH = 10_000
 _LOOK_BACK = timedelta(hours=1)
 
 
@@ -133,7 +132,11 @@ class Gateway:
             return self._read(intent.to_dict())
 
     def intents_about(self, customer_id: str, key: str, value: str, since: datetime) -> list[Intent]:
-        """A customer's payments with this metadata, the newest first: what became of a request without an answer."""
+        """A customer's payments with this metadata, the newest first: what became of a request without an answer.
+
+        All of them since then are read: what is not among them was never asked for. Raises PaymentsUnavailable where
+        there are too many to know.
+        """
         params: Any = {
             "customer": customer_id,
             "created": {"gte": int((since - _LOOK_BACK).timestamp())},
@@ -142,7 +145,7 @@ class Gateway:
         }
         with _answered():
             found = self._stripe.v1.payment_intents.list(params).auto_paging_iter()
-            intents = [self._read(intent.to_dict()) for intent in islice(found, _LOOKED_THROUGH)]
+            intents = [self._read(intent.to_dict()) for intent in _to_the_end(found)]
         return [intent for intent in intents if not intent.foreign and intent.metadata.get(key) == value]
 
     def open_payment_page(self, transaction: Transaction, customer_id: str, return_url: str) -> HostedPage:
@@ -201,7 +204,7 @@ class Gateway:
         params: Any = {"type": "card", "limit": 100}
         with _answered():
             found = self._stripe.v1.customers.payment_methods.list(customer_id, params).auto_paging_iter()
-            return [read_method(method.to_dict()) for method in islice(found, _LOOKED_THROUGH)]
+            return [read_method(method.to_dict()) for method in _to_the_end(found)]
 
     def detach(self, payment_method_id: str) -> None:
         """Let Stripe forget a payment method; one that it has forgotten already is fine."""
@@ -231,12 +234,13 @@ class Gateway:
         params: Any = {"payment_intent": payment_intent_id, "limit": 100}
         with _answered():
             found = self._stripe.v1.refunds.list(params).auto_paging_iter()
-            return [read_refund(refund.to_dict()) for refund in islice(found, _LOOKED_THROUGH)]
+            return [read_refund(refund.to_dict()) for refund in _to_the_end(found)]
 
     def disputes(self, payment_intent_id: str) -> list[StripeDispute]:
         params: Any = {"payment_intent": payment_intent_id, "limit": 100}
         with _answered():
-            return [read_dispute(dispute.to_dict()) for dispute in self._stripe.v1.disputes.list(params).data]
+            found = self._stripe.v1.disputes.list(params).auto_paging_iter()
+            return [read_dispute(dispute.to_dict()) for dispute in _to_the_end(found)]
 
     def payment_of(self, object_type: str, object_id: str) -> str | None:
         """The payment that a refund, a charge or a dispute belongs to."""
@@ -281,6 +285,14 @@ class Gateway:
 def _key_slot(now: datetime) -> int:
     """Changes every ten minutes: Stripe repeats an error of its own to the same key for a day."""
     return int(now.timestamp()) // _KEY_SLOT_SECONDS
+
+
+def _to_the_end(found: Iterator[Any]) -> Iterator[Any]:
+    """All of a list. Raises PaymentsUnavailable for one too long: what was not looked through may still be there."""
+    for number, each in enumerate(found):
+        if number == _MOST_LOOKED_THROUGH:
+            raise PaymentsUnavailable(f"more than {number} objects to look through")
+        yield each
 
 
 @contextmanager

@@ -38,11 +38,27 @@ class Intent:
     foreign: bool
     metadata: Mapping[str, str]
     status: str
+    created_at: datetime
     report: PaymentReport
     card_id: str | None
     customer_id: str | None
     refunded: bool
     disputed: bool
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether no bank was asked yet, and none will be: we confirm what we make in the same request."""
+        return self.status in {"requires_payment_method", "requires_confirmation"} and self.report.failure is None
+
+    @property
+    def was_held(self) -> bool:
+        """Whether a bank has agreed to a hold, also one that was voided since. What was never asked has no card."""
+        return self.report.outcome == "held" or (self.report.outcome == "canceled" and self.report.card is not None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether money may still come of it, or has."""
+        return self.report.outcome not in {"declined", "canceled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,7 @@ def read_intent(intent: Any, is_foreign: IsForeign) -> Intent:
         foreign=is_foreign(metadata),
         metadata=metadata,
         status=intent["status"],
+        created_at=datetime.fromtimestamp(intent["created"], UTC),
         report=PaymentReport(
             transaction_id=metadata.get(TRANSACTION_KEY, ""),
             account_id=metadata.get("talktime_account", ""),

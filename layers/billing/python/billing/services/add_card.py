@@ -13,11 +13,12 @@ from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Card
 from billing.domain.card_changes import record_entered_date, record_verdict
 from billing.domain.declines import Failure, failure
 from billing.domain.errors import Conflict
-from billing.payments.errors import StripeRefused
+from billing.domain.intention import UNCONFIRMED_FOR
+from billing.payments.errors import PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
 from billing.payments.reading import CARD_KEY, SavedMethod
 from billing.services.accounts import find_account
-from billing.services.cards import finish_removal
+from billing.services.cards import card_of_method, finish_removal
 from billing.services.change_wallet import change_wallet
 from billing.services.renew_subscription import renew_now
 from billing.services.stripe_customer import stripe_customer
@@ -60,6 +61,10 @@ def keep_card(store: Store, gateway: Gateway, account_id: str, payment_method_id
         log.warning("not a card, and not kept", extra=facts)
         gateway.detach(payment_method_id)
         return
+    known = card_of_method(store, account_id, payment_method_id)
+    if known is not None:
+        # Its network may have replaced the number since: Stripe then says another one than we keep.
+        entered = replace(entered, fingerprint=known.fingerprint)
     _finish_what_is_there(store, gateway, entered, now)
     card = store.cards.add(entered)
     if card.payment_method_id == payment_method_id:
@@ -109,7 +114,6 @@ def _renew_card(store: Store, gateway: Gateway, card: Card, entered: Card, now: 
             why=why,
             now=now,
         ),
-        now=now,
     )
     if change.answer == "outrun":
         raise StoreBusy("the card was changed while a new date of it was verified")
@@ -138,7 +142,6 @@ def verify_card(store: Store, gateway: Gateway, card: Card, now: datetime) -> No
         store,
         card.account_id,
         lambda wallet: record_verdict(wallet, card, store.cards.get(card.account_id, card.fingerprint), why, now),
-        now=now,
     ).wallet
     if after.is_past_due and why is None:
         renew_now(store, gateway, card.account_id, now)
@@ -153,15 +156,21 @@ def _refusal(store: Store, gateway: Gateway, card: Card, now: datetime) -> Failu
     account = find_account(store, card.account_id)
     customer = stripe_customer(store, gateway, card.account_id, now)
     holds = gateway.intents_about(customer, CARD_KEY, card.payment_method_id, card.added_at)
-    if not holds:
+    for hold in holds:
+        if hold.is_unconfirmed:
+            if now - hold.created_at >= UNCONFIRMED_FOR:
+                gateway.release(hold.intent_id)
+            raise PaymentsUnavailable(f"the bank was not asked for hold {hold.intent_id} yet")
+    asked = [hold for hold in holds if hold.was_held or hold.report.outcome != "canceled"]
+    if not asked:
         try:
-            holds = [gateway.place_hold(card, customer, account.currency, now)]
+            asked = [gateway.place_hold(card, customer, account.currency, now)]
         except StripeRefused as refusal:
             log.warning("no hold", extra={"account_id": card.account_id, "reason": refusal.detail})
             return failure("card_unusable")
-    for hold in holds:
+    for hold in asked:
         if hold.report.outcome == "held":
             gateway.release(hold.intent_id)
-    if any(hold.report.outcome in {"held", "canceled"} for hold in holds):
+    if any(hold.was_held for hold in asked):
         return None
-    return holds[0].report.failure or failure("card_declined")
+    return asked[0].report.failure or failure("card_declined")

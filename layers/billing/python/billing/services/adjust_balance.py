@@ -43,7 +43,7 @@ def adjust_balance(
         now=now,
         fingerprint=fingerprint,
     )
-    return post_once(store, account_id, adjustment_cause(account_id, adjustment_id), fingerprint, post, now=now)
+    return post_once(store, account_id, adjustment_cause(account_id, adjustment_id), fingerprint, post)
 
 
 def give_credit(
@@ -65,10 +65,10 @@ def give_credit(
         now=now,
         fingerprint=fingerprint,
     )
-    return post_once(store, account_id, grant_cause(account_id, grant_id), fingerprint, post, now=now)
+    return post_once(store, account_id, grant_cause(account_id, grant_id), fingerprint, post)
 
 
-def post_once(store: Store, account_id: str, cause: str, fingerprint: str, post: Post, *, now: datetime) -> LedgerEntry:
+def post_once(store: Store, account_id: str, cause: str, fingerprint: str, post: Post) -> LedgerEntry:
     """The entry of this cause: as `post` makes it, with what is written beside it, or as it exists already.
 
     A repetition writes nothing, and starts nothing.
@@ -81,7 +81,6 @@ def post_once(store: Store, account_id: str, cause: str, fingerprint: str, post:
         store,
         account_id,
         lambda wallet: credit_by_hand.post_once(wallet, current(), fingerprint, post),
-        now=now,
     ).answer
 
 

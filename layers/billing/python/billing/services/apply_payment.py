@@ -1,18 +1,30 @@
 """Record what Stripe says of a payment, whoever brings it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from billing.domain.change import Change
 from billing.domain.payment_report import Applied, apply_report
 from billing.domain.transaction import PaymentReport, Transaction
+from billing.domain.wallet import Wallet
 from billing.services.change_wallet import change_wallet, known_first
 from billing.store.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def apply_payment(store: Store, report: PaymentReport, now: datetime, *, known: Transaction | None = None) -> Applied:
+Decide = Callable[[Wallet, Transaction, PaymentReport, datetime], Change[Applied]]
+
+
+def apply_payment(
+    store: Store,
+    report: PaymentReport,
+    now: datetime,
+    *,
+    known: Transaction | None = None,
+    decide: Decide = apply_report,
+) -> Applied:
     """Move the transaction and, in the same DynamoDB transaction, the account: exactly once, in whatever order.
 
     Credit is a ledger entry whose cause is the transaction: it cannot be written twice. `known` is the transaction
@@ -22,9 +34,7 @@ def apply_payment(store: Store, report: PaymentReport, now: datetime, *, known: 
     if known is None or known.account_id != report.account_id:
         return _logged(Applied("unknown" if report.outcome == "succeeded" else "unchanged", None), report)
     current = known_first(known, lambda: store.transactions.get(report.transaction_id))
-    change = change_wallet(
-        store, known.account_id, lambda wallet: apply_report(wallet, current(), report, now), now=now
-    )
+    change = change_wallet(store, known.account_id, lambda wallet: decide(wallet, current(), report, now))
     return _logged(change.answer, report)
 
 

@@ -71,7 +71,6 @@ def make_default(store: Store, account_id: str, payment_method_id: str, now: dat
         lambda wallet: card_changes.make_default(
             wallet, find_card(store, account_id, payment_method_id, usable=True), now
         ),
-        now=now,
     )
     return find_card(store, account_id, payment_method_id)
 
@@ -106,20 +105,21 @@ def refresh_card(store: Store, gateway: Gateway, account_id: str, payment_method
     Raises PaymentsUnavailable, StoreBusy.
     """
     seen = gateway.method(payment_method_id)
-    known = _card_of(store, account_id, payment_method_id)
+    known = card_of_method(store, account_id, payment_method_id)
     if known is None:
         return
-    current = known_first(known, lambda: _card_of(store, account_id, payment_method_id))
+    current = known_first(known, lambda: card_of_method(store, account_id, payment_method_id))
 
     def decide(wallet: Wallet) -> Change[bool]:
         card = current()
         return card_changes.record_network_date(wallet, card, seen.as_card(account_id, card.added_at), now)
 
-    change = change_wallet(store, account_id, decide, now=now)
+    change = change_wallet(store, account_id, decide)
     if change.answer and change.wallet.is_past_due:
         renew_now(store, gateway, account_id, now)
 
 
-def _card_of(store: Store, account_id: str, payment_method_id: str) -> Card | None:
+def card_of_method(store: Store, account_id: str, payment_method_id: str) -> Card | None:
+    """The account's card that is charged by this payment method."""
     cards = store.cards.of_account(account_id)
     return next((each for each in cards if each.payment_method_id == payment_method_id), None)

@@ -12,8 +12,9 @@ from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
 from billing.payments.gateway import Gateway
 from billing.services.accounts import find_wallet
+from billing.services.adjust_balance import digest
 from billing.services.change_wallet import change_wallet
-from billing.services.charge_card import charge_card, find_charge
+from billing.services.charge_card import charge_card, find_charge, take_back
 from billing.services.plans import find_plan
 from billing.services.renew_subscription import renew_now
 from billing.services.wallet_as_of import as_of
@@ -72,21 +73,30 @@ def change_subscription(store: Store, gateway: Gateway, account_id: str, wanted:
     ConfirmationRequired where the bank wants the customer), PaymentPending, ChangePending (the change of somebody who
     was faster), RenewalPending, RenewalUnpaid, StoreBusy.
     """
-    _finish_what_is_open(store, gateway, account_id, now)
+    asked = digest(
+        "subscription", wanted.plan_id, wanted.version, wanted.quantities and sorted(wanted.quantities.items())
+    )
+    _finish_what_is_open(store, gateway, account_id, asked, now)
     started = change_wallet(
-        store, account_id, lambda wallet: start(_quote(store, wallet, wanted, now), wallet, now)
+        store, account_id, lambda wallet: start(_quote(store, wallet, wanted, now), wallet, now, fingerprint=asked)
     ).answer
     if started.charge is not None:
         _require_paid(charge_card(store, gateway, started.charge, return_url="", now=now))
     return started.quote
 
 
-def _finish_what_is_open(store: Store, gateway: Gateway, account_id: str, now: datetime) -> None:
-    """A renewal whose second has come, or a change that somebody began: what they cost decides what this one does."""
+def _finish_what_is_open(store: Store, gateway: Gateway, account_id: str, asked: str, now: datetime) -> None:
+    """A renewal whose second has come, or a change that somebody began: what they cost decides what this one does.
+
+    A change that was asked for as this one is charged now. Another one is taken back by this: no card is asked for it.
+    """
     wallet = find_wallet(store, account_id)
     if wallet.pending_change is not None:
         pending = find_charge(store, wallet.pending_change.transaction_id)
-        open_charge = charge_card(store, gateway, pending, return_url="", now=now)
+        if pending.fingerprint in {None, asked}:
+            open_charge = charge_card(store, gateway, pending, return_url="", now=now)
+        else:
+            open_charge = take_back(store, gateway, pending, now)
         if open_charge.status == "Processing":
             raise PaymentPending
     if renew_now(store, gateway, account_id, now) == "unknown":

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import TypeVar
 
-from billing.domain.auto_refill import with_refill
 from billing.domain.change import Change
 from billing.domain.wallet import Wallet
 from billing.services.accounts import AccountNotFound
@@ -18,13 +16,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def change_wallet(
-    store: Store, account_id: str, decide: Callable[[Wallet], Change[T]], *, now: datetime | None = None
-) -> Change[T]:
+def change_wallet(store: Store, account_id: str, decide: Callable[[Wallet], Change[T]]) -> Change[T]:
     """Write what `decide` makes of the wallet, with all that follows from it, at most once. Returns it as written.
 
-    A wallet returned as it came, with nothing else, is not written. With `now`, auto-refill starts where this leaves
-    the balance below its threshold; a change that moves no money has no need of it.
+    A wallet returned as it came, with nothing else, is not written.
 
     `decide` is called again with the newer wallet where another write came first: what it reads beside the wallet it
     must then read again (see `known_first`). Raises AccountNotFound, StoreBusy where the race is lost too often or the
@@ -35,8 +30,7 @@ def change_wallet(
         raise AccountNotFound(account_id)
     for attempt in range(_ATTEMPTS):
         change = decide(wallet)
-        posted = change.posted if now is None else with_refill(change.posted, now)
-        posted = replace(posted, wallet=posted.wallet.with_alerts())
+        posted = replace(change.posted, wallet=change.wallet.with_alerts())
         written = store.books.commit(wallet, posted, change.also)
         if isinstance(written, Wallet):
             return replace(change, posted=replace(posted, wallet=written))

@@ -5,11 +5,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from billing.domain.declines import Failure, failure
+from billing.domain.declines import NO_LONGER_WANTED, Failure, failure
+from billing.domain.intention import (
+    GIVEN_UP_AFTER,
+    is_fresh,
+    is_wanted,
+    last_asked,
+    nothing_came_of,
+    unless_wanted,
+)
 from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, PaymentReport, Transaction
 from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
 from billing.payments.reading import TRANSACTION_KEY, Intent
+from billing.services.accounts import find_wallet
 from billing.services.apply_payment import apply_payment
 from billing.services.stripe_customer import stripe_customer
 from billing.store.store import Store
@@ -26,6 +35,7 @@ def charge_card(
 ) -> Transaction:
     """Charge a transaction that is Processing, at most once whatever happens, and record the outcome.
 
+    An old one is charged only while it is wanted, and else given up (see `intention`).
     Returns it as it is then: Paid; Failed; Checkout with the address of a page, where the bank demands the customer of
     a top-up; or Processing still, where Stripe gave no answer: the webhook or reconciliation finishes it. One that is
     not Processing is returned as it is. Raises StoreBusy.
@@ -65,41 +75,77 @@ def open_page(
 
 
 def _charge(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Transaction:
-    customer = stripe_customer(store, gateway, transaction.account_id, now)
-    if transaction.attempt or now - transaction.created_at > _KEY_LIFE:
-        found = charge_at_stripe(gateway, transaction, customer)
+    if is_fresh(transaction, now):
+        return _ask(store, gateway, transaction, now)
+    wanted = is_wanted(find_wallet(store, transaction.account_id), transaction, now)
+    if not wanted or transaction.attempt or now - transaction.created_at > _KEY_LIFE:
+        found = charge_at_stripe(store, gateway, transaction, now)
         if found is not None:
             return _recorded(store, transaction, found.report, now)
+    if not wanted:
+        return _give_up_unwanted(store, transaction, now)
+    asked = replace(transaction, asked_at=now)
+    if not store.transactions.move(transaction, asked):
+        return _read_again(store, transaction)  # another one is asking, or has heard the answer
+    return _ask(store, gateway, replace(asked, version=transaction.version + 1), now)
+
+
+def _ask(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Transaction:
+    customer = stripe_customer(store, gateway, transaction.account_id, now)
     try:
         intent = gateway.charge(transaction, customer)
     except StripeRefused as refusal:
-        log.warning("Stripe refused", extra={"transaction_id": transaction.transaction_id, "reason": refusal.detail})
-        code = "invalid_amount" if refusal.code in _OF_THE_AMOUNT else "card_unusable"
-        return give_up(store, transaction, failure(code), now)
+        facts = {"transaction_id": transaction.transaction_id, "reason": refusal.detail, "stripe_code": refusal.code}
+        log.warning("Stripe refused", extra=facts)
+        return give_up(store, transaction, why_refused(refusal), now)
     except PaymentsUnavailable as trouble:
         _use_another_key(store, transaction, trouble, now)
         raise
     return _recorded(store, transaction, intent.report, now)
 
 
-def charge_at_stripe(gateway: Gateway, transaction: Transaction, customer_id: str) -> Intent | None:
-    """The payment that Stripe has for the transaction, one that succeeded before any other."""
-    about = gateway.intents_about(customer_id, TRANSACTION_KEY, transaction.transaction_id, transaction.created_at)
-    return next((intent for intent in about if intent.report.outcome == "succeeded"), about[0] if about else None)
+def why_refused(refusal: StripeRefused) -> Failure:
+    """Only what Stripe says of the payment method blames the card. Anything else is a mistake of ours."""
+    if refusal.code in _OF_THE_AMOUNT:
+        return failure("invalid_amount")
+    return failure("card_unusable" if refusal.param == "payment_method" else "not_completed")
+
+
+def charge_at_stripe(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Intent | None:
+    """The payment that Stripe has for the transaction: one that succeeded before one that may, and that before others.
+
+    None says that it was never asked for. Raises PaymentsUnavailable where that is not known.
+    """
+    customer = stripe_customer(store, gateway, transaction.account_id, now)
+    about = gateway.intents_about(customer, TRANSACTION_KEY, transaction.transaction_id, transaction.created_at)
+    return min(about, key=lambda intent: (intent.report.outcome != "succeeded", not intent.is_open), default=None)
+
+
+def take_back(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Transaction:
+    """End a charge that its customer wants no more, without asking a card: as Stripe has it, else given up in time.
+
+    Returns it as it is then; Processing still, where it cannot be known yet. Raises PaymentsUnavailable.
+    """
+    found = charge_at_stripe(store, gateway, transaction, now)
+    if found is not None:
+        return _recorded(store, transaction, found.report, now)
+    if now - last_asked(transaction) < GIVEN_UP_AFTER:
+        return transaction
+    return give_up(store, transaction, failure(NO_LONGER_WANTED), now)
+
+
+def _give_up_unwanted(store: Store, transaction: Transaction, now: datetime) -> Transaction:
+    """Whether it is wanted is read again with the wallet that this is written with."""
+    if now - last_asked(transaction) < GIVEN_UP_AFTER:
+        return transaction
+    report = nothing_came_of(transaction, failure(NO_LONGER_WANTED))
+    applied = apply_payment(store, report, now, known=transaction, decide=unless_wanted)
+    return applied.transaction or transaction
 
 
 def give_up(store: Store, transaction: Transaction, why: Failure, now: datetime) -> Transaction:
     """Record that no payment came of it."""
-    report = PaymentReport(
-        transaction_id=transaction.transaction_id,
-        account_id=transaction.account_id,
-        payment_intent_id=None,
-        outcome="declined",
-        received_micros=0,
-        currency=transaction.currency,
-        failure=why,
-    )
-    return _recorded(store, transaction, report, now)
+    return _recorded(store, transaction, nothing_came_of(transaction, why), now)
 
 
 def _use_another_key(store: Store, transaction: Transaction, trouble: PaymentsUnavailable, now: datetime) -> None:

@@ -18,4 +18,4 @@ def apply_dispute(store: Store, transaction: Transaction, report: DisputeReport,
         booked = store.books.entries(causes_of(report.dispute_id).values())
         return record_dispute(wallet, current(), report, booked, now)
 
-    change_wallet(store, transaction.account_id, decide, now=now)
+    change_wallet(store, transaction.account_id, decide)

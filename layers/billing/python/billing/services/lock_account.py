@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from billing.domain.auto_refill import with_refill
 from billing.domain.change import Change
 from billing.domain.renewal import unlocked
 from billing.domain.wallet import Posted, Wallet
@@ -22,4 +23,6 @@ def unlock_account(store: Store, account_id: str, now: datetime) -> Wallet:
 
     One that is locked for an unpaid renewal has GRACE from now: then it is tried once more. Raises AccountNotFound.
     """
-    return change_wallet(store, account_id, lambda wallet: Change(Posted(unlocked(wallet, now)), None), now=now).wallet
+    return change_wallet(
+        store, account_id, lambda wallet: Change(with_refill(Posted(unlocked(wallet, now)), now), None)
+    ).wallet

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
+from billing.domain.auto_refill import with_refill
 from billing.domain.change import Change
 from billing.domain.declines import failure
+from billing.domain.intention import ABANDONED_AFTER, UNCONFIRMED_FOR, last_asked
 from billing.domain.payment_report import Applied
 from billing.domain.stripe_event import StripeEvent
-from billing.domain.transaction import ABANDONED_AFTER, CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
+from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
 from billing.domain.wallet import expire_grants
 from billing.payments.errors import PaymentsUnavailable
 from billing.payments.gateway import Gateway
@@ -23,7 +25,6 @@ from billing.services.add_card import verify_card
 from billing.services.cards import finish_removal
 from billing.services.change_wallet import change_wallet
 from billing.services.charge_card import charge_at_stripe, charge_card, give_up, open_page
-from billing.services.stripe_customer import stripe_customer
 from billing.services.stripe_events import bring_up_to_date, finish_page, handle_event
 from billing.store.store import Store
 
@@ -58,8 +59,13 @@ class Reconciliation:
         self._gateway = gateway
         self._return_url = return_url
 
-    def run(self, now: datetime) -> Reconciled:
-        """One run as of `now`. What it does not reach or cannot finish, the next run does."""
+    def run(self, now: datetime, *, clock: datetime | None = None) -> Reconciled:
+        """One run as of `now`. What it does not reach or cannot finish, the next run does.
+
+        `clock` is the time that it is, where that is another. What is lost for good is lost by the clock alone: a run
+        as of a later moment burns no credit before its end.
+        """
+        clock = clock or now
         done = Reconciled()
         events = self._events_not_told(done, now)
         done.late_events = self._each(done, events, lambda event: self._handle(event, done, now))
@@ -67,7 +73,7 @@ class Reconciliation:
         done.transactions = self._each(done, due, lambda each: self._check(each, done, now))
         done.cards = self._each(done, self._store.cards.open(MAX_OPEN), lambda key: self._finish_card(*key, now))
         waited = self._store.wallets.waited(now, MAX_OPEN)
-        done.wallets_due = self._each(done, waited, lambda account_id: self._look_again(account_id, now))
+        done.wallets_due = self._each(done, waited, lambda account_id: self._look_again(account_id, now, clock))
         return done
 
     def _each(self, done: Reconciled, things: Iterable[T], finish: Callable[[T], None]) -> int:
@@ -133,13 +139,14 @@ class Reconciliation:
 
         What a customer wanted is given up: whoever waits an hour has done something else by then.
         """
-        customer = stripe_customer(self._store, self._gateway, transaction.account_id, now)
-        found = charge_at_stripe(self._gateway, transaction, customer)
+        found = charge_at_stripe(self._store, self._gateway, transaction, now)
         if found is not None:
+            if found.is_unconfirmed and now - found.created_at >= UNCONFIRMED_FOR:
+                self._gateway.release(found.intent_id)
             self._note(done, bring_up_to_date(self._store, self._gateway, found.intent_id, now))
-        elif transaction.kind in {"auto_refill", "renewal"}:
+        elif not transaction.is_by_hand:
             charge_card(self._store, self._gateway, transaction, return_url=self._return_url, now=now)
-        elif now - transaction.created_at >= ABANDONED_AFTER:
+        elif now - last_asked(transaction) >= ABANDONED_AFTER:
             give_up(self._store, transaction, failure("not_completed"), now)
         current = self._store.transactions.get(transaction.transaction_id)
         if current is not None and current.status == "Processing":
@@ -154,12 +161,16 @@ class Reconciliation:
         elif card.verification == "removing":
             finish_removal(self._store, self._gateway, card)
 
-    def _look_again(self, account_id: str, now: datetime) -> None:
+    def _look_again(self, account_id: str, now: datetime, clock: datetime) -> None:
         """The moment that auto-refill or the end of a grant waited for has come: the wallet decides.
 
         Credit that expires may pause the account, which then has no call that would bring this up.
         """
-        change_wallet(self._store, account_id, lambda wallet: Change(expire_grants(wallet, now), None), now=now)
+        change_wallet(
+            self._store,
+            account_id,
+            lambda wallet: Change(with_refill(expire_grants(wallet, clock), clock, moment=now), None),
+        )
 
     def _note(self, done: Reconciled, applied: Applied | None) -> None:
         if applied is not None and applied.needs_operator:

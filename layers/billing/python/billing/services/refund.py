@@ -94,5 +94,5 @@ def apply_refund(store: Store, transaction: Transaction, refund: Refund, now: da
     """Take a refund's credit back, once; one that the bank did not take is given back again, once."""
     current = known_first(transaction, lambda: store.transactions.get(transaction.transaction_id))
     return change_wallet(
-        store, transaction.account_id, lambda wallet: record_refund(wallet, current(), refund, now), now=now
+        store, transaction.account_id, lambda wallet: record_refund(wallet, current(), refund, now)
     ).answer

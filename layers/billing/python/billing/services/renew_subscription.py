@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.change import Change
+from billing.domain.renewal import last_try
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.renewal_step import Looked, is_due, next_step, take
 from billing.domain.wallet import Posted, Wallet
@@ -28,7 +29,7 @@ def renew_subscription(store: Store, gateway: Gateway, order: RenewalOrder, now:
     `now` all the same. Raises StoreBusy.
     """
     moment = max(now, order.time)
-    looked = change_wallet(store, order.account_id, lambda wallet: _look(store, wallet, order, moment, now), now=now)
+    looked = change_wallet(store, order.account_id, lambda wallet: _look(store, wallet, order, moment, now))
     tried = looked.answer.charge
     if tried is None:
         return "moved" if looked.answer.moved else "void"
@@ -38,6 +39,8 @@ def renew_subscription(store: Store, gateway: Gateway, order: RenewalOrder, now:
         "renewal tried",
         extra={"account_id": order.account_id, "transaction_id": tried.transaction_id, "status": tried.status},
     )
+    if tried.failure is not None and tried.failure.is_unwanted:
+        return "void"
     return "paid" if tried.status == "Paid" else "declined" if tried.status == "Failed" else "unknown"
 
 
@@ -52,9 +55,15 @@ def renew_now(store: Store, gateway: Gateway, account_id: str, now: datetime) ->
 def _look(store: Store, wallet: Wallet, order: RenewalOrder, moment: datetime, now: datetime) -> Change[Looked]:
     if not is_due(wallet, order, moment):
         return Change(Posted(wallet), Looked())
+    made = last_try(wallet)
+    tried = None if made is None else store.transactions.get(made)
+    if tried is not None and tried.status == "Processing":
+        # Also one of a month that is over by now: until it is answered, no other month is charged.
+        return Change(Posted(wallet), Looked(tried))
     step = next_step(wallet, store.plans.versions(wallet.plan_keys), moment, now=now)
-    stored = None if step.charge is None else store.transactions.get(step.charge.transaction_id)
-    return take(step, stored, moment)
+    if step.charge is not None and step.charge.transaction_id != made:
+        tried = store.transactions.get(step.charge.transaction_id)
+    return take(step, tried, moment)
 
 
 def count_renewals(outcomes: Sequence[Renewed]) -> dict[str, int]:

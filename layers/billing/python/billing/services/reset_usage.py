@@ -21,4 +21,4 @@ def reset_usage(store: Store, account_id: str, *, reason: str, by: str, reset_id
         plans = store.plans.versions(wallet.plan_keys)
         return count_anew(wallet, plans, reset_id=reset_id, reason=reason, by=by, now=now, fingerprint=fingerprint)
 
-    return post_once(store, account_id, usage_reset_cause(account_id, reset_id), fingerprint, post, now=now)
+    return post_once(store, account_id, usage_reset_cause(account_id, reset_id), fingerprint, post)

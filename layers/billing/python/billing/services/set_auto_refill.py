@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from billing.domain.auto_refill import with_refill
 from billing.domain.change import Change
 from billing.domain.refill_settings import RefillSettings, configure, switch_off
 from billing.domain.wallet import Posted, Wallet
@@ -21,6 +22,6 @@ def set_auto_refill(store: Store, account_id: str, wanted: RefillSettings | None
         if wanted is None:
             return Change(Posted(switch_off(wallet)), None)
         check_amount(store, wallet, wanted.amount_micros)
-        return Change(Posted(configure(wallet, wanted)), None)
+        return Change(with_refill(Posted(configure(wallet, wanted)), now), None)
 
-    return change_wallet(store, account_id, decide, now=now).wallet
+    return change_wallet(store, account_id, decide).wallet

@@ -13,7 +13,7 @@ from billing.payments.gateway import Gateway
 from billing.payments.reading import Intent
 from billing.services.add_card import keep_card, verify_card
 from billing.services.apply_payment import apply_payment
-from billing.services.cards import refresh_card
+from billing.services.cards import card_of_method, refresh_card
 from billing.services.dispute import apply_dispute
 from billing.services.refund import apply_refund
 from billing.store.store import Store
@@ -85,8 +85,7 @@ def bring_up_to_date(store: Store, gateway: Gateway, payment_intent_id: str, now
 
 def _finish_verification(store: Store, gateway: Gateway, hold: Intent, now: datetime) -> None:
     """A hold is open only while its card is pending: whatever else is found of it, it is released."""
-    cards = store.cards.of_account(hold.report.account_id)
-    card = next((each for each in cards if each.payment_method_id == hold.card_id), None)
+    card = card_of_method(store, hold.report.account_id, hold.card_id or "")
     if card is not None and card.verification == "pending":
         verify_card(store, gateway, card, now)
     elif hold.report.outcome == "held":

@@ -82,6 +82,7 @@ class TransactionItem(Model):
     lines = JsonAttribute(null=True)
     fingerprint = UnicodeAttribute(null=True)
     attempt = IntegerAttribute()
+    asked_at = InstantAttribute(null=True)
 
     by_account = TransactionsOfAccount()
     open_transactions = OpenTransactions()
@@ -237,6 +238,7 @@ def _item(transaction: Transaction, version: int) -> Item:
         lines=_list(_LINE, transaction.lines),
         fingerprint=transaction.fingerprint,
         attempt=transaction.attempt,
+        asked_at=transaction.asked_at,
     )
 
 
@@ -270,6 +272,7 @@ def _transaction(item: TransactionItem) -> Transaction:
         fingerprint=item.fingerprint,
         attempt=item.attempt,
         version=item.version,
+        asked_at=item.asked_at,
     )
 
 

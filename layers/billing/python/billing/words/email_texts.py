@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from billing.domain.account import LANGUAGES
+from billing.domain.auto_refill import ADVICE
 from billing.domain.complete import complete
 from billing.domain.declines import SENTENCES
 from billing.domain.notice_facts import (
@@ -77,9 +78,8 @@ _ENGLISH: Mapping[str, Wording] = {
     "auto_refill.suspended": Wording(
         "Auto-refill is suspended for $name",
         (
-            "Auto-refill is suspended for $name: no credit is bought by itself any more.",
+            "Auto-refill is suspended for $name: no credit is bought by itself.",
             "$reason",
-            "It goes on as soon as a payment succeeds or you choose another default card.",
         ),
     ),
     "subscription.renewed": Wording(
@@ -172,7 +172,6 @@ _ARABIC: Mapping[str, Wording] = {
         (
             "تم تعليق التعبئة التلقائية لحساب $name: لن يُشترى أي رصيد تلقائيًا.",
             "$reason",
-            "تعود التعبئة التلقائية فور نجاح أي دفعة أو اختيار بطاقة افتراضية أخرى.",
         ),
     ),
     "subscription.renewed": Wording(
@@ -240,6 +239,7 @@ _ARABIC_DECLINES = complete(
         "invalid_account": "البطاقة أو الحساب المرتبط بها غير صالح. استخدم بطاقة أخرى.",
         "invalid_amount": "المبلغ أكبر مما تسمح به البطاقة. استخدم مبلغًا أصغر أو بطاقة أخرى.",
         "issuer_not_available": "تعذّر الوصول إلى مصرفك. حاول لاحقًا.",
+        "no_longer_wanted": "لم تعد هناك حاجة إلى هذه الدفعة. لم يُخصم أي مبلغ.",
         "no_card": "لا توجد بطاقة للخصم منها. أضف بطاقة.",
         "not_completed": "لم تتم عملية الدفع ولم يُخصم أي مبلغ. يُرجى المحاولة من جديد.",
         "processing_error": _BANK_TROUBLE,
@@ -251,10 +251,16 @@ _ARABIC_DECLINES = complete(
     },
     SENTENCES,
 )
-_ARABIC_REFILL_ADVICE: Mapping[str, str] = {
-    "authentication_required": "يطلب مصرفك تأكيد الدفعات. ادفع يدويًا أو غيّر البطاقة الافتراضية.",
-    "dispute_opened": "تم الاعتراض على دفعة. اجعل بطاقة أخرى افتراضية أو ادفع يدويًا لاستئناف التعبئة.",
-}
+_ARABIC_REFILL_ADVICE = complete(
+    {
+        "authentication_required": "يطلب مصرفك تأكيد الدفعات. ادفع يدويًا أو غيّر البطاقة الافتراضية.",
+        "deficit_too_large": "الرصيد أدنى من الحد بأكثر مما يُخصم في دفعة واحدة. راجع الاستخدام ثم ادفع أو خفّض الحد.",
+        "dispute_opened": "اعتُرض على دفعة. ادفع يدويًا أو غيّر البطاقة الافتراضية أو احفظ الإعدادات من جديد للاستئناف.",
+        "refunded": "رُدّ مبلغ إحدى التعبئات. ادفع يدويًا أو غيّر البطاقة الافتراضية أو احفظ الإعدادات من جديد للاستئناف.",
+        "too_many_refills": "اشترت التعبئة التلقائية رصيدًا مرات كثيرة اليوم. تُستأنف غدًا، أو عند حفظ الإعدادات.",
+    },
+    ADVICE,
+)
 _OTHER_ARABIC_REFILL_ADVICE = "رُفضت البطاقة. ادفع يدويًا أو غيّر البطاقة الافتراضية لاستئناف التعبئة."
 
 
