@@ -24,6 +24,11 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PERIOD_START = datetime(2026, 11, 1, tzinfo=UTC)
 PERIOD_END = datetime(2026, 12, 1, tzinfo=UTC)
 
+# What people type is in no script of ours.
+CUSTOMER = "شركة الاتصالات – Łódź GmbH 株式会社"
+WIRE = "przelew nr 4711 – حوالة 電匯"
+"""Why money was put to an account by hand."""
+
 
 def calls_feature(
     *,

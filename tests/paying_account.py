@@ -30,7 +30,7 @@ from billing.store.database import Database
 from billing.store.transactions import Transactions
 from billing.web.values import MAX_PAGE
 from infra.local.stripe_simulator import RunningSimulator
-from tests.builders import NOW, micros
+from tests.builders import CUSTOMER, NOW, micros
 from tests.patience import WITHIN_SECONDS
 from tests.platform_of_one import World
 
@@ -64,10 +64,11 @@ class Paying:
     def cards(self) -> list[Card]:
         return list_cards(self.store, self.account_id, MAX_PAGE, None).cards.items
 
-    def open(self, *, currency: str = "USD", paid: str = "0") -> None:
+    def open(
+        self, *, currency: str = "USD", paid: str = "0", name: str = CUSTOMER, email: str = "billing@acme.example"
+    ) -> None:
         """An account without a plan, which may pay all the same."""
-        account = Account(self.account_id, "Acme LLC", f"billing@{self.account_id}.example", currency, "en", NOW)
-        Accounts(self.database).create(account)
+        Accounts(self.database).create(Account(self.account_id, name, email, currency, "en", NOW))
         if micros(paid):
             self.store.adjust(paid, "opening", account_id=self.account_id)
 

@@ -1,10 +1,12 @@
 """Stripe as the product speaks of it: customers, cards, holds, charges, pages, refunds, disputes.
 
 Every object we make says in its metadata whose it is. Every request that makes one has an idempotency key, a time limit
-and few retries; what is not answered raises PaymentsUnavailable, and asking again is safe.
+and few retries; what is not answered raises PaymentsUnavailable, and asking again is safe. A key is a header: whatever
+people type, it is ASCII, and within Stripe's 255 characters.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -41,7 +43,7 @@ _TIMEOUT_SECONDS = 12.0
 _RETRIES = 1
 _SERVER_ERROR = 500
 _KEY_SLOT_SECONDS = 600
-_KEY_DIGITS = 16
+_KEY_DIGITS = 32
 _MOST_LOOKED_THROUGH = 10_000
 _LOOK_BACK = timedelta(hours=1)
 
@@ -67,9 +69,9 @@ class Gateway:
             "metadata": self._metadata(account.account_id),
         }
         # Stripe refuses a key with other content: a renamed account is another request.
-        key = f"customer:{account.account_id}:{account.name}:{account.email}:{_key_slot(now)}"
+        key = self._key("customer", account.account_id, account.name, account.email, _key_slot(now))
         with _answered():
-            return self._stripe.v1.customers.create(params, self._once(key)).id
+            return self._stripe.v1.customers.create(params, key).id
 
     def account_of(self, customer_id: str) -> str | None:
         """The account that a customer of ours stands for; None for another's customer."""
@@ -91,7 +93,9 @@ class Gateway:
             "metadata": self._of_transaction(transaction),
             "expand": ["latest_charge"],
         }
-        return self._confirmed(params, transaction.idempotency_key)
+        # Not a digest as the others: a charge without an answer is asked for again by this very key, also by the next
+        # release. Another key is another charge.
+        return self._confirmed(params, {"idempotency_key": f"talktime:{self._stage}:{transaction.idempotency_key}"})
 
     def place_hold(self, card: Card, customer_id: str, currency: str, now: datetime) -> Intent:
         """Hold about 1.00 on a saved card. It is never captured: see `release`."""
@@ -107,12 +111,12 @@ class Gateway:
             "metadata": self._metadata(card.account_id) | {CARD_KEY: card.payment_method_id},
             "expand": ["latest_charge"],
         }
-        return self._confirmed(params, f"hold:{card.payment_method_id}:{_key_slot(now)}")
+        return self._confirmed(params, self._key("hold", card.payment_method_id, _key_slot(now)))
 
-    def _confirmed(self, params: Any, key: str) -> Intent:
+    def _confirmed(self, params: Any, key: Any) -> Intent:
         try:
             with _answered():
-                return self._read(self._stripe.v1.payment_intents.create(params, self._once(key)).to_dict())
+                return self._read(self._stripe.v1.payment_intents.create(params, key).to_dict())
         except stripe.CardError as decline:
             body: Any = decline.json_body
             return self._read(body["error"]["payment_intent"])
@@ -167,8 +171,7 @@ class Gateway:
             "cancel_url": return_url,
         }
         # Who asks for another way back, as reconciliation may, would else be refused for as long as the key is known.
-        back = hashlib.sha256(return_url.encode()).hexdigest()[:_KEY_DIGITS]
-        return self._page(params, f"page:{transaction.idempotency_key}:{back}")
+        return self._page(params, self._key("page", transaction.idempotency_key, return_url))
 
     def open_card_page(self, account: Account, customer_id: str, return_url: str, key: str) -> HostedPage:
         """Stripe's page on which the customer adds a card, and nothing but a card."""
@@ -183,11 +186,11 @@ class Gateway:
             "success_url": return_url,
             "cancel_url": return_url,
         }
-        return self._page(params, f"card-page:{key}")
+        return self._page(params, self._key("card-page", key))
 
-    def _page(self, params: Any, key: str) -> HostedPage:
+    def _page(self, params: Any, key: Any) -> HostedPage:
         with _answered():
-            session = self._stripe.v1.checkout.sessions.create(params, self._once(key))
+            session = self._stripe.v1.checkout.sessions.create(params, key)
             return read_session(session.to_dict(), self.is_foreign)
 
     def session(self, session_id: str) -> HostedPage:
@@ -228,7 +231,7 @@ class Gateway:
             "metadata": {"talktime_refund": refund_key, "talktime_asked": asked, "talktime_stage": self._stage},
         }
         with _answered():
-            return read_refund(self._stripe.v1.refunds.create(params, self._once(f"refund:{refund_key}")).to_dict())
+            return read_refund(self._stripe.v1.refunds.create(params, self._key("refund", refund_key)).to_dict())
 
     def refunds(self, payment_intent_id: str) -> list[StripeRefund]:
         params: Any = {"payment_intent": payment_intent_id, "limit": 100}
@@ -278,8 +281,10 @@ class Gateway:
     def _of_transaction(self, transaction: Transaction) -> dict[str, str]:
         return self._metadata(transaction.account_id) | {TRANSACTION_KEY: transaction.transaction_id}
 
-    def _once(self, key: str) -> Any:
-        return {"idempotency_key": f"talktime:{self._stage}:{key}"}
+    def _key(self, kind: str, *facts: str | int) -> Any:
+        """The key of a request that is made once for these facts."""
+        digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:_KEY_DIGITS]
+        return {"idempotency_key": f"talktime:{self._stage}:{kind}:{digest}"}
 
 
 def _key_slot(now: datetime) -> int:
