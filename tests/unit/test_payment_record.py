@@ -6,7 +6,12 @@ from itertools import product
 
 import pytest
 
-from billing.domain.charge_limits import hold_minor_units, largest_charge_micros, least_charge_micros
+from billing.domain.charge_limits import (
+    hold_minor_units,
+    largest_charge_micros,
+    least_charge_micros,
+    most_by_stripe_micros,
+)
 from billing.domain.declines import decline, failure
 from billing.domain.transaction import (
     Outcome,
@@ -128,12 +133,34 @@ def test_every_decline_has_a_code_and_a_sentence(code: str | None, decline_code:
 
 
 @pytest.mark.parametrize(
-    "currency", ["USD", "JPY", "OMR", "AED", "HUF", "ISK", "KRW", "UGX", "VND", "TND", "IDR", "CZK", "CLP"]
+    "currency",
+    ["USD", "JPY", "OMR", "AED", "HUF", "ISK", "KRW", "UGX", "VND", "TND", "IDR", "CZK", "CLP", "COP", "INR", "LBP"],
 )
 def test_holds_and_bounds_are_amounts_that_stripe_takes(currency: str) -> None:
     check_amount(hold_minor_units(currency), currency.lower())
     micros_a_minor_unit = {0: 1_000_000, 2: 10_000, 3: 1_000}
-    for amount in (least_charge_micros(currency), largest_charge_micros(currency)):
+    for amount in (least_charge_micros(currency), largest_charge_micros(currency), most_by_stripe_micros(currency)):
         assert chargeable(amount, currency) == amount
         decimals = 0 if currency in {"JPY", "KRW", "VND", "CLP"} else 3 if currency in {"OMR", "TND"} else 2
         check_amount(amount // micros_a_minor_unit[decimals], currency.lower())
+
+
+@pytest.mark.parametrize(
+    ("currency", "largest", "most"),
+    [
+        ("USD", "10000", "999999"),
+        ("IDR", "170000000", "9999999999"),
+        ("COP", "45000000", "99999999"),
+        ("HUF", "4000000", "99999999"),
+        ("LBP", "900000000", "999999999"),
+        ("INR", "900000", "9999999"),
+        ("JPY", "1500000", "9999999900"),
+        ("UZS", "999999", "999999"),
+        ("VND", "99999900", "99999900"),
+    ],
+)
+def test_a_top_up_ends_at_about_ten_thousand_dollars_or_where_stripe_does(
+    currency: str, largest: str, most: str
+) -> None:
+    assert largest_charge_micros(currency) == micros(largest)
+    assert most_by_stripe_micros(currency) == micros(most)

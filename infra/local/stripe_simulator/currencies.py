@@ -1,12 +1,10 @@
-"""What Stripe charges: which currencies, in which minor units, and not less than what.
+"""What Stripe charges: which currencies, in which minor units, and between which amounts.
 
 Written down here again, apart from the product's own table: the simulator is the second opinion.
 https://docs.stripe.com/currencies
 """
 
 from infra.local.stripe_simulator.errors import invalid
-
-MAX_MINOR_UNITS = 99_999_999
 
 _ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())  # noqa: SIM905  a table to read, not a list
 _THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())  # noqa: SIM905  a table to read, not a list
@@ -32,6 +30,13 @@ _MINIMUM = {
 _MINIMUM_BY_SETTLEMENT = {"bhd": 190, "jod": 360, "krw": 700, "kwd": 160, "omr": 200, "tnd": 1500, "clp": 500}
 _MINIMUM_OF_OTHERS = 50
 
+# The same page, by digits in minor units: what cards of each network may be charged.
+_MAXIMUM = {
+    "cop": 9_999_999_999, "huf": 9_999_999_999, "idr": 999_999_999_999, "inr": 999_999_999, "jpy": 9_999_999_999,
+    "lbp": 99_999_999_999,
+}  # fmt: skip
+_MAXIMUM_OF_OTHERS = 99_999_999
+
 
 def decimals(currency: str) -> int:
     """Decimals of the minor unit."""
@@ -53,6 +58,11 @@ def minimum(currency: str) -> int:
     return _MINIMUM.get(currency) or _MINIMUM_BY_SETTLEMENT.get(currency, _MINIMUM_OF_OTHERS)
 
 
+def maximum(currency: str) -> int:
+    """The largest charge, in minor units."""
+    return _MAXIMUM.get(currency, _MAXIMUM_OF_OTHERS)
+
+
 def show(amount: int, currency: str) -> str:
     """Minor units for a person: 1234 usd is `12.34 USD`."""
     places = decimals(currency)
@@ -64,8 +74,8 @@ def check_amount(amount: int, currency: str, param: str = "amount") -> None:
     """Raise Stripe's refusal of an amount, in minor units, that it does not charge."""
     if amount < 1:
         raise invalid("This value must be greater than or equal to 1.", param, "parameter_invalid_integer")
-    if amount > MAX_MINOR_UNITS:
-        message = f"Amount must be no more than {show(MAX_MINOR_UNITS, currency)}"
+    if amount > maximum(currency):
+        message = f"Amount must be no more than {show(maximum(currency), currency)}"
         raise invalid(message, param, "amount_too_large")
     if currency in _THREE_DECIMAL and amount % 10:
         message = f"Invalid amount {amount}: a three-decimal currency such as {currency} needs a last digit of 0."

@@ -177,6 +177,7 @@ def test_what_is_paid_can_be_neither_canceled_nor_captured_nor_confirmed(
     [
         ("usd", 49, "amount_too_small"),
         ("usd", 100_000_000, "amount_too_large"),
+        ("idr", 1_000_000_000_000, "amount_too_large"),
         ("usd", 0, "parameter_invalid_integer"),
         ("eur", 49, "amount_too_small"),
         ("gbp", 29, "amount_too_small"),

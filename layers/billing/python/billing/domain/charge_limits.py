@@ -1,6 +1,7 @@
 """How little and how much a card is charged at once, in every currency: about half a dollar to ten thousand.
 
-Stripe charges nothing below about 0.50 USD, and says which amounts that is for some currencies only.
+Stripe charges nothing below about 0.50 USD, and says which amounts that is for some currencies only. Upwards it counts
+the digits of an amount in minor units: eight, and more for the currencies named below.
 https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 """
 
@@ -9,8 +10,13 @@ from billing.domain.money import from_minor_units, minor_unit_decimals
 MAX_CHARGE_DOLLARS = 10_000
 """Of one top-up or refill: a slipped decimal point should not empty somebody's card."""
 
-_MAX_MINOR_UNITS = 99_999_900
-"""What Stripe's `amount` takes, eight digits, in whole steps of any currency."""
+# As that page stated for cards in 2025. Of late it grants most cards twelve digits in every currency, but the reference
+# of PaymentIntents says eight, and so does the page of most other ways to pay: the least of these counts here.
+# American Express takes nine digits at most.
+_MAX_DIGITS = {"COP": 10, "HUF": 10, "IDR": 12, "INR": 9, "JPY": 10, "LBP": 11}
+_MAX_DIGITS_OF_OTHERS = 8
+_ANY_STEP = 100
+"""Minor units of which every currency's smallest step is a part."""
 
 # Whole major units worth about 1 USD, never less than twice Stripe's minimum; 1 for currencies that are not here.
 _ABOUT_A_DOLLAR = {
@@ -38,10 +44,11 @@ def least_charge_micros(currency: str) -> int:
 
 def largest_charge_micros(currency: str) -> int:
     """Of an amount that somebody types in. What a plan costs has another limit: `most_by_stripe_micros`."""
-    minor_units = min(MAX_CHARGE_DOLLARS * hold_minor_units(currency), _MAX_MINOR_UNITS)
-    return from_minor_units(minor_units, currency).micros
+    about = from_minor_units(MAX_CHARGE_DOLLARS * hold_minor_units(currency), currency).micros
+    return min(about, most_by_stripe_micros(currency))
 
 
 def most_by_stripe_micros(currency: str) -> int:
     """What Stripe charges at once at most."""
-    return from_minor_units(_MAX_MINOR_UNITS, currency).micros
+    minor_units = 10 ** _MAX_DIGITS.get(currency, _MAX_DIGITS_OF_OTHERS) - _ANY_STEP
+    return from_minor_units(minor_units, currency).micros
