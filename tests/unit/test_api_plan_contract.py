@@ -169,3 +169,17 @@ def test_a_name_is_one_line_of_text(name: object) -> None:
 
 def test_a_name_may_be_arabic() -> None:
     assert read({**STARTER, "name": "الخطة الأساسية"}).name == "الخطة الأساسية"
+
+
+def test_a_minimum_top_up_is_at_most_the_largest_that_a_customer_may_buy() -> None:
+    assert read({**STARTER, "minimum_top_up": "10000"}).minimum_top_up_micros == 10_000_000_000
+    assert faults({**STARTER, "minimum_top_up": "10000.01"}) == [
+        ("minimum_top_up", "must be at most 10000 USD, the largest top-up")
+    ]
+    rupiah = {**STARTER, "currency": "IDR", "base_price": "0"}
+    assert read({**rupiah, "minimum_top_up": "170000000"}).minimum_top_up_micros == 170_000_000_000_000
+    assert [field for field, _ in faults({**rupiah, "minimum_top_up": "170000001"})] == ["minimum_top_up"]
+
+
+def test_a_minimum_top_up_of_an_unknown_currency_is_not_judged() -> None:
+    assert [field for field, _ in faults({**STARTER, "currency": "XXX", "minimum_top_up": "10000.01"})] == ["currency"]

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from billing.domain.charge_limits import largest_charge_micros
 from billing.domain.decimals import MILLION, format_millionths
 from billing.domain.plan import TIME_UNIT_MILLISECONDS, Plan, PlanKind, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.web.values import (
@@ -182,6 +183,14 @@ class PlanBody(Body):
     def _is_nothing_without_a_fee(cls, micros: int, info: ValidationInfo) -> int:
         if micros and info.data.get("kind") == "pay_as_you_go":
             raise _invalid("must be 0 for a plan that is pay_as_you_go")
+        return micros
+
+    @field_validator("minimum_top_up")
+    @classmethod
+    def _can_be_paid(cls, micros: int, info: ValidationInfo) -> int:
+        currency = info.data.get("currency")
+        if currency is not None and micros > (most := largest_charge_micros(currency)):
+            raise _invalid(f"must be at most {format_millionths(most)} {currency}, the largest top-up")
         return micros
 
     @field_validator("usage_features", "recurring_features")
