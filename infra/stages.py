@@ -1,12 +1,17 @@
 """What differs between deployments, and nothing else: constructs take a `Stage` and never ask for its name."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
+from billing.domain.errors import InvalidValue
+from billing.domain.web_address import check_web_address
 from infra.layers import AWS, THIS_MACHINE, Target
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 
 LogLevel = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 """As Lambda and Python both call them."""
@@ -27,6 +32,12 @@ class Stage:
     mail_from: str  # who writes to customers: an address that SES may send from
     log_level: LogLevel
     log_retention: logs.RetentionDays
+
+    def __post_init__(self) -> None:
+        """Raises InvalidValue for a name or an address that Stripe, where both go, would not take."""
+        if not _NAME.fullmatch(self.name):
+            raise InvalidValue("must be 1 to 32 small letters, digits and -, and begin with a letter", field="name")
+        check_web_address(self.return_url, "return_url")
 
 
 PRODUCTION = Stage(

@@ -6,7 +6,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from billing.domain.errors import InvalidValue
-from billing.domain.webhook_endpoint import WebhookEndpoint, checked_url, is_public, secret_text, sign
+from billing.domain.webhook_endpoint import WebhookEndpoint, allowed_url, checked_url, is_public, secret_text, sign
 from tests.builders import NOW
 
 SECRET = secret_text(bytes(range(32)))
@@ -89,6 +89,9 @@ def test_an_address_of_the_internet_is_taken(address: str) -> None:
         "https://[::1/",
         "https://169.254.169.254/latest/meta-data",
         f"https://platform.example/{'a' * 1000}",
+        "https://platform.example/<id>",
+        "https://platform.example/%zz",
+        "https://^K<e",
     ],
 )
 def test_an_endpoint_is_https_on_the_internet(url: str) -> None:
@@ -101,6 +104,10 @@ def test_an_endpoint_is_https_on_the_internet(url: str) -> None:
 )
 def test_an_https_address_is_taken(url: str) -> None:
     assert checked_url(url, local=False) == url
+
+
+def test_an_endpoint_that_a_former_release_took_is_still_spoken_to() -> None:
+    assert allowed_url("https://platform.example/hook?for={tenant}", local=False)
 
 
 def test_on_one_machine_http_and_loopback_are_taken() -> None:

@@ -10,7 +10,8 @@ from billing.domain.instants import format_instant
 from billing.domain.low_balance import MAX_THRESHOLDS
 from billing.domain.notice_types import NOTICE_TYPES, NoticeType
 from billing.domain.wallet import Wallet
-from billing.domain.webhook_endpoint import MAX_URL_CHARACTERS, WebhookEndpoint
+from billing.domain.web_address import MAX_URL_CHARACTERS
+from billing.domain.webhook_endpoint import WebhookEndpoint
 from billing.web.values import Amount, Body, Cursor, Example, Instant, Moment, MoneyView, Name, View, distinct
 
 EventTypes = Annotated[

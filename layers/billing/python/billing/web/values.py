@@ -14,6 +14,7 @@ from billing.domain.decimals import MILLION, format_millionths, parse_millionths
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money, minor_unit_decimals, parse_currency
 from billing.domain.plan import FEATURE_KEY
+from billing.domain.web_address import MAX_URL_CHARACTERS, WEB_ADDRESS, WEB_ADDRESS_SAYS
 
 MAX_UNITS = 1_000_000
 MAX_NAME_CHARACTERS = 200
@@ -193,8 +194,10 @@ TransactionId = Annotated[
 ]
 ReturnUrl = Annotated[
     str,
-    _text(r"https?://[!-~]{1,1000}", "must be a web address of at most 1000 characters"),
-    _schema(r"https?://[!-~]{1,1000}", format="uri"),
+    _text(f"(?=.{{1,{MAX_URL_CHARACTERS}}}$){WEB_ADDRESS.pattern}", WEB_ADDRESS_SAYS),
+    _schema(
+        WEB_ADDRESS, format="uri", maxLength=MAX_URL_CHARACTERS, examples=["https://platform.example/billing?tab=cards"]
+    ),
 ]
 
 IDEMPOTENCY_KEY: TypeAdapter[str] = TypeAdapter(
