@@ -162,7 +162,9 @@ def test_a_plan_holds_at_most_fifty_usage_features() -> None:
     assert faults({**STARTER, "usage_features": many}) == [("usage_features", "must have at most 50")]
 
 
-@pytest.mark.parametrize("name", ["", " Starter", "Star\nter", "S" * 201, "\ud800", None, 7])
+@pytest.mark.parametrize(
+    "name", ["", " Starter", "Star\nter", "Star\u2028ter", "S" * 201, "\ud800", "S\ufffe", "S\U0001ffff", None, 7]
+)
 def test_a_name_is_one_line_of_text(name: object) -> None:
     assert [field for field, _ in faults({**STARTER, "name": name})] == ["name"]
 

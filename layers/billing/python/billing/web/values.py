@@ -66,15 +66,20 @@ def distinct(thing: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-# JSON can escape one half of a surrogate pair, which is no text that a table could keep.
-_HALF_CHARACTER = re.compile("[\\ud800-\\udfff]")
+# JSON can escape one half of a surrogate pair, which is no text that a table could keep, and the code points of which
+# Unicode has made no characters, which nobody can read and neither XML nor a queue carries.
+_NO_CHARACTER = re.compile(
+    "[\\ud800-\\udfff\\ufdd0-\\ufdef"
+    + "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
+    + "]"
+)
 
 
 def _text(pattern: str | re.Pattern[str], says: str) -> BeforeValidator:
     compiled = re.compile(pattern)
 
     def parse(value: object) -> str:
-        if not isinstance(value, str) or not compiled.fullmatch(value) or _HALF_CHARACTER.search(value):
+        if not isinstance(value, str) or not compiled.fullmatch(value) or _NO_CHARACTER.search(value):
             raise InvalidValue(says)
         return value
 
@@ -87,9 +92,12 @@ def _schema(pattern: str | re.Pattern[str], **more: JsonValue) -> WithJsonSchema
 
 
 def _line(max_characters: int) -> str:
-    """One line of text that neither begins nor ends with a space and holds no control characters."""
-    edge, inner = r"[^\s\x00-\x1f\x7f-\x9f]", r"[^\x00-\x1f\x7f-\x9f]"
+    """One line of text that neither begins nor ends with a space and holds no control characters and line breaks."""
+    edge, inner = r"[^\s\x00-\x1f\x7f-\x9f]", r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
     return f"{edge}(?:{inner}{{0,{max_characters - 2}}}{edge})?"
+
+
+_LINE_IS = "One line in any script, without control characters and the code points that are no characters, as U+FFFE."
 
 
 def _money(text: object, *, negative: bool = False) -> int:
@@ -166,12 +174,12 @@ Unit = Annotated[
 Name = Annotated[
     str,
     _text(_line(MAX_NAME_CHARACTERS), f"must be a line of 1 to {MAX_NAME_CHARACTERS} characters"),
-    _schema(_line(MAX_NAME_CHARACTERS)),
+    _schema(_line(MAX_NAME_CHARACTERS), description=_LINE_IS),
 ]
 Reason = Annotated[
     str,
     _text(_line(MAX_REASON_CHARACTERS), f"must be a line of 1 to {MAX_REASON_CHARACTERS} characters"),
-    _schema(_line(MAX_REASON_CHARACTERS)),
+    _schema(_line(MAX_REASON_CHARACTERS), description=_LINE_IS),
 ]
 Email = Annotated[
     str,

@@ -5,6 +5,7 @@ the other one. In HTML `bdi` says so, in text Unicode's isolates do (UAX #9).
 """
 
 import html
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from billing.words.email_texts import RIGHT_TO_LEFT, reason_in, wording
 
 _MAX_FACT_CHARACTERS = 300
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Unicode's embeddings, overrides and isolates. The marks of a direction, which real names have, are not among them."""
 _PAGE = Template("""\
 <!doctype html>
 <html lang="$language" dir="$direction">
@@ -44,7 +47,7 @@ def write_email(account: Account, facts: Facts) -> Email:
     """The mail about a notice that is mailed (see `is_mailed`)."""
     language = account.language
     words = wording(language, facts)
-    shown = {"name": account.name, **_all_shown(language, facts)}
+    shown = {"name": _one_line(account.name) or account.account_id, **_all_shown(language, facts)}
     lines = [line for line in map(Template, words.lines) if shown.keys() >= set(line.get_identifiers())]
 
     def isolated(value: str) -> str:
@@ -92,8 +95,13 @@ def _shown(fact: object) -> str | None:
         case Month():
             return str(fact)
         case str():
-            return " ".join(fact.split())[:_MAX_FACT_CHARACTERS]
+            return _one_line(fact)
     return None
+
+
+def _one_line(text: str) -> str:
+    """Without what would end its isolate, and turn round the words that follow."""
+    return " ".join(_TURNS.sub("", text).split())[:_MAX_FACT_CHARACTERS]
 
 
 def _amount(money: Money) -> str:
