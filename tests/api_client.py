@@ -15,7 +15,7 @@ from billing.payments.settings import StripeSettings
 from billing.store.database import Database
 from billing.store.store import Store
 from billing.web.routing import Api
-from tests.builders import NOW
+from tests.builders import CUSTOMER, NOW, plan_name
 from tests.described import description
 
 
@@ -131,8 +131,8 @@ RETURN_URL = "https://portal.example/billing"
 STARTER: Mapping[str, Any] = PlanBody.example
 """The contract's own sample."""
 
-FREE: Mapping[str, Any] = {**STARTER, "name": "Free", "base_price": "0"}
-ACME = {"account_id": "acme", "name": "Acme LLC", "email": "billing@acme.example", "currency": "USD"}
+FREE: Mapping[str, Any] = {**STARTER, "name": plan_name("free"), "base_price": "0"}
+ACME = {"account_id": "acme", "name": CUSTOMER, "email": "billing@acme.example", "currency": "USD"}
 
 
 def with_acme(client: Client) -> Client:

@@ -28,6 +28,9 @@ PERIOD_END = datetime(2026, 12, 1, tzinfo=UTC)
 CUSTOMER = "شركة الاتصالات – Łódź GmbH 株式会社"
 WIRE = "przelew nr 4711 – حوالة 電匯"
 """Why money was put to an account by hand."""
+ADMINISTRATOR = "Łukasz 小野 – مدير"
+CALL_MINUTES = "دقائق المكالمات – 通話"
+PHONE_NUMBERS = "أرقام الهاتف – 電話番号"
 
 
 def calls_feature(
@@ -41,7 +44,7 @@ def calls_feature(
     """`call_minutes`, metered by the second and priced by the minute; discounts are percent by minutes of the month."""
     return UsageFeature(
         key="call_minutes",
-        name="Conversation minutes",
+        name=CALL_MINUTES,
         metered_unit="second",
         priced_unit="minute",
         metered_per_priced_millionths=60 * MICROS,
@@ -58,13 +61,18 @@ def calls_feature(
 def detection_feature(*, price: str = "0.01") -> UsageFeature:
     return UsageFeature(
         key="voicemail_detection",
-        name="Voicemail detection",
+        name="Wykrywanie poczty głosowej – 留守電",
         metered_unit="detection",
         priced_unit="detection",
         metered_per_priced_millionths=MICROS,
         included_millionths=0,
         unit_price_micros=micros(price),
     )
+
+
+def plan_name(plan_id: str) -> str:
+    """What people call a plan of these tests."""
+    return f"{plan_id.capitalize()} – خطة 方案"
 
 
 def plan(
@@ -79,7 +87,7 @@ def plan(
     return Plan(
         plan_id=plan_id,
         version=version,
-        name=plan_id.capitalize(),
+        name=plan_name(plan_id),
         currency=currency,
         kind="fixed",
         base_price_micros=micros(base_price),

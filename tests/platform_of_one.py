@@ -17,7 +17,7 @@ from billing.services.settle_usage import Outcome, UsageSettlement
 from billing.store.books import DailyUsageItem
 from billing.store.store import Store
 from billing.store.transactions import HistoryFilter
-from tests.builders import NOW, PERIOD_START, micros, received
+from tests.builders import ADMINISTRATOR, CUSTOMER, NOW, PERIOD_START, WIRE, micros, received
 
 PAGE = 100
 
@@ -73,9 +73,7 @@ class World(Store):
         self, on: Plan, *, account_id: str = "acme", workspaces: tuple[str, ...] = ("42",), paid: str = "0"
     ) -> None:
         """An account on `on` since the start of the month, with `paid` credit."""
-        self.accounts.create(
-            Account(account_id, account_id.capitalize(), f"billing@{account_id}.example", "USD", "en", PERIOD_START)
-        )
+        self.accounts.create(Account(account_id, CUSTOMER, f"billing@{account_id}.example", "USD", "en", PERIOD_START))
         for workspace_id in workspaces:
             self.workspaces.assign(workspace_id, account_id)
         plan = self.current_version(on)
@@ -97,8 +95,8 @@ class World(Store):
             self,
             account_id,
             micros=micros(amount),
-            reason="wire",
-            by="ops",
+            reason=WIRE,
+            by=ADMINISTRATOR,
             adjustment_id=adjustment_id,
             now=now,
         )

@@ -15,10 +15,10 @@ from billing.services.change_subscription import Wanted, change_subscription, pr
 from billing.services.renew_subscription import Renewed, renew_subscription
 from billing.services.schedule_renewals import schedule_renewals
 from billing.store.plans import Plans
-from tests.builders import NOW, calls_feature, micros, plan
+from tests.builders import NOW, PHONE_NUMBERS, calls_feature, micros, plan
 from tests.paying_account import Paying
 
-NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("3"))
+NUMBERS = RecurringFeature("phone_number", PHONE_NUMBERS, included=1, unit_price_micros=micros("3"))
 STARTER = plan(
     calls_feature(included_minutes=5, price_per_minute="0.60"), plan_id="starter", base_price="30", recurring=(NUMBERS,)
 )

@@ -9,6 +9,7 @@ from billing.store.api_keys import ApiKeys
 from billing.store.database import Database
 from billing.store.store import Store
 from tests.api_client import ACME, Client, Line, client_over, with_acme
+from tests.builders import ADMINISTRATOR, WIRE
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_an_account_without_an_id_is_given_one(client: Client) -> None:
 
 def test_opening_the_same_account_again_answers_the_one_that_exists(client: Client) -> None:
     first = client.post("/v1/accounts", ACME)
-    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "5", "reason": "wire", "by": "ops"})
+    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "5", "reason": WIRE, "by": ADMINISTRATOR})
     again = client.post("/v1/accounts", ACME)
     assert (again.status, again.json) == (201, first.json)
     assert client.get("/v1/accounts/acme/billing").json["balance"]["amount"] == "5.000000"
@@ -104,7 +105,7 @@ def test_a_change_of_nothing_is_refused(client: Client) -> None:
         ("GET", "/usage/records", None),
         ("PUT", "/lock", {"reason": "unpaid"}),
         ("DELETE", "/lock", None),
-        ("POST", "/adjustments", {"amount": "1", "reason": "wire", "by": "ops"}),
+        ("POST", "/adjustments", {"amount": "1", "reason": WIRE, "by": ADMINISTRATOR}),
         ("POST", "/credit-grants", {"amount": "1", "reason": "hi", "expires_at": "2027-01-31T00:00:00Z"}),
         ("PUT", "/subscription", {"plan_id": "free"}),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from billing.store.database import Database
 from tests.api_client import Client, Line, client_over, with_acme
-from tests.builders import NOW, call
+from tests.builders import ADMINISTRATOR, NOW, WIRE, call
 from tests.platform_of_one import World
 
 RECORDS = "/v1/accounts/acme/usage/records"
@@ -119,7 +119,7 @@ def test_records_are_found_by_day_and_workspace(client: Client, database: Databa
 
 
 def test_adjustments_are_no_usage_records(client: Client) -> None:
-    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "5", "reason": "wire", "by": "ops"})
+    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "5", "reason": WIRE, "by": ADMINISTRATOR})
     assert client.get(RECORDS).json == {"items": [], "next_cursor": None}
 
 

@@ -9,7 +9,7 @@ from billing.domain.notices import of_wallet
 from billing.store.database import Database
 from billing.store.webhook_endpoints import WebhookEndpoints
 from tests.api_client import ACME, Client, Line, client_over
-from tests.builders import NOW, micros, wallet
+from tests.builders import ADMINISTRATOR, NOW, WIRE, micros, wallet
 from tests.telling_house import House
 
 HOOK = {"url": "https://platform.example/hooks/billing", "description": "Production"}
@@ -174,7 +174,7 @@ def test_each_change_of_a_wallet_keeps_the_alerts(client: Client) -> None:
     client.post("/v1/accounts", ACME)
     client.put("/v1/accounts/acme/balance-alerts", {"thresholds": ["20.00", "5.00"]})
     for amount, alerted in (("50.00", None), ("-40.00", "20"), ("-6.00", "5"), ("100.00", None)):
-        body = {"amount": amount, "reason": "wire", "by": "ops"}
+        body = {"amount": amount, "reason": WIRE, "by": ADMINISTRATOR}
         assert client.post("/v1/accounts/acme/adjustments", body, idempotency_key=f"key{amount}").status == 201
         seen = client.get("/v1/accounts/acme/balance-alerts").json["alerted_below"]
         assert (seen and micros(seen["amount"])) == (alerted and micros(alerted))

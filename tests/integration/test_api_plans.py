@@ -7,7 +7,7 @@ import pytest
 
 from billing.store.database import Database
 from tests.api_client import ACME, FREE, STARTER, Client, Line, client_over, with_acme
-from tests.builders import NOW, call
+from tests.builders import NOW, call, plan_name
 from tests.platform_of_one import World
 
 
@@ -90,7 +90,7 @@ def test_a_free_plan_is_assigned_at_once_and_renews_in_a_month(client: Client) -
         },
     )
     overview = client.get("/v1/accounts/acme/billing").json
-    assert overview["plan"] == {"plan_id": "free", "version": 1, "name": "Free"}
+    assert overview["plan"] == {"plan_id": "free", "version": 1, "name": plan_name("free")}
     assert overview["subscription"] == {
         "status": "active",
         "current_period_start": "2026-11-23T12:00:00.000Z",

@@ -15,7 +15,7 @@ from billing.services.webhook_endpoints import EndpointChange, change_endpoint, 
 from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.webhook_endpoints import WebhookSecretItem
-from tests.builders import NOW
+from tests.builders import CUSTOMER, NOW
 from tests.telling_house import PAYLOAD, SECRET, House, Killed
 from tests.webhook_receiver import Receiver, running_receiver
 
@@ -36,7 +36,7 @@ def _verifier_at_now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def house(database: Database) -> House:
-    Accounts(database).create(Account("acme", "Acme LLC", "billing@acme.example", "USD", "en", NOW))
+    Accounts(database).create(Account("acme", CUSTOMER, "billing@acme.example", "USD", "en", NOW))
     return House(database)
 
 

@@ -18,6 +18,7 @@ from billing.store.database import Database
 from billing.store.row_changes import RowChange, read_change
 from billing.words.write_email import Email
 from infra.local.emulator import REGION, Emulator
+from tests.builders import CUSTOMER
 from tests.paying_account import Paying
 from tests.subscriber import FREE, RENEWAL, Subscriber
 from tests.telling_house import House
@@ -25,10 +26,12 @@ from tests.telling_house import House
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+WHO = f"\u2068{CUSTOMER}\u2069"
+"""The customer's name as a mail shows it: in a direction of its own."""
 PAID, UNPAID, LOCKED = (
-    "We received 30.00 USD for Acme LLC",
-    "The subscription of Acme LLC is not paid",
-    "Acme LLC is locked: the subscription is not paid",
+    f"We received 30.00 USD for {WHO}",
+    f"The subscription of {WHO} is not paid",
+    f"{WHO} is locked: the subscription is not paid",
 )
 TRIES = [RENEWAL + timedelta(days=days) for days in (0, 1, 3, 7)]
 
@@ -136,7 +139,7 @@ def test_the_last_try_is_told_also_where_an_administrator_had_locked_the_account
     acme.paying.behave("insufficient_funds")
     for moment in TRIES:
         acme.sweep(moment)
-    assert told.subjects == {PAID: 1, "Acme LLC is locked": 1, UNPAID: 3, LOCKED: 1}
+    assert told.subjects == {PAID: 1, f"{WHO} is locked": 1, UNPAID: 3, LOCKED: 1}
 
 
 def test_a_month_without_a_card_is_one_mail_that_asks_for_one(acme: Subscriber, told: Told) -> None:
@@ -157,4 +160,4 @@ def test_a_month_that_costs_nothing_is_told_as_renewed(paying: Paying, told: Tol
     free = Subscriber(paying)
     free.put(FREE)
     assert free.sweep(RENEWAL) == ["moved"]
-    assert told.subjects == {"The subscription of Acme LLC is renewed": 1}
+    assert told.subjects == {f"The subscription of {WHO} is renewed": 1}

@@ -25,7 +25,7 @@ from billing.store.rejected_events import RejectedEvents
 from billing.store.store import Store
 from billing.store.transactions import Transactions
 from infra.local.emulator import REGION, Emulator
-from tests.builders import NOW, micros, wallet
+from tests.builders import CUSTOMER, NOW, micros, wallet
 from tests.telling_house import House
 from tests.webhook_receiver import Receiver, running_receiver
 
@@ -117,7 +117,7 @@ def rejection(database: Database, payload: str, code: str, at: datetime) -> dict
 @pytest.fixture
 def locked(database: Database) -> dict[str, Any]:
     """The stream record of an account's lock, as the store wrote its rows."""
-    Accounts(database).create(Account("acme", "Acme LLC", "billing@acme.example", "USD", "en", NOW))
+    Accounts(database).create(Account("acme", CUSTOMER, "billing@acme.example", "USD", "en", NOW))
     before = raw_wallet(database)
     lock_account(Store(database), "acme", "under review")
     return record("wallets", before, raw_wallet(database))

@@ -19,17 +19,19 @@ from tests.builders import (
     MICROS,
     NOW,
     PERIOD_END,
+    PHONE_NUMBERS,
     call,
     calls_feature,
     change_period,
     micros,
     period_of,
     plan,
+    plan_name,
     subscription_of,
     wallet,
 )
 
-NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("3"))
+NUMBERS = RecurringFeature("phone_number", PHONE_NUMBERS, included=1, unit_price_micros=micros("3"))
 SEATS = RecurringFeature("user_seat", "Seats", included=2, unit_price_micros=micros("6"))
 FREE = plan(calls_feature(), recurring=(NUMBERS,))
 STARTER = plan(calls_feature(included_minutes=500), plan_id="starter", base_price="30", recurring=(NUMBERS, SEATS))
@@ -64,8 +66,8 @@ def test_a_first_subscription_costs_its_month_and_starts_it() -> None:
     quoted = asked(wallet(), STARTER, NOW, phone_number=3)
     assert due(quoted) == micros("36")
     assert [(line.description, line.quantity, line.amount_micros) for line in quoted.charge.lines] == [
-        ("Starter", "1", micros("30")),
-        ("Phone numbers", "2", micros("6")),
+        (plan_name("starter"), "1", micros("30")),
+        (PHONE_NUMBERS, "2", micros("6")),
     ]
     assert (period_of(quoted.after).start, subscription_of(quoted.after).anchor_day) == (NOW, 23)
     assert quoted.renewal_month.start == datetime(2026, 12, 23, 12, 0, tzinfo=UTC)
@@ -75,7 +77,7 @@ def test_a_first_subscription_costs_its_month_and_starts_it() -> None:
 def test_more_of_a_rented_feature_is_charged_for_the_rest_of_the_period() -> None:
     quoted = asked(on(STARTER), STARTER, phone_number=3)
     (line,) = quoted.charge.lines
-    assert (line.description, line.quantity, line.amount_micros) == ("Phone numbers", "2", micros("3"))
+    assert (line.description, line.quantity, line.amount_micros) == (PHONE_NUMBERS, "2", micros("3"))
     assert (line.period_start, line.period_end) == (MID, PERIOD_END)
     assert subscription_of(quoted.after).quantities["phone_number"] == 3
     assert quoted.renewal_charge.card_micros == micros("36")
@@ -100,8 +102,8 @@ def test_an_upgrade_costs_the_difference_for_the_rest_and_takes_effect_at_once()
     quoted = asked(on(STARTER), PRO)
     assert due(quoted) == micros("30")
     assert [(line.description, line.amount_micros) for line in quoted.charge.lines] == [
-        ("Pro", micros("45")),
-        ("Starter, unused", micros("-15")),
+        (plan_name("pro"), micros("45")),
+        (f"{plan_name('starter')}, unused", micros("-15")),
     ]
     assert subscription_of(quoted.after).terms.plan_id == "pro"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from billing.domain.plan import RecurringFeature
 from billing.domain.proration import Item, Month, charge_for, items_of, lines_of, price_in
-from tests.builders import micros, plan
+from tests.builders import PHONE_NUMBERS, micros, plan, plan_name
 
 MONTH = Month(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
 SECONDS = 30 * 86_400
@@ -75,8 +75,8 @@ def test_nothing_due_is_nothing_charged() -> None:
 
 
 def test_what_is_free_is_no_line_and_what_is_rented_beyond_the_included_units_is_one() -> None:
-    numbers = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("2"))
+    numbers = RecurringFeature("phone_number", PHONE_NUMBERS, included=1, unit_price_micros=micros("2"))
     seats = RecurringFeature("user_seat", "Seats", included=3, unit_price_micros=micros("5"))
     starter = plan(plan_id="starter", base_price="49", recurring=(numbers, seats))
     items = items_of(starter, {"phone_number": 4, "user_seat": 3})
-    assert items == [Item("Starter", 1, micros("49")), Item("Phone numbers", 3, micros("6"))]
+    assert items == [Item(plan_name("starter"), 1, micros("49")), Item(PHONE_NUMBERS, 3, micros("6"))]

@@ -19,6 +19,7 @@ from billing.domain.wallet import DefaultCard, Wallet
 from tests.builders import (
     MICROS,
     PERIOD_END,
+    PHONE_NUMBERS,
     call,
     calls_feature,
     change,
@@ -27,12 +28,13 @@ from tests.builders import (
     micros,
     period_of,
     plan,
+    plan_name,
     previous_period_of,
     subscription_of,
     wallet,
 )
 
-NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("3"))
+NUMBERS = RecurringFeature("phone_number", PHONE_NUMBERS, included=1, unit_price_micros=micros("3"))
 STARTER = plan(
     calls_feature(included_minutes=5, price_per_minute="0.60"), plan_id="starter", base_price="30", recurring=(NUMBERS,)
 )
@@ -73,8 +75,8 @@ def test_a_renewal_charges_base_price_and_rentals_in_advance() -> None:
         "pm_1",
     )
     assert [(line.description, line.amount_micros, line.period_start) for line in transaction.lines] == [
-        ("Starter", micros("30"), RENEWAL),
-        ("Phone numbers", micros("3"), RENEWAL),
+        (plan_name("starter"), micros("30"), RENEWAL),
+        (PHONE_NUMBERS, micros("3"), RENEWAL),
     ]
 
 

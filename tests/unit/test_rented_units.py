@@ -16,11 +16,23 @@ from billing.domain.subscription import checked_quantities
 from billing.domain.subscription_life import advance, cancel
 from billing.domain.terms import Terms
 from billing.domain.wallet import DefaultCard, Wallet
-from tests.builders import NOW, PERIOD_END, PERIOD_START, calls_feature, change, micros, plan, subscription_of, wallet
+from tests.builders import (
+    NOW,
+    PERIOD_END,
+    PERIOD_START,
+    PHONE_NUMBERS,
+    calls_feature,
+    change,
+    micros,
+    plan,
+    plan_name,
+    subscription_of,
+    wallet,
+)
 
 
 def numbers(price: str, *, included: int = 1, maximum: int | None = None) -> RecurringFeature:
-    return RecurringFeature("phone_number", "Phone numbers", included, micros(price), maximum)
+    return RecurringFeature("phone_number", PHONE_NUMBERS, included, micros(price), maximum)
 
 
 def slots(price: str, *, included: int = 2, maximum: int | None = None) -> RecurringFeature:
@@ -57,11 +69,11 @@ def test_an_upgrade_gives_nothing_back_at_once_and_what_was_asked_for_comes_with
     assert subscription_of(quoted.after).terms == Terms("pro", 1, {"phone_number": 5, "call_concurrency": 3})
     assert subscription_of(quoted.after).next_terms == Terms("pro", 1, {"phone_number": 2, "call_concurrency": 2})
     assert [(line.description, line.quantity, line.amount_micros) for line in quoted.charge.lines] == [
-        ("Pro", "1", micros("45")),
-        ("Phone numbers", "4", micros("4")),
+        (plan_name("pro"), "1", micros("45")),
+        (PHONE_NUMBERS, "4", micros("4")),
         ("Slots", "1", micros("4")),
-        ("Starter, unused", "1", micros("-15")),
-        ("Phone numbers, unused", "4", micros("-6")),
+        (f"{plan_name('starter')}, unused", "1", micros("-15")),
+        (f"{PHONE_NUMBERS}, unused", "4", micros("-6")),
         ("Slots, unused", "1", micros("-4")),
     ]
     assert quoted.charge.card_micros == micros("28")

@@ -14,6 +14,7 @@ from billing.domain.wallet import Wallet
 from tests.builders import (
     NOW,
     PERIOD_END,
+    PHONE_NUMBERS,
     calls_feature,
     change,
     change_period,
@@ -26,7 +27,7 @@ from tests.builders import (
     wallet,
 )
 
-NUMBERS = RecurringFeature("phone_number", "Phone numbers", included=1, unit_price_micros=micros("2"))
+NUMBERS = RecurringFeature("phone_number", PHONE_NUMBERS, included=1, unit_price_micros=micros("2"))
 SLOTS = RecurringFeature("call_concurrency", "Calls at once", included=5, unit_price_micros=micros("8"), maximum=10)
 FREE = plan(calls_feature(included_minutes=2))
 PRICED = plan(calls_feature(included_minutes=5), plan_id="starter", base_price="49")
