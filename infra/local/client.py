@@ -24,23 +24,27 @@ class Api:
     def get(self, path: str) -> Any:  # noqa: ANN401  JSON
         return self.call("GET", path, expect=(200,))
 
-    def post(self, path: str, body: object, *, expect: tuple[int, ...] = (200, 201, 202)) -> Any:  # noqa: ANN401  JSON
-        return self.call("POST", path, body, expect=expect)
+    def post(self, path: str, body: object, *, key: str | None = None) -> Any:  # noqa: ANN401  JSON
+        """`key` is the Idempotency-Key, which most of what moves money demands."""
+        return self.call("POST", path, body, expect=(200, 201, 202), key=key)
 
     def put(self, path: str, body: object) -> Any:  # noqa: ANN401  JSON
         return self.call("PUT", path, body, expect=(200, 201))
 
-    def call(self, method: str, path: str, body: object = None, *, expect: tuple[int, ...]) -> Any:  # noqa: ANN401  JSON
+    def call(
+        self, method: str, path: str, body: object = None, *, expect: tuple[int, ...], key: str | None = None
+    ) -> Any:  # noqa: ANN401  JSON
         """The answer's JSON. Raises UnexpectedAnswer with what the API said where the status is not expected."""
-        status, answer = self._send(method, path, body)
+        status, answer = self._send(method, path, body, key)
         if status not in expect:
             raise UnexpectedAnswer(f"{method} {path} answered {status}: {json.dumps(answer)}")
         return answer
 
-    def _send(self, method: str, path: str, body: object) -> tuple[int, Any]:
-        headers: Mapping[str, str] = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+    def _send(self, method: str, path: str, body: object, key: str | None) -> tuple[int, Any]:
+        once: Mapping[str, str] = {} if key is None else {"idempotency-key": key}
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json", **once}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, dict(headers), method=method)  # noqa: S310  http, on loopback
+        request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310  http, on loopback
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310  http, on loopback
                 return response.status, _json(response.read())

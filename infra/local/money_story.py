@@ -50,7 +50,7 @@ def a_card_is_added(story: Story) -> None:
 def a_hosted_top_up(story: Story) -> None:
     story.tell("\nA top-up of 25.00 on Stripe's page: credit once the money has arrived, and exactly as much")
     api, stripe = story.api, _stripe(story)
-    started = api.post(f"{_ACCOUNT}/top-ups", {"amount": "25.00"})
+    started = api.post(f"{_ACCOUNT}/top-ups", {"amount": "25.00"}, key="top-up-1")
     story.check("before it is paid", (started["status"], balance(api, "initech")), ("Checkout", "0.000000"))
     _complete(stripe, started["url"])
     paid = until(lambda: first(each for each in _history(story) if each["status"] == "Paid"))

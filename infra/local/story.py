@@ -212,7 +212,7 @@ def load_sample(sample: str, folder: str = "call_ended") -> Any:  # noqa: ANN401
 
 def adjust(story: Story, account: str, amount: str, reason: str) -> None:
     body = {"amount": amount, "reason": reason, "by": "ops@example.com"}
-    entry = story.api.post(f"/v1/accounts/{account}/adjustments", body)
+    entry = story.api.post(f"/v1/accounts/{account}/adjustments", body, key=reason.replace(" ", "-"))
     story.tell(f"  {account}: {reason}, {amount}; balance {entry['balance_after']['amount']}")
 
 

@@ -152,13 +152,25 @@ def test_the_document_says_how_many_grants_there_may_be_and_where_a_lease_holds_
     assert "a plan that does not limit calls nothing is held" in said["hold_lease"]
 
 
-def test_what_moves_money_by_post_takes_an_idempotency_key() -> None:
+def test_what_moves_money_by_post_is_refused_without_an_idempotency_key_and_says_so() -> None:
     keyed = {
-        operation["operationId"]
+        operation["operationId"]: (
+            each["required"],
+            "idempotency_key_required" in operation["responses"]["400"]["x-codes"],
+        )
         for operation in OPERATIONS.values()
-        if "Idempotency-Key" in {each["name"] for each in operation["parameters"]}
+        for each in operation["parameters"]
+        if each["name"] == "Idempotency-Key"
     }
-    assert keyed == {"top_up", "adjust_balance", "grant_credit", "refund_transaction", "reset_usage"}
+    assert keyed == {
+        "top_up": (False, True),
+        "adjust_balance": (True, True),
+        "grant_credit": (True, True),
+        "refund_transaction": (True, True),
+        "reset_usage": (False, False),
+    }
+    (top_up,) = OPERATIONS["POST", "/v1/accounts/{account_id}/top-ups"]["parameters"][1:]
+    assert "Required with a saved card." in top_up["description"]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +220,7 @@ _A_STORY: tuple[tuple[str, str, str, JsonObject], ...] = (
 
 def test_the_examples_are_accepted(empty: Gateway) -> None:
     for method, path, operation_id, instead in _A_STORY:
-        answer = empty.send(method, path, content_of(operation_id)["example"] | instead)
+        answer = empty.send(method, path, content_of(operation_id)["example"] | instead, idempotency_key=operation_id)
         assert answer.status in {200, 201}, (operation_id, answer.text)
 
 

@@ -95,7 +95,7 @@ def test_a_card_is_added_verified_and_pays_a_top_up_at_once(customer: Customer) 
     assert (card["verification"], card["is_default"], card["last4"]) == ("verified", True, "4242")
     assert customer.billing()["default_payment_method"]["payment_method_id"] == card["payment_method_id"]
     body = {"amount": "50.00", "payment_method": card["payment_method_id"]}
-    paid = customer.api.post(f"{customer.path}/top-ups", body)
+    paid = customer.api.post(f"{customer.path}/top-ups", body, key="top-up-1")
     assert paid["status"] == "Paid"
     assert customer.balance() == "50.000000"
 
@@ -112,7 +112,7 @@ def test_a_hosted_top_up_is_credited_by_the_webhook(customer: Customer) -> None:
 def test_a_call_below_the_threshold_is_followed_by_a_refill(customer: Customer) -> None:
     card = customer.add_card()
     body = {"amount": "10.00", "payment_method": card["payment_method_id"]}
-    customer.api.post(f"{customer.path}/top-ups", body)
+    customer.api.post(f"{customer.path}/top-ups", body, key="top-up-1")
     customer.api.put(f"{customer.path}/auto-refill", {"enabled": True, "threshold": "8.00", "amount": "20.00"})
     customer.call(30)
     until(lambda: customer.balance() == "27.000000")
@@ -139,16 +139,16 @@ def test_a_declined_refill_says_why_and_a_sweep_at_the_right_time_tries_again(
 def test_a_refund_takes_the_credit_back(customer: Customer) -> None:
     card = customer.add_card()
     body = {"amount": "50.00", "payment_method": card["payment_method_id"]}
-    paid = customer.api.post(f"{customer.path}/top-ups", body)
+    paid = customer.api.post(f"{customer.path}/top-ups", body, key="top-up-1")
     refund = f"{customer.path}/transactions/{paid['transaction_id']}/refunds"
-    refunded = customer.api.post(refund, {"amount": "20.00"})
+    refunded = customer.api.post(refund, {"amount": "20.00"}, key="refund-1")
     assert refunded["refunded"]["amount"] == "20.000000"
     assert customer.balance() == "30.000000"
 
 
 def test_a_dispute_takes_the_credit_back_and_one_won_gives_it_again(customer: Customer) -> None:
     body = {"amount": "50.00", "payment_method": customer.add_card()["payment_method_id"]}
-    customer.api.post(f"{customer.path}/top-ups", body)
+    customer.api.post(f"{customer.path}/top-ups", body, key="top-up-1")
     dispute = customer.stripe.control("disputes", {"payment_intent": customer.payments()[0]["id"]})
     until(lambda: customer.balance() == "0.000000")
     customer.stripe.control(f"disputes/{dispute['id']}/close", {"status": "won"})
@@ -160,7 +160,7 @@ def test_a_declined_top_up_is_a_402_with_the_reason(customer: Customer) -> None:
     card = customer.add_card()
     customer.stripe.control(f"payment_methods/{card['payment_method_id']}", {"behavior": "insufficient_funds"})
     body = {"amount": "50.00", "payment_method": card["payment_method_id"]}
-    declined = customer.api.call("POST", f"{customer.path}/top-ups", body, expect=(402,))
+    declined = customer.api.call("POST", f"{customer.path}/top-ups", body, expect=(402,), key="top-up-1")
     assert declined["code"] == "card_declined"
     assert declined["failure"]["code"] == "insufficient_funds"
 

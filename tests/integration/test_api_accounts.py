@@ -41,7 +41,9 @@ def test_an_account_without_an_id_is_given_one(client: Client) -> None:
 
 def test_opening_the_same_account_again_answers_the_one_that_exists(client: Client) -> None:
     first = client.post("/v1/accounts", ACME)
-    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "5", "reason": WIRE, "by": ADMINISTRATOR})
+    with_acme(client).post(
+        "/v1/accounts/acme/adjustments", {"amount": "5", "reason": WIRE, "by": ADMINISTRATOR}, idempotency_key="key-1"
+    )
     again = client.post("/v1/accounts", ACME)
     assert (again.status, again.json) == (201, first.json)
     assert client.get("/v1/accounts/acme/billing").json["balance"]["amount"] == "5.000000"
@@ -111,7 +113,7 @@ def test_a_change_of_nothing_is_refused(client: Client) -> None:
     ],
 )
 def test_an_account_that_does_not_exist_is_a_404(client: Client, method: str, path: str, body: object) -> None:
-    answer = with_acme(client).send(method, f"/v1/accounts/nobody{path}", body)
+    answer = with_acme(client).send(method, f"/v1/accounts/nobody{path}", body, idempotency_key="key-1")
     assert (answer.status, answer.code) == (404, "account_not_found")
 
 
@@ -154,7 +156,9 @@ def test_a_lock_is_put_on_and_taken_off_as_often_as_one_likes(client: Client) ->
 
 
 def test_unlocking_does_not_resume_an_account_with_a_negative_balance(client: Client) -> None:
-    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "-1", "reason": "correction", "by": "ops"})
+    with_acme(client).post(
+        "/v1/accounts/acme/adjustments", {"amount": "-1", "reason": "correction", "by": "ops"}, idempotency_key="key-1"
+    )
     client.put("/v1/accounts/acme/lock", {"reason": "unpaid"})
     assert client.delete("/v1/accounts/acme/lock").json["status"] == "paused"
 

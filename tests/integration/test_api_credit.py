@@ -90,7 +90,9 @@ def test_a_wire_is_found_in_the_billing_history_with_its_reason_and_without_who_
 
 
 def test_credit_that_is_taken_is_a_row_below_zero_exact_to_the_micro_unit(client: Client) -> None:
-    with_acme(client).post(ADJUSTMENTS, {**WIRE, "amount": "-12.345678", "reason": "entered twice"})
+    with_acme(client).post(
+        ADJUSTMENTS, {**WIRE, "amount": "-12.345678", "reason": "entered twice"}, idempotency_key="key-1"
+    )
     (row,) = history(client, "?kind=adjustment&status=Paid")
     assert (row["amount"], row["lines"][0]["amount"]) == (dollars("-12.345678"), dollars("-12.345678"))
     assert client.get(f"/v1/accounts/acme/transactions/{row['transaction_id']}").json == row
@@ -103,14 +105,16 @@ def test_an_adjustment_that_is_sent_again_or_refused_is_no_further_row(client: C
     assert len(once) == 1
     client.at(datetime(2027, 11, 23, tzinfo=UTC)).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
     client.post(ADJUSTMENTS, {**WIRE, "amount": "501"}, idempotency_key="wire-4711")
-    client.post(ADJUSTMENTS, {**WIRE, "amount": "0"})
+    client.post(ADJUSTMENTS, {**WIRE, "amount": "0"}, idempotency_key="wire-4712")
     assert history(client) == once
 
 
 def test_an_adjustment_cannot_be_refunded_and_stripe_is_not_asked(client: Client) -> None:
     with_acme(client).post(ADJUSTMENTS, WIRE, idempotency_key="wire-4711")
     (row,) = history(client)
-    refused = client.post(f"/v1/accounts/acme/transactions/{row['transaction_id']}/refunds", {"amount": "1.00"})
+    refused = client.post(
+        f"/v1/accounts/acme/transactions/{row['transaction_id']}/refunds", {"amount": "1.00"}, idempotency_key="key-1"
+    )
     assert (refused.status, refused.code) == (409, "not_refundable")
     assert refused.json["detail"] == "no card was charged: another adjustment takes this one back"
     assert balance(client) == "500.000000"
@@ -132,10 +136,21 @@ def test_the_same_key_with_another_body_is_refused(client: Client, change: dict[
     assert balance(client) == "500.000000"
 
 
-def test_without_a_key_each_request_is_another_adjustment(client: Client) -> None:
+@pytest.mark.parametrize(("path", "body"), [(ADJUSTMENTS, WIRE), (GRANTS, WELCOME), (ADJUSTMENTS, {"amount": "0"})])
+def test_credit_by_hand_without_a_key_is_refused_and_nothing_is_given(
+    client: Client, path: str, body: dict[str, str]
+) -> None:
+    answer = with_acme(client).post(path, body)
+    assert (answer.status, answer.code, answer.fields) == (400, "idempotency_key_required", ["Idempotency-Key"])
+    assert balance(client) == "0.000000"
+    assert history(client) == []
+    assert client.get("/v1/accounts/acme/ledger").json["items"] == []
+
+
+def test_another_key_is_another_adjustment(client: Client) -> None:
     with_acme(client)
-    for _ in range(2):
-        client.post(ADJUSTMENTS, WIRE)
+    for key in ("wire-4711", "wire-4712"):
+        client.post(ADJUSTMENTS, WIRE, idempotency_key=key)
     assert balance(client) == "1000.000000"
 
 
@@ -162,17 +177,17 @@ def test_a_key_is_visible_ascii(client: Client, key: str) -> None:
     ],
 )
 def test_an_adjustment_with_a_broken_field_moves_nothing(client: Client, field: str, value: object) -> None:
-    answer = with_acme(client).post(ADJUSTMENTS, {**WIRE, field: value})
+    answer = with_acme(client).post(ADJUSTMENTS, {**WIRE, field: value}, idempotency_key="key-1")
     assert (answer.status, answer.fields) == (422, [field])
     assert balance(client) == "0.000000"
 
 
 def test_a_balance_of_exactly_zero_does_not_resume_a_paused_account(client: Client) -> None:
-    with_acme(client).post(ADJUSTMENTS, {**WIRE, "amount": "-5"})
+    with_acme(client).post(ADJUSTMENTS, {**WIRE, "amount": "-5"}, idempotency_key="key-1")
     assert client.get("/v1/accounts/acme/billing").json["status"] == "paused"
-    client.post(ADJUSTMENTS, {**WIRE, "amount": "5"})
+    client.post(ADJUSTMENTS, {**WIRE, "amount": "5"}, idempotency_key="key-2")
     assert client.get("/v1/accounts/acme/billing").json["status"] == "paused"
-    client.post(ADJUSTMENTS, {**WIRE, "amount": "0.000001"})
+    client.post(ADJUSTMENTS, {**WIRE, "amount": "0.000001"}, idempotency_key="key-3")
     assert client.get("/v1/accounts/acme/billing").json["status"] == "active"
 
 
@@ -208,18 +223,19 @@ def test_a_grant_repeated_after_it_expired_is_still_the_same_grant(client: Clien
     ],
 )
 def test_a_grant_with_a_broken_field_gives_nothing(client: Client, field: str, value: object) -> None:
-    answer = with_acme(client).post(GRANTS, {**WELCOME, field: value})
+    answer = with_acme(client).post(GRANTS, {**WELCOME, field: value}, idempotency_key="key-1")
     assert (answer.status, answer.fields) == (422, [field])
     assert balance(client) == "0.000000"
 
 
 def test_an_account_has_at_most_eight_grants_and_expired_ones_make_room(client: Client, database: Database) -> None:
     with_acme(client)
-    for _ in range(8):
-        assert client.post(GRANTS, WELCOME).status == 201
-    assert client.post(GRANTS, WELCOME).code == "too_many_grants"
+    for number in range(8):
+        assert client.post(GRANTS, WELCOME, idempotency_key=f"key-{number}").status == 201
+    assert client.post(GRANTS, WELCOME, idempotency_key="key-8").code == "too_many_grants"
     later = client.at(datetime(2027, 2, 1, tzinfo=UTC))
-    assert later.post(GRANTS, {**WELCOME, "expires_at": "2027-12-31T00:00:00Z"}).status == 201
+    longer = {**WELCOME, "expires_at": "2027-12-31T00:00:00Z"}
+    assert later.post(GRANTS, longer, idempotency_key="key-9").status == 201
     assert later.get("/v1/accounts/acme/billing").json["balance"]["amount"] == "10.000000"
     assert_books_balance(World(database))
 

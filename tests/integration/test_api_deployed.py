@@ -49,7 +49,7 @@ def test_every_route_for_an_account_is_within_the_functions_rights(http: httpx.C
     grant = {"amount": "10.00", "expires_at": "2999-01-31T00:00:00Z", "reason": "welcome"}
     assert http.get(base).status_code == 200
     assert http.patch(base, json={"language": "ar"}).status_code == 200
-    assert http.post(f"{base}/credit-grants", json=grant).status_code == 201
+    assert http.post(f"{base}/credit-grants", json=grant, headers={"idempotency-key": "welcome"}).status_code == 201
     assert http.put(f"{base}/lock", json={"reason": "unpaid"}).json()["status"] == "locked"
     assert http.delete(f"{base}/lock").json()["status"] == "active"
     assert http.get(f"{base}/usage/records", headers={"accept": "text/csv"}).text.startswith("record_id,")

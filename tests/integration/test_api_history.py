@@ -119,7 +119,9 @@ def test_records_are_found_by_day_and_workspace(client: Client, database: Databa
 
 
 def test_adjustments_are_no_usage_records(client: Client) -> None:
-    with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": "5", "reason": WIRE, "by": ADMINISTRATOR})
+    with_acme(client).post(
+        "/v1/accounts/acme/adjustments", {"amount": "5", "reason": WIRE, "by": ADMINISTRATOR}, idempotency_key="key-1"
+    )
     assert client.get(RECORDS).json == {"items": [], "next_cursor": None}
 
 

@@ -149,7 +149,7 @@ def test_a_refill_that_reached_the_months_limit_says_when_it_goes_on_and_what_to
     client.put(f"{ACCOUNT}/auto-refill", limited)
     paying.charge_pending()
     adjustment = {"amount": "-90.00", "reason": "correction", "by": "ops@example.com"}
-    assert client.post(f"{ACCOUNT}/adjustments", adjustment).status == 201
+    assert client.post(f"{ACCOUNT}/adjustments", adjustment, idempotency_key="key-1").status == 201
     assert client.get(f"{ACCOUNT}/billing").json["auto_refill"]["status"] == "ready", "an adjustment starts none"
     replace(client, now=NOW + timedelta(minutes=1)).put(f"{ACCOUNT}/auto-refill", limited)
     state = client.get(f"{ACCOUNT}/billing").json["auto_refill"]
@@ -207,9 +207,9 @@ def test_a_refund_is_an_administrators(client: Client, paying: Paying) -> None:
     part = client.post(path, {"amount": "20.00"}, idempotency_key="r1")
     assert (part.status, part.json["refunded"]["amount"]) == (201, "20.000000")
     assert client.post(path, {"amount": "20.00"}, idempotency_key="r1").json == part.json
-    assert client.post(path, {"amount": "30.01"}).fields == ["amount"]
-    assert client.post(path).json["refunded"]["amount"] == "50.000000"
-    assert client.post(path).code == "not_refundable"
+    assert client.post(path, {"amount": "30.01"}, idempotency_key="r2").fields == ["amount"]
+    assert client.post(path, idempotency_key="r3").json["refunded"]["amount"] == "50.000000"
+    assert client.post(path, idempotency_key="r4").code == "not_refundable"
 
 
 def test_another_account_sees_and_touches_nothing(client: Client, paying: Paying) -> None:
@@ -220,7 +220,9 @@ def test_another_account_sees_and_touches_nothing(client: Client, paying: Paying
     assert globex.get(f"{ACCOUNT}/transactions").status == 404
     assert globex.get(f"/v1/accounts/globex/transactions/{paid}").code == "transaction_not_found"
     assert globex.delete(f"/v1/accounts/globex/payment-methods/{card}").code == "payment_method_not_found"
-    stolen = globex.post("/v1/accounts/globex/top-ups", {"amount": "50.00", "payment_method": card})
+    stolen = globex.post(
+        "/v1/accounts/globex/top-ups", {"amount": "50.00", "payment_method": card}, idempotency_key="key-1"
+    )
     assert stolen.code == "payment_method_not_found"
 
 
@@ -237,3 +239,30 @@ def test_the_default_card_is_chosen_and_the_last_one_removed(client: Client, pay
     client.put(f"{ACCOUNT}/auto-refill", {"enabled": True, "threshold": "0.01", "amount": "100.00"})
     assert client.delete(f"{cards}/{mastercard}").json["auto_refill_switched_off"]
     assert not client.get(f"{ACCOUNT}/billing").json["auto_refill"]["enabled"]
+
+
+@pytest.mark.parametrize("refund", [{"amount": "20.00"}, None])
+def test_a_refund_without_a_key_is_refused_and_stripe_is_not_asked(
+    client: Client, paying: Paying, refund: dict[str, str] | None
+) -> None:
+    paid = top_up(client, payment_method=with_card(paying)).json["transaction_id"]
+    refused = client.post(f"{ACCOUNT}/transactions/{paid}/refunds", refund)
+    assert (refused.status, refused.code, refused.fields) == (400, "idempotency_key_required", ["Idempotency-Key"])
+    assert [each["metadata"] for each in paying.read("refunds") if each["metadata"]] == []
+    assert client.get(f"{ACCOUNT}/transactions/{paid}").json["refunds"] == []
+
+
+def test_a_top_up_with_a_saved_card_and_without_a_key_is_refused_and_nothing_is_charged(
+    client: Client, paying: Paying
+) -> None:
+    body = {"amount": "50.00", "payment_method": with_card(paying)}
+    refused = client.post(f"{ACCOUNT}/top-ups", body)
+    assert (refused.status, refused.code, refused.fields) == (400, "idempotency_key_required", ["Idempotency-Key"])
+    assert client.get(f"{ACCOUNT}/transactions").json["items"] == []
+    assert [each["status"] for each in paying.read("payment_intents")] == ["canceled"], "the hold of the card alone"
+
+
+def test_a_top_up_on_a_page_needs_no_key_and_is_another_one_each_time(client: Client) -> None:
+    first, second = (client.post(f"{ACCOUNT}/top-ups", {"amount": "50.00"}) for _ in range(2))
+    assert (first.status, second.status) == (201, 201)
+    assert first.json["transaction_id"] != second.json["transaction_id"]

@@ -205,6 +205,7 @@ def test_credit_that_has_expired_is_not_shown(client: Client) -> None:
     with_acme(client).post(
         "/v1/accounts/acme/credit-grants",
         {"amount": "10.00", "expires_at": "2026-12-01T00:00:00Z", "reason": "welcome"},
+        idempotency_key="welcome",
     )
     assert client.get("/v1/accounts/acme/billing").json["promotional_credit"]["amount"] == "10.000000"
     later = client.at(datetime(2026, 12, 1, tzinfo=UTC)).get("/v1/accounts/acme/billing").json

@@ -26,7 +26,9 @@ def client(database: Database, line: Line) -> Client:
 
 
 def test_a_refusal_is_a_problem_document_that_names_each_field(client: Client) -> None:
-    answer = with_acme(client).post("/v1/accounts/acme/adjustments", {"amount": 5, "reason": "", "bye": "ops"})
+    answer = with_acme(client).post(
+        "/v1/accounts/acme/adjustments", {"amount": 5, "reason": "", "bye": "ops"}, idempotency_key="key-1"
+    )
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json == {
         "type": "about:blank",
@@ -127,7 +129,7 @@ def test_a_refused_value_is_named_in_a_sentence(
     client: Client, request_line: str, body: object, field: str, says: str
 ) -> None:
     method, path = request_line.split()
-    answer = with_acme(client).send(method, path, body)
+    answer = with_acme(client).send(method, path, body, idempotency_key="key-1")
     assert (answer.status, answer.json["detail"]) == (422, f"{field} {says}")
     assert answer.json["errors"] == [{"field": field, "detail": says}]
 
@@ -224,7 +226,7 @@ def test_a_busy_store_asks_to_be_asked_again(client: Client, database: Database)
     assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "store_unavailable", "2")
 
 
-def test_money_whose_answer_was_lost_is_sent_again_with_its_key_and_looked_for_without_one(
+def test_what_was_sent_without_a_key_and_whose_answer_was_lost_is_looked_for_and_not_sent_again(
     client: Client, database: Database
 ) -> None:
     with_acme(client)
@@ -236,13 +238,14 @@ def test_money_whose_answer_was_lost_is_sent_again_with_its_key_and_looked_for_w
 
     database.client.transact_write_items = written_but_not_answered  # type: ignore[method-assign,assignment]
     body = {"amount": "5", "reason": "wire 4711", "by": "ops"}
-    without_key = client.post("/v1/accounts/acme/adjustments", body)
+    reset = {"reason": "goodwill", "by": "ops"}
+    without_key = client.post("/v1/accounts/acme/subscription/usage-reset", reset)
     with_key = client.post("/v1/accounts/acme/adjustments", body, idempotency_key="wire-4711")
     assert (without_key.status, with_key.status) == (503, 503)
     assert "look before you send the request again" in without_key.json["detail"]
     assert with_key.json["detail"] == "send the request again"
     again = client.post("/v1/accounts/acme/adjustments", body, idempotency_key="wire-4711")
-    assert (again.status, again.json["balance_after"]["amount"]) == (201, "10.000000")
+    assert (again.status, again.json["balance_after"]["amount"]) == (201, "5.000000")
 
 
 def test_the_log_hears_who_changed_what(client: Client) -> None:

@@ -1,18 +1,16 @@
 """Credit by hand: adjustments and grants."""
 
-from uuid import uuid4
-
 from billing.api.credit import AdjustmentBody, CreditGrantBody, LedgerEntryView
 from billing.services.adjust_balance import adjust_balance, give_credit, id_from_key
 from billing.store.store import Store
-from billing.web.routing import Call, route
+from billing.web.routing import KEY_REQUIRED, Call, route
 
 
 class CreditRoutes:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    @route("POST", "/v1/accounts/{account_id}/adjustments", scope="admin", status=201, idempotent=True)
+    @route("POST", "/v1/accounts/{account_id}/adjustments", scope="admin", status=201, keyed=KEY_REQUIRED)
     def adjust_balance(self, call: Call, account_id: str, body: AdjustmentBody) -> LedgerEntryView:
         """Add paid credit, or with a negative amount take it: a wire transfer, a correction. Answers the entry.
 
@@ -24,7 +22,7 @@ class CreditRoutes:
             micros=body.amount,
             reason=body.reason,
             by=body.by,
-            adjustment_id=_id(call, account_id),
+            adjustment_id=id_from_key(account_id, call.require_key()),
             now=call.now,
         )
         return LedgerEntryView.of(entry)
@@ -34,7 +32,7 @@ class CreditRoutes:
         "/v1/accounts/{account_id}/credit-grants",
         scope="admin",
         status=201,
-        idempotent=True,
+        keyed=KEY_REQUIRED,
         refusals={409: ("too_many_grants",)},
     )
     def grant_credit(self, call: Call, account_id: str, body: CreditGrantBody) -> LedgerEntryView:
@@ -48,11 +46,7 @@ class CreditRoutes:
             micros=body.amount,
             expires_at=body.expires_at,
             reason=body.reason,
-            grant_id=_id(call, account_id),
+            grant_id=id_from_key(account_id, call.require_key()),
             now=call.now,
         )
         return LedgerEntryView.of(entry)
-
-
-def _id(call: Call, account_id: str) -> str:
-    return uuid4().hex if call.idempotency_key is None else id_from_key(account_id, call.idempotency_key)

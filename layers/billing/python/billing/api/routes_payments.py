@@ -31,7 +31,7 @@ from billing.services.set_auto_refill import set_auto_refill
 from billing.services.top_up import top_up
 from billing.store.store import Store
 from billing.web.http import RequestRefused
-from billing.web.routing import PAYMENT_REFUSALS, Call, route
+from billing.web.routing import KEY_REQUIRED, PAYMENT_REFUSALS, Call, Keyed, route
 from billing.web.values import PageQuery
 
 
@@ -105,7 +105,7 @@ class PaymentsRoutes:
         "/v1/accounts/{account_id}/top-ups",
         scope="billing:write",
         status=201,
-        idempotent=True,
+        keyed=Keyed(required_with="a saved card"),
         refusals={
             402: ("card_declined", "authentication_required"),
             404: ("payment_method_not_found",),
@@ -119,13 +119,14 @@ class PaymentsRoutes:
         A decline is a 402 `card_declined`, with the reason. Where the bank demands the customer, it is a 402
         `authentication_required` with the `url` of a page on which the same payment can be made.
         """
+        key = call.require_key() if body.payment_method is not None else call.idempotency_key
         transaction = top_up(
             self._store,
             self._gateway(),
             account_id,
             micros=body.amount,
             payment_method_id=body.payment_method,
-            transaction_id=transaction_id_of(account_id, "top_up", call.idempotency_key or uuid4().hex),
+            transaction_id=transaction_id_of(account_id, "top_up", key or uuid4().hex),
             return_url=body.return_url or self._return_url,
             now=call.now,
         )
@@ -164,7 +165,7 @@ class PaymentsRoutes:
         "/v1/accounts/{account_id}/transactions/{transaction_id}/refunds",
         scope="admin",
         status=201,
-        idempotent=True,
+        keyed=KEY_REQUIRED,
         refusals={404: ("transaction_not_found",), 409: ("not_refundable",), **PAYMENT_REFUSALS},
     )
     def refund_transaction(
@@ -180,7 +181,7 @@ class PaymentsRoutes:
             account_id,
             transaction_id,
             micros=None if body is None else body.amount,
-            refund_key=transaction_id_of(account_id, "refund", transaction_id, call.idempotency_key or uuid4().hex),
+            refund_key=transaction_id_of(account_id, "refund", transaction_id, call.require_key()),
             now=call.now,
         )
         return TransactionView.of(transaction)

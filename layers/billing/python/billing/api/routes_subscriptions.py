@@ -16,7 +16,7 @@ from billing.services.cancel_subscription import cancel_subscription
 from billing.services.change_subscription import Wanted, change_subscription, preview_subscription
 from billing.services.reset_usage import reset_usage
 from billing.store.store import Store
-from billing.web.routing import Call, route
+from billing.web.routing import KEY_OPTIONAL, Call, route
 
 _CHANGE = {
     404: ("plan_not_found",),
@@ -86,7 +86,7 @@ class SubscriptionsRoutes:
         "/v1/accounts/{account_id}/subscription/usage-reset",
         scope="admin",
         status=201,
-        idempotent=True,
+        keyed=KEY_OPTIONAL,
         refusals={404: ("no_subscription",)},
     )
     def reset_usage(self, call: Call, account_id: str, body: UsageResetBody) -> LedgerEntryView:

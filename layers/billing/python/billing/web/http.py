@@ -19,6 +19,7 @@ Response = dict[str, Any]
 
 RefusalCode = Literal[
     "malformed_json",
+    "idempotency_key_required",
     "invalid_signature",
     "card_declined",
     "authentication_required",
@@ -41,6 +42,7 @@ RefusalCode = Literal[
 _STATUS_OF_REFUSAL: Final[Mapping[str, int]] = complete(
     {
         "malformed_json": 400,
+        "idempotency_key_required": 400,
         "invalid_signature": 400,
         "card_declined": 402,
         "authentication_required": 402,

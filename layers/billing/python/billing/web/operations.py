@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from billing.domain.declines import Failure
-from billing.web.routing import IDEMPOTENCY_HEADER, Route
+from billing.web.routing import IDEMPOTENCY_HEADER, Keyed, Route
 from billing.web.values import IDEMPOTENCY_KEY, PATH_PARAMETERS, View
 
 JSON = "application/json"
@@ -175,10 +175,12 @@ def _implied(route: Route) -> Codes:
         implied += [{403: ["insufficient_scope"], 500: ["internal_error"], 503: ["store_unavailable"]}]
     if "account_id" in route.path_parameters:
         implied += [{404: ["account_not_found"]}]
-    if route.path_parameters or route.query is not None or route.spec.idempotent or route.body is not None:
+    if route.path_parameters or route.query is not None or route.spec.keyed or route.body is not None:
         implied += [{422: ["invalid_value"]}]
-    if route.spec.idempotent:
+    if route.spec.keyed is not None:
         implied += [{409: ["idempotency_key_reused"]}]
+        if route.spec.keyed.required or route.spec.keyed.required_with is not None:
+            implied += [{400: ["idempotency_key_required"]}]
     if route.body is not None:
         implied += [{400: ["malformed_json"], 413: ["body_too_large"], 415: ["unsupported_media_type"]}]
     return both(*implied)
@@ -206,10 +208,19 @@ def _as_given(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
-    if not route.spec.idempotent:
+    keyed = route.spec.keyed
+    if keyed is None:
         return []
     description = (
         "Makes the request safe to send again. The same key with the same body is done once and answered alike; with "
-        "another body it is a 409. Without a key each request is done for itself."
+        f"another body it is a 409. {_without_key(keyed)}"
     )
-    return [header_parameter(IDEMPOTENCY_HEADER, description, IDEMPOTENCY_KEY.json_schema())]
+    schema = IDEMPOTENCY_KEY.json_schema()
+    return [header_parameter(IDEMPOTENCY_HEADER, description, schema, required=keyed.required)]
+
+
+def _without_key(keyed: Keyed) -> str:
+    if keyed.required:
+        return "Without a key the request is refused."
+    refused = "" if keyed.required_with is None else f"Required with {keyed.required_with}. Else, "
+    return f"{refused}{'w' if refused else 'W'}ithout a key each request is done for itself."

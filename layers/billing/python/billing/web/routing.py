@@ -52,6 +52,20 @@ PAYMENT_REFUSALS: Refusals = {502: ("payments_refused",), 503: ("payments_unavai
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed:
+    """A route that takes an Idempotency-Key: always `required`, or only with what `required_with` names, or never.
+
+    Where it is required only with something, the route itself asks for it: see `Call.require_key`.
+    """
+
+    required: bool = False
+    required_with: str | None = None
+
+
+KEY_REQUIRED, KEY_OPTIONAL = Keyed(required=True), Keyed()
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """What every route knows of its request beside the parameters, the query and the body it names.
 
@@ -63,6 +77,16 @@ class Call:
     headers: Mapping[str, str]
     idempotency_key: str | None
     origin: str
+
+    def require_key(self) -> str:
+        """The Idempotency-Key. Raises `idempotency_key_required`."""
+        if self.idempotency_key is None:
+            raise RequestRefused(
+                "idempotency_key_required",
+                f"this moves money, so it needs an {IDEMPOTENCY_HEADER}: nothing was done",
+                field=IDEMPOTENCY_HEADER,
+            )
+        return self.idempotency_key
 
     def accepts(self, content_type: str) -> bool:
         """Whether the caller asks for this media type by name."""
@@ -87,7 +111,7 @@ class Spec:
     path: str
     scope: str | None
     status: int
-    idempotent: bool
+    keyed: Keyed | None
     refusals: Refusals
     text: str | None
 
@@ -98,18 +122,18 @@ def route(
     *,
     scope: str | None,
     status: int = 200,
-    idempotent: bool = False,
+    keyed: Keyed | None = None,
     refusals: Refusals | None = None,
     text: str | None = None,
 ) -> Callable[[F], F]:
     """Make a method answer requests. Its annotations are its contract: what it takes is checked, and all is documented.
 
     Its parameters are the path's, by their names, and where it wants them `call`, `query` and `body` (models). With
-    `idempotent` it takes an Idempotency-Key, which the route sees to. `text` is a media type it can give beside JSON.
+    `keyed` it takes an Idempotency-Key, which the route sees to. `text` is a media type it can give beside JSON.
     """
 
     def mark(function: F) -> F:
-        setattr(function, _ROUTE, Spec(method, path, scope, status, idempotent, refusals or {}, text))
+        setattr(function, _ROUTE, Spec(method, path, scope, status, keyed, refusals or {}, text))
         return function
 
     return mark
@@ -277,10 +301,14 @@ def _admit(found: Route, request: Request, parameters: Mapping[str, str]) -> Cal
 
 def _call(found: Route, request: Request, caller: Caller, now: datetime) -> Call:
     sent = headers(request)
-    key = sent.get(IDEMPOTENCY_HEADER.lower()) if found.spec.idempotent else None
+    keyed = found.spec.keyed
+    key = None if keyed is None else sent.get(IDEMPOTENCY_HEADER.lower())
     if key is not None:
         key = validated(IDEMPOTENCY_KEY, key, within=IDEMPOTENCY_HEADER)
-    return Call(caller, now, sent, key, origin_of(request))
+    call = Call(caller, now, sent, key, origin_of(request))
+    if keyed is not None and keyed.required:
+        call.require_key()
+    return call
 
 
 def _read_body(model: type[BaseModel], request: Request, *, optional: bool) -> BaseModel | None:
