@@ -109,7 +109,7 @@ class PaymentsRoutes:
         refusals={
             402: ("card_declined", "authentication_required"),
             404: ("payment_method_not_found",),
-            409: ("card_not_verified",),
+            409: ("card_not_verified", "account_canceled"),
             **PAYMENT_REFUSALS,
         },
     )
@@ -118,6 +118,9 @@ class PaymentsRoutes:
 
         A decline is a 402 `card_declined`, with the reason. Where the bank demands the customer, it is a 402
         `authentication_required` with the `url` of a page on which the same payment can be made.
+
+        A canceled account can pay its debt, and no more: else it is a 409 `account_canceled`. The plan's minimum does
+        not count then. A debt below what a card can be charged is paid with that, and the rest stays credit.
         """
         key = call.require_key() if body.payment_method is not None else call.idempotency_key
         transaction = top_up(

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from billing.domain.card import Card
 from billing.domain.charge_limits import largest_charge_micros, least_charge_micros
+from billing.domain.debt import debt_payment
 from billing.domain.decimals import format_millionths
 from billing.domain.errors import IdempotencyKeyReused, InvalidValue
 from billing.domain.money import Money
@@ -16,6 +17,7 @@ from billing.payments.gateway import Gateway
 from billing.services.accounts import find_wallet
 from billing.services.cards import find_card
 from billing.services.charge_card import charge_card
+from billing.services.wallet_as_of import as_of
 from billing.store.store import Store
 
 
@@ -34,15 +36,16 @@ def top_up(
 
     Without a saved card it is at Checkout, with the address of a page; without a page where Stripe did not answer: the
     same request again opens it. Raises AccountNotFound, CardNotFound, InvalidValue for an amount out of bounds,
-    Conflict (`idempotency_key_reused`) for other content under the same id.
+    AccountCanceled for more than a canceled account owes, Conflict (`idempotency_key_reused`) for other content under
+    the same id.
     """
     wallet = find_wallet(store, account_id)
     fingerprint = hashlib.sha256(json.dumps([micros, payment_method_id, return_url]).encode()).hexdigest()[:32]
     transaction = store.transactions.get(transaction_id)
     if transaction is None:
-        check_amount(store, wallet, micros)
+        amount = _amount(store, wallet, micros, now)
         card = None if payment_method_id is None else find_card(store, account_id, payment_method_id, usable=True)
-        seed = _seed(wallet, micros, card, transaction_id, now)
+        seed = _seed(wallet, amount, card, transaction_id, now)
         transaction = store.transactions.create(replace(seed, fingerprint=fingerprint))
     if transaction.fingerprint != fingerprint:
         raise IdempotencyKeyReused
@@ -51,15 +54,34 @@ def top_up(
 
 def check_amount(store: Store, wallet: Wallet, micros: int, field: str = "amount") -> None:
     """Raises InvalidValue below the plan's minimum top-up or what a card can be charged, and above the ceiling."""
-    least = least_charge_micros(wallet.currency)
-    if wallet.subscription is not None:
-        plan = store.plans.version(*wallet.subscription.period.plan_key)
-        least = max(least, plan.minimum_top_up_micros)
+    subscription = wallet.subscription
+    plan = None if subscription is None else store.plans.version(*subscription.period.plan_key)
+    _check_bounds(wallet.currency, micros, 0 if plan is None else plan.minimum_top_up_micros, field)
+
+
+def _check_bounds(currency: str, micros: int, minimum_micros: int, field: str = "amount") -> None:
+    largest = largest_charge_micros(currency)
+    # A plan may have been written with a minimum above the ceiling: then only the ceiling itself can be bought.
+    least = max(least_charge_micros(currency), min(minimum_micros, largest))
     if micros < least:
-        raise InvalidValue(f"must be at least {format_millionths(least)} {wallet.currency}", field=field)
-    largest = largest_charge_micros(wallet.currency)
+        raise InvalidValue(f"must be at least {format_millionths(least)} {currency}", field=field)
     if micros > largest:
-        raise InvalidValue(f"must be at most {format_millionths(largest)} {wallet.currency}", field=field)
+        raise InvalidValue(f"must be at most {format_millionths(largest)} {currency}", field=field)
+
+
+def _amount(store: Store, wallet: Wallet, micros: int, now: datetime) -> int:
+    """What to charge. Of a canceled account it is a debt's payment, for which no plan has a minimum."""
+    current = _as_of(store, wallet, now)
+    if current.status == "canceled":
+        micros = debt_payment(current, micros)
+        _check_bounds(current.currency, micros, 0)
+    else:
+        check_amount(store, current, micros)
+    return micros
+
+
+def _as_of(store: Store, wallet: Wallet, now: datetime) -> Wallet:
+    return as_of(store, wallet.without_expired_grants(now), now)[0]
 
 
 def _seed(wallet: Wallet, micros: int, card: Card | None, transaction_id: str, now: datetime) -> Transaction:
