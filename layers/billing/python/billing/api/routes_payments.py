@@ -117,7 +117,8 @@ class PaymentsRoutes:
         """Buy credit. Answers once it is paid, with the address of Stripe's page, or as `Processing`.
 
         A decline is a 402 `card_declined`, with the reason. Where the bank demands the customer, it is a 402
-        `authentication_required` with the `url` of a page on which the same payment can be made.
+        `authentication_required` with the `url` of a page on which the same payment can be made. If the page has
+        expired, the same request with the same key answers a new one.
 
         A canceled account can pay its debt, and no more: else it is a 409 `account_canceled`. The plan's minimum does
         not count then. A debt below what a card can be charged is paid with that, and the rest stays credit.

@@ -117,7 +117,8 @@ class Reconciliation:
     def _check_page(self, transaction: Transaction, done: Reconciled, now: datetime) -> None:
         """An expired page stays Checkout, and nothing can follow on it; nor on one that was never made.
 
-        But where the bank demanded the customer of a saved card, a page is still owed to him.
+        But where the bank demanded the customer of a saved card, a page is still owed to him. If the customer was given
+        another page meanwhile, that one is looked at in its own time.
         """
         if transaction.session_id is None and transaction.payment_intent_id is not None:
             open_page(self._store, self._gateway, transaction, return_url=self._return_url, now=now)
@@ -127,7 +128,7 @@ class Reconciliation:
             self._note(done, finish_page(self._store, self._gateway, transaction.session_id, now))
             status = self._gateway.session(transaction.session_id).status
         current = self._store.transactions.get(transaction.transaction_id)
-        if current is None or current.status != "Checkout":
+        if current is None or current.status != "Checkout" or current.session_id != transaction.session_id:
             return
         if status == "expired":
             self._store.transactions.move(current, replace(current, check_at=None, url=None))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,12 +14,19 @@ from billing.domain.errors import IdempotencyKeyReused, InvalidValue
 from billing.domain.money import Money
 from billing.domain.transaction import CHECKOUT_CHECK, CardFace, Transaction, chargeable, new_charge
 from billing.domain.wallet import Wallet
+from billing.payments.errors import PaymentsUnavailable
 from billing.payments.gateway import Gateway
 from billing.services.accounts import find_wallet
 from billing.services.cards import find_card
-from billing.services.charge_card import charge_card
+from billing.services.charge_card import charge_card, find_charge
+from billing.services.stripe_events import bring_up_to_date
 from billing.services.wallet_as_of import as_of
 from billing.store.store import Store
+
+_PAGES = 3
+"""How many pages one request looks at. Two at once would be odd already; more is Stripe's trouble."""
+
+log = logging.getLogger(__name__)
 
 
 def top_up(
@@ -35,13 +43,14 @@ def top_up(
     """Start a top-up, once for its transaction id, and return it as it is by then (see `charge_card`).
 
     Without a saved card it is at Checkout, with the address of a page; without a page where Stripe did not answer: the
-    same request again opens it. Raises AccountNotFound, CardNotFound, InvalidValue for an amount out of bounds,
-    AccountCanceled for more than a canceled account owes, Conflict (`idempotency_key_reused`) for other content under
-    the same id.
+    same request again opens it. The same request also gives a new page for one that expired. Raises AccountNotFound,
+    CardNotFound, InvalidValue for an amount out of bounds, AccountCanceled for more than a canceled account owes,
+    Conflict (`idempotency_key_reused`) for other content under the same id.
     """
     wallet = find_wallet(store, account_id)
     fingerprint = hashlib.sha256(json.dumps([micros, payment_method_id, return_url]).encode()).hexdigest()[:32]
-    transaction = store.transactions.get(transaction_id)
+    known = store.transactions.get(transaction_id)
+    transaction = known
     if transaction is None:
         amount = _amount(store, wallet, micros, now)
         card = None if payment_method_id is None else find_card(store, account_id, payment_method_id, usable=True)
@@ -49,7 +58,9 @@ def top_up(
         transaction = store.transactions.create(replace(seed, fingerprint=fingerprint))
     if transaction.fingerprint != fingerprint:
         raise IdempotencyKeyReused
-    return charge_card(store, gateway, transaction, return_url=return_url, now=now)
+    if known is None:
+        return charge_card(store, gateway, transaction, return_url=return_url, now=now)
+    return _again(store, gateway, wallet, transaction, return_url=return_url, now=now)
 
 
 def check_amount(store: Store, wallet: Wallet, micros: int, field: str = "amount") -> None:
@@ -82,6 +93,49 @@ def _amount(store: Store, wallet: Wallet, micros: int, now: datetime) -> int:
 
 def _as_of(store: Store, wallet: Wallet, now: datetime) -> Wallet:
     return as_of(store, wallet.without_expired_grants(now), now)[0]
+
+
+def _again(
+    store: Store, gateway: Gateway, wallet: Wallet, transaction: Transaction, *, return_url: str, now: datetime
+) -> Transaction:
+    """Answer a repeated request: with its page if that is open, with what was done there, else with a new page.
+
+    Stripe repeats its former answer to the same key, so a page that was opened just now may have expired, too.
+    """
+    for _ in range(_PAGES):
+        if transaction.status != "Checkout" or transaction.session_id is None:
+            transaction = charge_card(store, gateway, transaction, return_url=return_url, now=now)
+        if transaction.status != "Checkout" or transaction.session_id is None:
+            return transaction
+        try:
+            page = gateway.session(transaction.session_id)
+        except PaymentsUnavailable as trouble:
+            facts = {"transaction_id": transaction.transaction_id, "reason": str(trouble)}
+            log.warning("the page could not be looked at, so its address is given again", extra=facts)
+            return transaction
+        if page.status == "complete" and page.payment_intent_id is not None:
+            bring_up_to_date(store, gateway, page.payment_intent_id, now)
+            return find_charge(store, transaction.transaction_id)
+        if page.status != "expired":
+            return transaction
+        transaction = _without_page(store, wallet, transaction, now)
+    return transaction
+
+
+def _without_page(store: Store, wallet: Wallet, transaction: Transaction, now: datetime) -> Transaction:
+    """The transaction ready for another page, under a further key; as it is by now if somebody else was faster.
+
+    It is written before Stripe is asked: two requests then ask with the same key, and get one page. A new page is a
+    new offer, so a canceled account must still owe what it pays there. Raises AccountCanceled.
+    """
+    current = _as_of(store, wallet, now)
+    if current.status == "canceled":
+        debt_payment(current, transaction.amount_micros)
+    bare = replace(
+        transaction, session_id=None, url=None, attempt=transaction.attempt + 1, check_at=now + CHECKOUT_CHECK
+    )
+    moved = store.transactions.move(transaction, bare)
+    return replace(bare, version=transaction.version + 1) if moved else find_charge(store, transaction.transaction_id)
 
 
 def _seed(wallet: Wallet, micros: int, card: Card | None, transaction_id: str, now: datetime) -> Transaction:
