@@ -27,7 +27,7 @@ from billing.domain.terms import PendingChange, Terms
 from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
 from billing.domain.wallet import DefaultCard, Grant, Posted, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
-from billing.store.accounts import Accounts, Workspaces
+from billing.store.accounts import Accounts, StripeCustomer, Workspaces
 from billing.store.api_keys import ApiKeys
 from billing.store.books import Books
 from billing.store.cards import Cards
@@ -347,13 +347,13 @@ def _write_inbox(database: Database) -> None:
     StripeInbox(database).take(STRIPE_EVENT, NOW)
 
 
-def _customer(database: Database) -> tuple[Account | None, str | None]:
-    return Accounts(database).get("acme"), Accounts(database).stripe_customer("acme")
+def _customer(database: Database) -> tuple[Account, StripeCustomer | None] | None:
+    return Accounts(database).with_customer("acme")
 
 
 def _write_account(database: Database) -> None:
     Accounts(database).create(ACCOUNT)
-    Accounts(database).keep_stripe_customer("acme", "cus_1")
+    Accounts(database).keep_customer("acme", "cus_1", "digest-of-name-and-address")
 
 
 def _write_workspace(database: Database) -> None:
@@ -376,7 +376,14 @@ VALUES: Mapping[str, Stored] = {
         lambda database: Plans(database).add_version(ENTERPRISE, NOW),
         lambda database: Plans(database).current("enterprise"),
     ),
-    "0.1.0/accounts": Stored("accounts", {"account_id": "acme"}, (ACCOUNT, "cus_1"), _write_account, _customer),
+    "0.1.0/accounts": Stored("accounts", {"account_id": "acme"}, (ACCOUNT, StripeCustomer("cus_1")), None, _customer),
+    "0.2.0/accounts": Stored(
+        "accounts",
+        {"account_id": "acme"},
+        (ACCOUNT, StripeCustomer("cus_1", "digest-of-name-and-address")),
+        _write_account,
+        _customer,
+    ),
     "0.1.0/workspaces": Stored(
         "workspaces",
         {"workspace_id": "42"},

@@ -21,7 +21,7 @@ from billing.domain.terms import Terms
 from billing.domain.transaction import CardFace, PaymentReport, Transaction, record
 from billing.domain.wallet import Grant, Posted, Refill, Wallet
 from billing.store import books, plans
-from billing.store.accounts import AccountItem, Accounts, Workspaces
+from billing.store.accounts import AccountItem, Accounts, StripeCustomer, Workspaces
 from billing.store.all_tables import ALL_TABLES
 from billing.store.attributes import InstantAttribute, IntegerAttribute
 from billing.store.books import Books
@@ -146,7 +146,11 @@ def move_workspace(database: Database) -> None:
 
 def keep_customer(database: Database) -> None:
     database.update(AccountItem, {"account_id": "acme"}, UpdateExpression="REMOVE stripe_customer_id")
-    Accounts(database).keep_stripe_customer("acme", "cus_2")
+    Accounts(database).keep_customer("acme", "cus_2", "digest")
+
+
+def mark_customer(database: Database) -> None:
+    Accounts(database).mark_customer("acme", StripeCustomer("cus_1"), "digest")
 
 
 def add_call(database: Database) -> None:
@@ -175,6 +179,7 @@ REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
     ),
     "a workspace is moved": ("workspaces", move_workspace),
     "a customer is kept": ("accounts", keep_customer),
+    "a customer is brought up to date": ("accounts", mark_customer),
     "a call is added to a day": ("daily_usage", add_call),
     "a card is removed": (
         "payment_methods",

@@ -30,6 +30,7 @@ from billing.runtime.backoff import pause
 from billing.runtime.renewal_queue import RenewalQueue
 from billing.services.renew_subscription import renew_subscription
 from billing.services.schedule_renewals import MAX_ORDERS_A_SHARD, schedule_renewals
+from billing.services.stripe_customer import customer_digest
 from billing.store.accounts import Accounts
 from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
@@ -121,7 +122,7 @@ def seed(database: Database, terms: Terms) -> list[Wallet]:
         # The worker asks for the account's customer at Stripe; of the sweep nothing but the index is asked.
         account = Account(wallet.account_id, "Acme LLC", "billing@acme.example", "USD", "en", START)
         database.client.put_item(TableName="accounts", Item=account_item(account))
-        accounts.keep_stripe_customer(wallet.account_id, f"cus_{wallet.account_id}")
+        accounts.keep_customer(wallet.account_id, f"cus_{wallet.account_id}", customer_digest(account))
     return wallets
 
 

@@ -26,7 +26,7 @@ def rest_api(store: Store, queue: Queue, gateway: Callable[[], Gateway], *, retu
     resources = [
         PlansRoutes(store),
         SubscriptionsRoutes(store, gateway),
-        AccountsRoutes(store),
+        AccountsRoutes(store, gateway),
         PaymentsRoutes(store, gateway, return_url),
         CreditRoutes(store),
         HistoryRoutes(store),

@@ -1,5 +1,6 @@
 """Accounts, how they stand, their workspaces and the administrator's lock."""
 
+from collections.abc import Callable
 from uuid import uuid4
 
 from billing.api.accounts import (
@@ -14,18 +15,21 @@ from billing.api.accounts import (
 )
 from billing.api.overview import BillingOverviewView
 from billing.domain.account import Account
+from billing.payments.gateway import Gateway
 from billing.services.accounts import assign_workspace, change_account, find_account, open_account
 from billing.services.billing_overview import billing_overview
 from billing.services.cards import default_card
 from billing.services.lock_account import lock_account, unlock_account
+from billing.services.stripe_customer import follow_account
 from billing.store.store import Store
 from billing.web.routing import Call, route
 from billing.web.values import PageQuery
 
 
 class AccountsRoutes:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, gateway: Callable[[], Gateway]) -> None:
         self._store = store
+        self._gateway = gateway
 
     @route("POST", "/v1/accounts", scope="admin", status=201, refusals={409: ("account_exists",)})
     def create_account(self, call: Call, body: NewAccountBody) -> AccountView:
@@ -53,8 +57,13 @@ class AccountsRoutes:
 
     @route("PATCH", "/v1/accounts/{account_id}", scope="admin")
     def change_account(self, account_id: str, body: AccountChangeBody) -> AccountView:
-        """Change the name, the address or the language. The currency stays."""
+        """Change the name, the address or the language. The currency stays.
+
+        Name and address follow to Stripe at once, or before Stripe is next asked for a payment if it does not answer.
+        """
         account = change_account(self._store, account_id, name=body.name, email=body.email, language=body.language)
+        if body.name is not None or body.email is not None:
+            follow_account(self._store, self._gateway, account_id)
         return AccountView.of(account)
 
     @route("GET", "/v1/accounts/{account_id}/billing", scope="billing:read")

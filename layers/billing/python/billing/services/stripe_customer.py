@@ -1,16 +1,67 @@
-"""The account's customer at Stripe, made when it is first needed."""
+"""The account's customer at Stripe: made when it is first needed, and kept up to date with its name and address."""
 
+import hashlib
+import json
+import logging
+from collections.abc import Callable
 from datetime import datetime
 
+from billing.domain.account import Account
+from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
-from billing.services.accounts import find_account
+from billing.payments.settings import StripeNotConfigured
+from billing.services.accounts import AccountNotFound
+from billing.store.accounts import StripeCustomer
 from billing.store.store import Store
+
+log = logging.getLogger(__name__)
 
 
 def stripe_customer(store: Store, gateway: Gateway, account_id: str, now: datetime) -> str:
-    """Its id. Raises AccountNotFound, PaymentsUnavailable."""
-    known = store.accounts.stripe_customer(account_id)
-    if known is not None:
-        return known
-    made = gateway.create_customer(find_account(store, account_id), now)
-    return store.accounts.keep_stripe_customer(account_id, made)
+    """Its id. If Stripe does not have the account's present name and address, it is told them first.
+
+    Raises AccountNotFound, PaymentsUnavailable.
+    """
+    found = store.accounts.with_customer(account_id)
+    if found is None:
+        raise AccountNotFound(account_id)
+    account, customer = found
+    if customer is None:
+        made = gateway.create_customer(account, now)
+        return store.accounts.keep_customer(account_id, made, customer_digest(account))
+    _tell(store, gateway, account, customer)
+    return customer.customer_id
+
+
+def follow_account(store: Store, gateway: Callable[[], Gateway], account_id: str) -> None:
+    """Tell Stripe of a changed name or address, if the account has a customer there.
+
+    If Stripe does not answer, the next use of the customer tells it.
+    """
+    account, customer = store.accounts.with_customer(account_id) or (None, None)
+    if account is None or customer is None:
+        return
+    try:
+        _tell(store, gateway(), account, customer)
+    except (PaymentsUnavailable, StripeNotConfigured) as trouble:
+        level = logging.ERROR if isinstance(trouble, PaymentsMisconfigured | StripeNotConfigured) else logging.WARNING
+        log.log(level, "Stripe was not told of a change", extra={"account_id": account_id, "reason": str(trouble)})
+
+
+def _tell(store: Store, gateway: Gateway, account: Account, customer: StripeCustomer) -> None:
+    """Nothing where Stripe knows it. A refusal is no reason not to charge: it is logged, and tried again next time."""
+    digest = customer_digest(account)
+    if customer.digest == digest:
+        return
+    try:
+        gateway.update_customer(customer.customer_id, account)
+    except StripeRefused as refusal:
+        facts = {"account_id": account.account_id, "reason": refusal.detail}
+        log.warning("Stripe refused a customer's name or address", extra=facts)
+        return
+    store.accounts.mark_customer(account.account_id, customer, digest)
+
+
+def customer_digest(account: Account) -> str:
+    """Of what Stripe is told of an account."""
+    return hashlib.sha256(json.dumps([account.name, account.email]).encode()).hexdigest()[:32]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
@@ -28,6 +29,7 @@ class AccountItem(Model):
     language = UnicodeAttribute()
     created_at = InstantAttribute()
     stripe_customer_id = UnicodeAttribute(null=True)
+    stripe_customer_digest = UnicodeAttribute(null=True)
 
 
 class WorkspaceItem(Model):
@@ -41,6 +43,15 @@ class WorkspaceItem(Model):
 
 
 _KEY = ("account_id",)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeCustomer:
+    """The account's customer at Stripe. `digest` is of what Stripe was last told of it, None if that is not known."""
+
+    customer_id: str
+    digest: str | None = None
+
 
 WORKSPACE_KEPT_SECONDS = 30
 
@@ -75,21 +86,51 @@ class Accounts:
             ExpressionAttributeValues={f":{field}": {"S": value} for field, value in changed.items()},
         )
 
-    def stripe_customer(self, account_id: str) -> str | None:
-        """Stripe's id of the account's customer, once there is one."""
+    def with_customer(self, account_id: str) -> tuple[Account, StripeCustomer | None] | None:
+        """The account and its customer at Stripe, once there is one."""
         item = self._database.get(AccountItem, {"account_id": account_id})
-        return None if item is None else item.stripe_customer_id
+        if item is None:
+            return None
+        customer_id = item.stripe_customer_id
+        customer = None if customer_id is None else StripeCustomer(customer_id, item.stripe_customer_digest)
+        return _account(item), customer
 
-    def keep_stripe_customer(self, account_id: str, customer_id: str) -> str:
-        """Keep the first customer id for good. Returns the one that is kept."""
+    def keep_customer(self, account_id: str, customer_id: str, digest: str) -> str:
+        """Keep the first customer for good, with the digest of what Stripe was told. Returns the id that is kept."""
         kept = self._database.update(
             AccountItem,
             {"account_id": account_id},
-            UpdateExpression="SET stripe_customer_id = :customer",
+            UpdateExpression="SET stripe_customer_id = :customer, stripe_customer_digest = :digest",
             ConditionExpression="attribute_exists(account_id) AND attribute_not_exists(stripe_customer_id)",
-            ExpressionAttributeValues={":customer": {"S": customer_id}},
+            ExpressionAttributeValues={":customer": {"S": customer_id}, ":digest": {"S": digest}},
         )
-        return customer_id if kept else self.stripe_customer(account_id) or customer_id
+        found = None if kept else self.with_customer(account_id)
+        return customer_id if found is None or found[1] is None else found[1].customer_id
+
+    def mark_customer(self, account_id: str, before: StripeCustomer, digest: str) -> None:
+        """Keep the digest of what Stripe was just told. `before` is the customer as it was read before that.
+
+        If Stripe was told something else meanwhile, nobody knows what came last: then no digest is kept.
+        """
+        unchanged = "attribute_not_exists(stripe_customer_digest)"
+        values = {":customer": {"S": before.customer_id}, ":digest": {"S": digest}}
+        if before.digest is not None:
+            unchanged = "stripe_customer_digest = :before"
+            values[":before"] = {"S": before.digest}
+        marked = self._database.update(
+            AccountItem,
+            {"account_id": account_id},
+            UpdateExpression="SET stripe_customer_digest = :digest",
+            ConditionExpression=f"stripe_customer_id = :customer AND ({unchanged} OR stripe_customer_digest = :digest)",
+            ExpressionAttributeValues=values,
+        )
+        if not marked:
+            self._database.update(
+                AccountItem,
+                {"account_id": account_id},
+                UpdateExpression="REMOVE stripe_customer_digest",
+                ConditionExpression="attribute_exists(account_id)",
+            )
 
     def page(self, limit: int, cursor: str | None) -> Listing[Account]:
         page = self._database.page(
