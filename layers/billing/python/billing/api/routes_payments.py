@@ -203,7 +203,7 @@ def _refuse_unpaid(transaction: Transaction, *, by_saved_card: bool) -> None:
     if transaction.status == "Checkout" and transaction.url is None:
         raise RequestRefused(
             "payments_unavailable",
-            "the payment page could not be opened: send the request again with the same Idempotency-Key",
+            "the payment page could not be opened: send the request again, with the same Idempotency-Key if it had one",
             transaction_id=transaction.transaction_id,
         )
     if transaction.status == "Checkout" and by_saved_card:
