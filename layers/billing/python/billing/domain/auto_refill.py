@@ -95,7 +95,7 @@ def _decided(wallet: Wallet, refill: Refill, now: datetime, moment: datetime) ->
         return (refill if is_waiting and refill.failures else replace(refill, next_attempt_at=None)), 0
     if is_waiting:
         return refill, 0
-    if last is not None and now < last + APART:
+    if last is not None and moment < last + APART:
         return replace(refill, next_attempt_at=last + APART), 0
     refill = _of_day_and_month(refill, now)
     if refill.started_today >= MAX_STARTED_A_DAY:
