@@ -146,6 +146,10 @@ WALLET = Wallet(
     alerted_micros=5_000_000,
     version=1,
 )
+REFILLED = replace(
+    WALLET,
+    refill=Refill(enabled=True, threshold_micros=1, amount_micros=100_000_000, day="2026-11-23", started_today=3),
+)
 SUBSCRIBING = Wallet(
     "acme", "USD", pending_change=PendingChange("tx_first", TERMS, later=None, starts_at=START), version=1
 )
@@ -234,6 +238,20 @@ ADJUSTED = Transaction(
     paid_at=NOW,
     lines=(TransactionLine("goodwill, taken back", "1", -20_000),),
 )
+ASKED = Transaction(
+    transaction_id="tx_asked",
+    account_id="acme",
+    kind="auto_refill",
+    status="Processing",
+    amount_micros=100_000_000,
+    currency="USD",
+    created_at=NOW,
+    check_at=END,
+    payment_method_id="pm_1",
+    card_fingerprint="fingerprint-1",
+    attempt=1,
+    asked_at=NOW + timedelta(minutes=5),
+)
 CARD = Card(
     account_id="acme",
     fingerprint="fingerprint-1",
@@ -299,14 +317,12 @@ DELIVERY = Delivery(
 STRIPE_EVENT = StripeEvent("evt_stripe_1", "payment_intent.succeeded", "pi_1")
 
 
-def _write_wallet(database: Database) -> None:
-    Accounts(database).create(ACCOUNT)
-    Books(database).commit(Wallet("acme", "USD"), Posted(WALLET))
+def _write_wallet(wallet: Wallet) -> Write:
+    def write(database: Database) -> None:
+        Accounts(database).create(ACCOUNT)
+        Books(database).commit(Wallet("acme", "USD"), Posted(wallet))
 
-
-def _write_subscribing(database: Database) -> None:
-    Accounts(database).create(ACCOUNT)
-    Books(database).commit(Wallet("acme", "USD"), Posted(SUBSCRIBING))
+    return write
 
 
 def _write_entry(entry: LedgerEntry) -> Write:
@@ -392,7 +408,14 @@ VALUES: Mapping[str, Stored] = {
         lambda database: Workspaces(database).account_of("42"),
     ),
     "0.1.0/wallets": Stored(
-        "wallets", {"account_id": "acme"}, WALLET, _write_wallet, lambda database: Wallets(database).get("acme")
+        "wallets", {"account_id": "acme"}, WALLET, _write_wallet(WALLET), lambda database: Wallets(database).get("acme")
+    ),
+    "0.2.0/wallets": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        REFILLED,
+        _write_wallet(REFILLED),
+        lambda database: Wallets(database).get("acme"),
     ),
     "0.1.0/wallets.new": Stored(
         "wallets",
@@ -405,7 +428,7 @@ VALUES: Mapping[str, Stored] = {
         "wallets",
         {"account_id": "acme"},
         SUBSCRIBING,
-        _write_subscribing,
+        _write_wallet(SUBSCRIBING),
         lambda database: Wallets(database).get("acme"),
     ),
     "0.1.0/ledger_entries.usage": Stored(
@@ -435,6 +458,13 @@ VALUES: Mapping[str, Stored] = {
         RENEWAL,
         _write_transaction,
         lambda database: Transactions(database).get("tx_renewal"),
+    ),
+    "0.2.0/transactions": Stored(
+        "transactions",
+        {"transaction_id": "tx_asked"},
+        ASKED,
+        lambda database: Transactions(database).create(ASKED),
+        lambda database: Transactions(database).get("tx_asked"),
     ),
     "0.1.0/transactions.adjustment": Stored(
         "transactions",
