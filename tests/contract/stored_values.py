@@ -150,6 +150,9 @@ REFILLED = replace(
     WALLET,
     refill=Refill(enabled=True, threshold_micros=1, amount_micros=100_000_000, day="2026-11-23", started_today=3),
 )
+DECLINED = Wallet(
+    "acme", "USD", refill=Refill(failures=1, breaker_card="fingerprint-1", next_attempt_at=END, retry_at=END), version=1
+)
 SUBSCRIBING = Wallet(
     "acme", "USD", pending_change=PendingChange("tx_first", TERMS, later=None, starts_at=START), version=1
 )
@@ -415,6 +418,13 @@ VALUES: Mapping[str, Stored] = {
         {"account_id": "acme"},
         REFILLED,
         _write_wallet(REFILLED),
+        lambda database: Wallets(database).get("acme"),
+    ),
+    "0.2.0/wallets.declined": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        DECLINED,
+        _write_wallet(DECLINED),
         lambda database: Wallets(database).get("acme"),
     ),
     "0.1.0/wallets.new": Stored(

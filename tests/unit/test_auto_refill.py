@@ -334,6 +334,32 @@ def test_credit_by_hand_while_a_decline_waits_does_not_shorten_the_wait() -> Non
     assert started(replace(richer, paid_micros=0), NOW + timedelta(hours=1))[1] is not None
 
 
+def test_a_dispute_and_saved_settings_do_not_shorten_the_wait_after_a_decline() -> None:
+    state, refill = _both(started(refilling(paid="0")))
+    declined = after_failed(state, refill, failure("do_not_honor"), NOW)
+    saved = _limited(after_dispute(declined), "900")
+    waiting, none = started(saved, NOW + 5 * A_MINUTE)
+    assert (none, waiting.waits_until) == (None, NOW + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("code", ["lost_card", "authentication_required"])
+def test_a_dispute_and_saved_settings_do_not_bring_back_a_card_that_was_given_up(code: str) -> None:
+    state, refill = _both(started(refilling(paid="0")))
+    saved = _limited(after_dispute(after_failed(state, refill, failure(code), NOW)), "900")
+    assert saved.refill is not None
+    assert saved.refill.suspended == code
+    assert started(saved, NOW + timedelta(days=9))[1] is None
+
+
+def test_a_wait_after_a_decline_that_an_older_release_stored_holds_over_saved_settings() -> None:
+    state, refill = _both(started(refilling(paid="0")))
+    declined = after_failed(state, refill, failure("do_not_honor"), NOW)
+    older = replace(declined, refill=replace(declined.refill or Refill(), retry_at=None))
+    saved = _limited(older, "900")
+    assert started(saved, NOW + 5 * A_MINUTE)[1] is None
+    assert started(saved, NOW + timedelta(hours=1))[1] is not None
+
+
 def test_what_waited_for_the_next_month_and_is_no_longer_short_waits_no_more() -> None:
     state, refill = _both(started(refilling(paid="0", limit="100")))
     limited, _ = started(replace(after_paid(state, refill), paid_micros=0), NOW + A_MINUTE)
@@ -389,7 +415,7 @@ def test_a_raised_limit_waits_no_longer_than_the_last_decline_demands(failures: 
     assert at_limit.refill.next_attempt_at == datetime(2026, 12, 1, tzinfo=UTC)
     raised = _limited(at_limit, "900")
     assert raised.refill is not None
-    assert raised.refill.next_attempt_at == now
+    assert raised.refill.retry_at == now
     assert [started(raised, moment)[1] is not None for moment in before_and_at] == [False, True]
     assert now - (raised.refill.last_attempt_at or now) == wait
 
@@ -400,7 +426,8 @@ def test_the_wait_after_a_decline_that_came_late_is_not_shortened_by_saying_the_
     state = after_failed(state, refill, failure("do_not_honor"), late)
     said_again = _limited(state, "900")
     assert said_again.refill is not None
-    assert said_again.refill.next_attempt_at == late + timedelta(hours=1)
+    assert said_again.refill.retry_at == late + timedelta(hours=1)
+    assert started(said_again, late + A_MINUTE)[0].waits_until == late + timedelta(hours=1)
 
 
 def _limited(before: Wallet, limit: str) -> Wallet:
@@ -488,7 +515,7 @@ def test_a_suspension_by_a_dispute_outlives_a_decline_of_the_expired_card() -> N
 
 
 @pytest.mark.parametrize(
-    ("code", "counted"), [("expired_card", 0), ("card_unusable", 0), ("do_not_honor", 1), ("lost_card", 1)]
+    ("code", "counted"), [("expired_card", 0), ("card_unusable", 0), ("do_not_honor", 1), ("lost_card", 3)]
 )
 def test_of_a_date_that_was_renewed_meanwhile_only_what_is_said_of_the_number_counts(code: str, counted: int) -> None:
     pending, refill = _both(started(refilling(paid="0")))

@@ -81,6 +81,7 @@ def test_a_declined_refill_is_counted_in_the_change_that_fails_its_transaction()
         breaker_card=CARD.fingerprint,
         charged_micros=-micros("50"),
         next_attempt_at=NOW + timedelta(hours=1),
+        retry_at=NOW + timedelta(hours=1),
         last_failure="insufficient_funds",
     )
     assert change.answer.effect == "failed"

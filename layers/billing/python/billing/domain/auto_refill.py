@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 # After the first decline, after the second; the third suspends.
 RETRY_AFTER = (timedelta(hours=1), timedelta(hours=24))
+GIVES_UP_AFTER = len(RETRY_AFTER) + 1
 # After a try that failed for no fault of the card's.
 RETRY_UNBLAMED_AFTER = timedelta(hours=1)
 APART = timedelta(seconds=60)
@@ -88,15 +89,12 @@ def with_refill(posted: Posted, now: datetime, *, moment: datetime | None = None
 def _decided(wallet: Wallet, refill: Refill, now: datetime, moment: datetime) -> tuple[Refill, int]:
     """What to charge, in micro-units. Where it is nothing, the refill says until when it waits, or why it stops."""
     missing = _missing(wallet, refill)
-    waits_until, last = refill.next_attempt_at, refill.last_attempt_at
-    is_waiting = waits_until is not None and waits_until > moment
     if missing <= 0:
-        # A wait for want of money is over. One after a decline is not: the bank has asked for it.
-        return (refill if is_waiting and refill.failures else replace(refill, next_attempt_at=None)), 0
-    if is_waiting:
-        return refill, 0
-    if last is not None and moment < last + APART:
-        return replace(refill, next_attempt_at=last + APART), 0
+        # Nothing to look for any more. The wait after a decline goes on: the next fall may come before its end.
+        return replace(refill, next_attempt_at=None), 0
+    earliest = _earliest(refill)
+    if earliest is not None and earliest > moment:
+        return replace(refill, next_attempt_at=earliest), 0
     refill = _of_day_and_month(refill, now)
     if refill.started_today >= MAX_STARTED_A_DAY:
         return replace(refill, suspended=TOO_MANY, next_attempt_at=_next_day(now)), 0
@@ -104,6 +102,13 @@ def _decided(wallet: Wallet, refill: Refill, now: datetime, moment: datetime) ->
         return replace(refill, suspended=DEFICIT_TOO_LARGE, next_attempt_at=None), 0
     amount = _amount(wallet, refill)
     return (refill if amount else replace(refill, next_attempt_at=_next_month(now))), amount
+
+
+def _earliest(refill: Refill) -> datetime | None:
+    """When the next one may start: not before the clock is to look, a decline's wait is over, a minute has passed."""
+    last = refill.last_attempt_at
+    waits = (refill.next_attempt_at, refill.retry_at, None if last is None else last + APART)
+    return max((each for each in waits if each is not None), default=None)
 
 
 def is_refill_wanted(wallet: Wallet, transaction: "Transaction", now: datetime) -> bool:
@@ -176,8 +181,7 @@ def look_soon(wallet: Wallet, now: datetime) -> Wallet:
         return wallet
     if refill.next_attempt_at is not None or _missing(wallet, refill) <= 0:
         return wallet
-    last = refill.last_attempt_at
-    return replace(wallet, refill=replace(refill, next_attempt_at=now if last is None else max(now, last + APART)))
+    return replace(wallet, refill=replace(refill, next_attempt_at=max(now, _earliest(refill) or now)))
 
 
 def within_reach(wallet: Wallet, now: datetime) -> Wallet:
@@ -190,25 +194,23 @@ def within_reach(wallet: Wallet, now: datetime) -> Wallet:
 
 def with_closed_breaker(refill: Refill) -> Refill:
     """Auto-refill as if no card had failed; the last failure stays to be read until something is tried again."""
-    refill = replace(refill, failures=0, breaker_card=None)
+    refill = replace(refill, failures=0, retry_at=None, breaker_card=None)
     return refill if refill.suspended in _OF_NO_CARD else replace(refill, next_attempt_at=None, suspended=None)
 
 
 def with_saved_settings(refill: Refill) -> Refill:
-    """What the customer has confirmed by saving: all but the declines of a card, and the wait after one."""
+    """What the customer has confirmed by saving: all but what a card's declines have stopped, or made wait."""
     if refill.suspended in _LIFTED_BY_SETTINGS:
-        refill = replace(refill, suspended=None, started_today=0, next_attempt_at=None)
-    return replace(refill, next_attempt_at=_declined_until(refill))
+        is_given_up = refill.failures >= GIVES_UP_AFTER
+        refill = replace(refill, suspended=refill.last_failure if is_given_up else None, started_today=0)
+    return replace(refill, next_attempt_at=None, retry_at=_declined_until(refill))
 
 
 def _declined_until(refill: Refill) -> datetime | None:
-    """What a decline makes wait for. A clock set for the month's limit must not outlive the limit."""
-    waits_until, asked_at = refill.next_attempt_at, refill.last_attempt_at
-    if waits_until is None or asked_at is None or not refill.failures:
+    """What a decline makes wait for: in a row of an older release the only thing that a clock is set for then."""
+    if not refill.failures:
         return None
-    if waits_until != month_start(waits_until):
-        return waits_until
-    return min(waits_until, asked_at + RETRY_AFTER[refill.failures - 1])
+    return refill.retry_at or refill.next_attempt_at
 
 
 def after_paid(wallet: Wallet, transaction: "Transaction") -> Wallet:
@@ -247,15 +249,17 @@ def after_failed(wallet: Wallet, transaction: "Transaction", why: "Failure", now
     card = wallet.default_card
     if card is None or _is_of_another_card(transaction, card, why):
         return look_soon(replace(wallet, refill=refill), now)
-    failures = refill.failures + 1
-    gives_up = why.card_is_dead or why.needs_customer or failures > len(RETRY_AFTER)
-    suspended = refill.suspended or (why.code if gives_up else None)
+    is_hopeless = why.card_is_dead or why.needs_customer
+    failures = GIVES_UP_AFTER if is_hopeless else min(refill.failures + 1, GIVES_UP_AFTER)
+    retry_at = None if failures == GIVES_UP_AFTER else now + RETRY_AFTER[failures - 1]
+    suspended = refill.suspended or (why.code if retry_at is None else None)
     refill = replace(
         refill,
         failures=failures,
         breaker_card=card.fingerprint,
         suspended=suspended,
-        next_attempt_at=None if suspended else now + RETRY_AFTER[failures - 1],
+        retry_at=retry_at,
+        next_attempt_at=None if suspended else retry_at,
     )
     return replace(wallet, refill=refill)
 

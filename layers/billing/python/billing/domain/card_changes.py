@@ -121,8 +121,11 @@ def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     if wallet.default_card is None or wallet.default_card.fingerprint != card.fingerprint:
         return wallet
     refill = wallet.refill
-    if refill is not None and refill.suspended in MENDED_BY_NEW_DATE and refill.breaker_card == card.fingerprint:
-        refill = with_closed_breaker(refill)
+    if refill is not None and refill.breaker_card == card.fingerprint:
+        if refill.suspended in MENDED_BY_NEW_DATE:
+            refill = with_closed_breaker(refill)
+        elif refill.last_failure in MENDED_BY_NEW_DATE:
+            refill = replace(refill, failures=0)
     default = replace(wallet.default_card, payment_method_id=card.payment_method_id)
     return replace(try_at_once(wallet, now), default_card=default, refill=refill)
 

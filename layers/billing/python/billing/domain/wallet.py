@@ -60,8 +60,9 @@ class Refill(ByName):
 
     `pending` is the transaction of the refill under way, `started` counts them. `charged_micros` is what refills
     charged or are charging in `month` ("2026-11"), `started_today` how many started on `day` ("2026-11-23"), in UTC.
-    `failures` of the card with the fingerprint `breaker_card` make refills wait until `next_attempt_at`. `suspended`
-    says why none starts until somebody does something.
+    After `failures` of the card with the fingerprint `breaker_card`, it is not asked again before `retry_at`, and never
+    after the third. `next_attempt_at` is when the clock must look. `suspended` says why none starts until somebody does
+    something.
 
     Stored by name: a new field goes last, with a default.
     """
@@ -82,6 +83,7 @@ class Refill(ByName):
     last_failure: str | None = None
     day: str | None = None
     started_today: int = 0
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

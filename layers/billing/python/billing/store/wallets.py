@@ -39,7 +39,7 @@ _DUNNING = PositionFormat(
     Dunning, failed_at=MOMENT, next_attempt_at=MOMENT, last=PositionFormat(FailedTry), grace_until=MOMENT
 )
 _DEFAULT_CARD = PositionFormat(DefaultCard)
-_REFILL = NameFormat(Refill, next_attempt_at=MOMENT, last_attempt_at=MOMENT)
+_REFILL = NameFormat(Refill, next_attempt_at=MOMENT, last_attempt_at=MOMENT, retry_at=MOMENT)
 
 
 class GrantsAttribute(Attribute[tuple[Grant, ...]]):

@@ -1,0 +1,530 @@
+"""No storm of charges, ever: an account with auto-refill, decided on values, whatever happens to it and in what order.
+
+Calls, refunds, disputes, adjustments, expiring credit, replaced cards, declines, answers that are lost or late, and
+clocks that disagree. Each refill that starts is held to the rules by what this test has seen, not by what the wallet
+says of itself. `make explore` takes a hundred thousand steps.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from billing.domain.auto_refill import with_refill
+from billing.domain.card import Card
+from billing.domain.card_changes import make_default, record_entered_date, record_network_date
+from billing.domain.change import Added, Change, Moved
+from billing.domain.credit_by_hand import adjust_by_hand, give_credit
+from billing.domain.declines import NO_LONGER_WANTED, Failure, failure
+from billing.domain.dispute import DisputeReport, record_dispute
+from billing.domain.errors import BillingError
+from billing.domain.intention import GIVEN_UP_AFTER, is_fresh, is_wanted, last_asked, nothing_came_of, unless_wanted
+from billing.domain.ledger import LedgerEntry
+from billing.domain.money import Money
+from billing.domain.payment import record_refund
+from billing.domain.payment_report import apply_report
+from billing.domain.refill_settings import RefillSettings, configure, switch_off
+from billing.domain.renewal import unlocked
+from billing.domain.settlement import settle
+from billing.domain.subscription_life import cancel, change_terms
+from billing.domain.terms import Terms
+from billing.domain.transaction import PaymentReport, Refund, Transaction, new_charge
+from billing.domain.wallet import DefaultCard, Posted, Wallet, expire_grants
+from tests.builders import MICROS, NOW, call, calls_feature, change, micros, plan, wallet
+
+PLAN = plan(calls_feature(price_per_minute="6"), plan_id="طلب")
+PLANS = {PLAN.key: PLAN}
+CEILING = micros("10000")
+A_DAY = timedelta(days=1)
+A_MINUTE = timedelta(minutes=1)
+DECLINES = ("insufficient_funds", "do_not_honor", "expired_card", "lost_card", "authentication_required")
+FINAL = ("lost_card", "authentication_required", "expired_card")
+"""After one of these nobody is asked again by itself."""
+IS_EXPLORING = settings.get_current_profile_name() == "explore"
+
+
+@dataclass(frozen=True)
+class Started:
+    """A refill as it was when it started, and the settings and the balance that it answered."""
+
+    refill: Transaction
+    before: Wallet
+    at: datetime
+
+    @property
+    def surplus_micros(self) -> int:
+        """What it leaves above the threshold."""
+        refill = self.before.refill
+        assert refill is not None
+        return self.before.balance_micros + self.refill.amount_micros - refill.threshold_micros
+
+
+def cards() -> list[Card]:
+    return [
+        Card("acme", f"fingerprint-{name}", f"pm_{name}", "visa", "4242", 12, 2030, "verified", NOW) for name in "ab"
+    ]
+
+
+class LifeOfAnAutoRefill(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.number = 0
+        self.cards = cards()
+        self.wallet = wallet(paid="100", on=PLAN, default_card=DefaultCard("pm_a", "fingerprint-a"))
+        self.wallet = change(self.wallet, period=replace(self.period, end=NOW + 400 * A_DAY))
+        self.transactions: dict[str, Transaction] = {}
+        self.entries: list[LedgerEntry] = []
+        self.answers: dict[str, PaymentReport] = {}  # at the bank, heard of or not
+        self.started: list[Started] = []
+        self.spent_micros = 0
+        """Since the last refill started: calls, and whatever else took credit."""
+        self.confirmed_at = 0
+        """How many refills had started when the customer last saved the settings."""
+        self.stopped = False
+        """A refill was refunded or a payment disputed, and the customer has not said since that it is to go on."""
+        self.declined: list[tuple[datetime, str]] = []
+        """Of the default card, since it last paid, was chosen, or the customer paid by hand."""
+        self.number_now: dict[str, str] = {}
+        self._save(threshold="20", amount="100", limit=None, enabled=True)
+
+    @property
+    def period(self) -> Any:
+        return self.wallet.require_subscription().period
+
+    @property
+    def refill(self) -> Any:
+        assert self.wallet.refill is not None
+        return self.wallet.refill
+
+    def write(self, decision: Change[Any], *, may_start: bool = False, now: datetime | None = None) -> None:
+        """What a service does with a decision, and what the decision may do."""
+        before, after = self.wallet, decision.wallet.with_alerts()
+        for row in decision.also:
+            if isinstance(row, Added | Moved):
+                written: Any = row.row if isinstance(row, Added) else row.after
+                if isinstance(written, Transaction):
+                    self.transactions[written.transaction_id] = written
+                else:
+                    self.cards = [written if each.fingerprint == written.fingerprint else each for each in self.cards]
+        self.entries.extend(decision.posted.entries)
+        self.spent_micros += sum(max(0, -entry.amount_micros) for entry in decision.posted.entries)
+        refill = decision.posted.refill
+        if refill is not None:
+            assert may_start, "started by what must not start one"
+            credit = before.balance_micros + sum(entry.amount_micros for entry in decision.posted.entries)
+            self._check_start(refill, replace(after, paid_micros=after.paid_micros + credit - after.balance_micros))
+            self.transactions[refill.transaction_id] = refill
+            self.started.append(Started(refill, after, now or self.now))
+            self.spent_micros = 0
+        self.wallet = replace(after, version=before.version + 1)
+
+    def _check_start(self, refill: Transaction, at: Wallet) -> None:
+        wanted = self.refill_of(at)
+        assert wanted.enabled, "switched off"
+        assert at.status in {"active", "paused"}, "locked or canceled"
+        assert not at.is_ending, "the subscription ends"
+        assert not self.stopped, "refunded or disputed, and nobody said that it is to go on"
+        others = [each for each in self.transactions.values() if each.kind == "auto_refill"]
+        assert all(each.status != "Processing" for each in others), "two at a time"
+        assert at.balance_micros < max(1, wanted.threshold_micros), "nothing is missing"
+        self._check_amount(refill, at)
+        self._check_pace(refill)
+        self._check_declines(refill)
+
+    def _check_amount(self, refill: Transaction, at: Wallet) -> None:
+        wanted = self.refill_of(at)
+        missing = max(1, wanted.threshold_micros) - at.balance_micros
+        assert missing <= CEILING, "a mistake of that size is charged to nobody"
+        most = CEILING
+        if wanted.monthly_limit_micros is not None:
+            most = min(most, wanted.monthly_limit_micros - self.charged_in_month_of(refill))
+        multiples, rest = divmod(refill.amount_micros, wanted.amount_micros)
+        assert multiples >= 1
+        assert rest == 0, "no whole multiple"
+        assert refill.amount_micros <= most, "above the month's limit or the most of one charge"
+        assert refill.amount_micros - wanted.amount_micros < missing, "more than is needed"
+        assert refill.amount_micros >= missing or refill.amount_micros + wanted.amount_micros > most, "too little"
+
+    def charged_in_month_of(self, refill: Transaction) -> int:
+        month = refill.created_at.astimezone(UTC).strftime("%Y-%m")
+        return sum(
+            each.amount_micros - each.refunded_micros
+            for each in self.transactions.values()
+            if each.kind == "auto_refill"
+            and each.status != "Failed"
+            and each.created_at.astimezone(UTC).strftime("%Y-%m") == month
+        )
+
+    def _check_pace(self, refill: Transaction) -> None:
+        day = refill.created_at.astimezone(UTC).date()
+        since_saved = self.started[self.confirmed_at :]
+        assert sum(each.at.astimezone(UTC).date() == day for each in since_saved) < 10, "the eleventh of a day"
+        if not self.started:
+            return
+        last = self.started[-1]
+        assert refill.created_at - last.at >= timedelta(seconds=60), "within a minute of the last one"
+        if self.transactions[last.refill.transaction_id].status == "Paid" and self.confirmed_at < len(self.started):
+            assert self.spent_micros > last.surplus_micros, "a second one for one fall below the threshold"
+
+    def _check_declines(self, refill: Transaction) -> None:
+        if not self.declined:
+            return
+        at, code = self.declined[-1]
+        assert code not in FINAL, "asked again where asking is no use"
+        assert len(self.declined) < 3, "asked a fourth time"
+        wait = timedelta(hours=1 if len(self.declined) == 1 else 24)
+        assert refill.created_at >= at + wait, "asked again too soon"
+
+    @staticmethod
+    def refill_of(at: Wallet) -> Any:
+        assert at.refill is not None
+        return at.refill
+
+    # What the customer, the platform and the administrator do.
+
+    @rule(minutes=st.integers(min_value=1, max_value=30) | st.sampled_from([1, 10, 20, 30, 400, 200_000]))
+    def a_call_is_settled(self, minutes: int) -> None:
+        self.number += 1
+        event = call(f"e{self.number}", seconds=str(minutes * 60), ended_at=self.now)
+        settlement = settle(self.wallet, [event], PLANS, self.now)
+        self.write(Change(settlement.posted, None), may_start=True)
+
+    @rule(to=st.sampled_from(["15", "15", "25", "0", "-5", "-120", "500"]))
+    def an_administrator_corrects_the_balance(self, to: str) -> None:
+        self.number += 1
+        self.write(
+            adjust_by_hand(
+                self.wallet,
+                micros(to) - self.wallet.balance_micros,
+                adjustment_id=f"a{self.number}",
+                reason="تصحيح",
+                by="ops",
+                now=self.now,
+                fingerprint="f",
+            )
+        )
+
+    @rule(days=st.integers(min_value=1, max_value=3), amount=st.sampled_from(["5", "70"]))
+    def credit_is_granted(self, days: int, amount: str) -> None:
+        self.number += 1
+        expires = self.now + days * A_DAY
+        try:
+            granted = give_credit(
+                self.wallet,
+                micros(amount),
+                grant_id=f"g{self.number}",
+                expires_at=expires,
+                reason="欢迎",
+                now=self.now,
+                fingerprint="f",
+            )
+        except BillingError:
+            return  # eight are there already
+        self.write(granted)
+
+    @rule(
+        threshold=st.sampled_from(["20", "20", "0.01", "150", "9000"]),
+        amount=st.sampled_from(["100", "100", "5", "300"]),
+        limit=st.none() | st.none() | st.sampled_from(["300", "1000"]),
+        enabled=st.booleans() | st.just(value=True),
+    )
+    def the_settings_are_saved(self, threshold: str, amount: str, limit: str | None, *, enabled: bool) -> None:
+        self._save(threshold, amount, limit, enabled=enabled)
+
+    def _save(self, threshold: str, amount: str, limit: str | None, *, enabled: bool) -> None:
+        wanted = RefillSettings(enabled, micros(threshold), micros(amount), None if limit is None else micros(limit))
+        self.stopped = False
+        self.confirmed_at = len(self.started)
+        self.write(Change(with_refill(Posted(configure(self.wallet, wanted)), self.now), None), may_start=True)
+
+    @precondition(lambda self: self.number % 3 == 0)
+    @rule()
+    def it_is_switched_off(self) -> None:
+        self.write(Change(Posted(switch_off(self.wallet)), None))
+
+    @rule(locked=st.sampled_from([False, False, False, True]))
+    def the_account_is_locked_or_unlocked(self, *, locked: bool) -> None:
+        if locked:
+            self.write(Change(Posted(replace(self.wallet, lock_reason="مراجعة")), None))
+        else:
+            self.write(Change(with_refill(Posted(unlocked(self.wallet, self.now)), self.now), None), may_start=True)
+
+    @rule(undone=st.sampled_from([True, True, True, False]))
+    def the_subscription_is_canceled_or_that_is_undone(self, *, undone: bool) -> None:
+        after = change_terms(self.wallet, Terms(*PLAN.key, {})) if undone else cancel(self.wallet)
+        self.write(Change(Posted(after), None))
+
+    @rule(amount=st.sampled_from(["5", "5", "50"]))
+    def the_customer_pays_by_hand(self, amount: str) -> None:
+        self.number += 1
+        paid = new_charge(
+            f"tx_hand_{self.number}", "acme", "top_up", Money(micros(amount), "USD"), self.cards[0], now=self.now
+        )
+        self.transactions[paid.transaction_id] = paid
+        self.stopped, self.declined = False, []
+        self.write(apply_report(self.wallet, paid, self._succeeded(paid), self.now))
+
+    @rule(index=st.integers(min_value=0, max_value=1))
+    def a_card_is_made_the_default(self, index: int) -> None:
+        card = self.cards[index]
+        if self.wallet.default_card is not None and card.fingerprint != self.wallet.default_card.fingerprint:
+            self.stopped, self.declined = False, []
+        self.write(make_default(self.wallet, card, self.now), may_start=True)
+
+    @rule()
+    def the_network_replaces_the_default_card_s_number(self) -> None:
+        self.number += 1
+        self.number_now[self._default().payment_method_id] = f"another number {self.number}"
+        seen = replace(self._default(), last4=f"{self.number:04d}")
+        self.write(record_network_date(self.wallet, self._default(), seen, self.now))
+
+    @rule(entered=st.booleans())
+    def the_default_card_gets_another_date(self, *, entered: bool) -> None:
+        self.number += 1
+        card = self._default()
+        renewed = replace(card, exp_year=card.exp_year + 1, payment_method_id=f"pm_new_{self.number}")
+        self.declined = [each for each in self.declined if each[1] != "expired_card"]
+        if entered:
+            decision: Change[Any] = record_entered_date(
+                self.wallet, card, renewed, current=card, why=None, now=self.now
+            )
+        else:
+            renewed = replace(renewed, payment_method_id=card.payment_method_id)
+            decision = record_network_date(self.wallet, card, renewed, self.now)
+        self.write(decision, may_start=True)
+
+    def _default(self) -> Card:
+        default = self.wallet.default_card
+        return next(each for each in self.cards if default is not None and each.fingerprint == default.fingerprint)
+
+    # What banks and Stripe do.
+
+    @rule(answer=st.sampled_from(["paid", "paid", *DECLINES]), heard=st.sampled_from([True, True, False]))
+    def the_pending_refill_is_charged(self, answer: str, *, heard: bool) -> None:
+        pending = self._pending()
+        if pending is None:
+            return
+        if pending.transaction_id not in self.answers and not self._goes_on_with(pending):
+            return
+        if pending.transaction_id not in self.answers:
+            self.answers[pending.transaction_id] = self._answer(pending, answer)
+        if heard:
+            self._hear(pending)
+
+    @rule()
+    def the_request_never_reaches_stripe(self) -> None:
+        pending = self._pending()
+        if pending is not None and pending.transaction_id not in self.answers:
+            self._goes_on_with(pending)
+
+    @rule()
+    def all_answers_are_heard(self) -> None:
+        for transaction_id in self.answers:
+            self._hear(self.transactions[transaction_id])
+
+    @rule(code=st.sampled_from(["canceled", "not_completed"]))
+    def the_pending_refill_comes_to_nothing_for_no_fault_of_the_card(self, code: str) -> None:
+        pending = self._pending()
+        if pending is not None and pending.transaction_id not in self.answers:
+            self.write(apply_report(self.wallet, pending, nothing_came_of(pending, failure(code)), self.now))
+
+    def _pending(self) -> Transaction | None:
+        return None if self.refill.pending is None else self.transactions[self.refill.pending]
+
+    def _goes_on_with(self, pending: Transaction) -> bool:
+        """What `charge_card` does before a card is asked. Whether it is asked."""
+        if is_fresh(pending, self.now):
+            return True
+        if is_wanted(self.wallet, pending, self.now):
+            self._check_wanted(pending)
+            self.transactions[pending.transaction_id] = replace(pending, asked_at=self.now, version=pending.version + 1)
+            return True
+        if self.now - last_asked(pending) >= GIVEN_UP_AFTER:
+            report = nothing_came_of(pending, failure(NO_LONGER_WANTED))
+            self.write(unless_wanted(self.wallet, pending, report, self.now))
+        return False
+
+    def _check_wanted(self, pending: Transaction) -> None:
+        refill = self.refill
+        assert refill.enabled
+        assert self.wallet.status in {"active", "paused"}
+        assert not self.wallet.is_ending
+        assert not self.stopped
+        missing = refill.threshold_micros - self.wallet.balance_micros
+        assert 0 < missing <= CEILING, "an old intention, and the money came otherwise"
+        assert pending.amount_micros - refill.amount_micros < missing, "more than would be asked for now"
+        assert pending.payment_method_id == self._default().payment_method_id
+
+    def _answer(self, pending: Transaction, answer: str) -> PaymentReport:
+        return self._succeeded(pending) if answer == "paid" else self._refused(pending, failure(answer))
+
+    def _succeeded(self, transaction: Transaction) -> PaymentReport:
+        number = self.number_now.get(transaction.payment_method_id or "", transaction.card_fingerprint)
+        intent = f"pi_{transaction.transaction_id}"
+        return PaymentReport(
+            transaction.transaction_id,
+            "acme",
+            intent,
+            "succeeded",
+            transaction.amount_micros,
+            "USD",
+            card_fingerprint=number,
+        )
+
+    def _refused(self, transaction: Transaction, why: Failure) -> PaymentReport:
+        return replace(self._succeeded(transaction), outcome="declined", received_micros=0, failure=why)
+
+    def _hear(self, transaction: Transaction) -> None:
+        """An answer, for the first time or again, of a refill under way or of one that was given up."""
+        report = self.answers[transaction.transaction_id]
+        is_news = transaction.status == "Processing"
+        if (
+            is_news
+            and report.failure is not None
+            and transaction.payment_method_id == self._default().payment_method_id
+        ):
+            self.declined.append((self.now, report.failure.code))
+        if report.outcome == "succeeded" and transaction.status != "Paid" and self.refill.suspended is None:
+            self.declined = []
+        self.write(apply_report(self.wallet, transaction, report, self.now))
+
+    @rule(share=st.sampled_from([1, 2]), by_bank=st.booleans())
+    def a_payment_is_refunded(self, share: int, *, by_bank: bool) -> None:
+        paid = self._some_paid()
+        if paid is None:
+            return
+        self.number += 1
+        left = paid.amount_micros - paid.refunded_micros
+        refund = Refund(f"re_{self.number}", left // share, self.now)
+        if left == 0:
+            return
+        self.stopped = self.stopped or paid.kind == "auto_refill"
+        self.write(record_refund(self.wallet, paid, refund, self.now))
+        if by_bank:
+            again = self.transactions[paid.transaction_id]
+            self.write(record_refund(self.wallet, again, replace(refund, returned=True), self.now))
+
+    @rule(won=st.booleans())
+    def a_payment_is_disputed(self, *, won: bool) -> None:
+        paid = self._some_paid()
+        if paid is None or paid.dispute_id is not None or paid.refunds:
+            return
+        self.stopped = True
+        for status in ("opened", "won")[: 1 + won]:
+            report = DisputeReport(f"dp_{paid.transaction_id}", status, paid.amount_micros)  # type: ignore[arg-type]
+            booked = {entry.cause for entry in self.entries}
+            self.write(record_dispute(self.wallet, self.transactions[paid.transaction_id], report, booked, self.now))
+
+    def _some_paid(self) -> Transaction | None:
+        paid = [each for each in self.transactions.values() if each.status == "Paid" and each.is_payment]
+        return paid[self.number % len(paid)] if paid else None
+
+    # What clocks do.
+
+    @rule(
+        passed=st.sampled_from(
+            [timedelta(seconds=20), A_MINUTE, 5 * A_MINUTE, 11 * A_MINUTE, timedelta(hours=1), A_DAY, 9 * A_DAY]
+        )
+    )
+    def time_passes(self, passed: timedelta) -> None:
+        self.now = min(self.now + passed, NOW + 380 * A_DAY)
+
+    @rule(behind=st.sampled_from([timedelta(0), timedelta(0), timedelta(seconds=30)]))
+    def the_clock_looks(self, behind: timedelta) -> None:
+        """As reconciliation does, on a machine whose clock may be behind the others'."""
+        moment = self.now - behind
+        due = self.wallet.waits_until
+        if due is not None and due <= moment:
+            posted = with_refill(expire_grants(self.wallet, moment), moment)
+            self.write(Change(posted, None), may_start=True, now=moment)
+
+    @rule(times=st.integers(min_value=2, max_value=25), seconds=st.sampled_from([1, 20, 61, 70]))
+    def calls_come_one_after_the_other_and_each_refill_is_paid(self, times: int, seconds: int) -> None:
+        for _ in range(times):
+            self.a_call_is_settled(20)
+            self._settle_pending()
+            self.now += timedelta(seconds=seconds)
+
+    @rule(
+        code=st.sampled_from(DECLINES),
+        rounds=st.integers(min_value=2, max_value=12),
+        passed=st.sampled_from([5 * A_MINUTE, timedelta(hours=1), timedelta(hours=25)]),
+        replaced=st.booleans(),
+    )
+    def calls_go_on_while_the_card_declines(self, code: str, rounds: int, passed: timedelta, *, replaced: bool) -> None:
+        if replaced:
+            self.the_network_replaces_the_default_card_s_number()
+        for _ in range(rounds):
+            self.a_call_is_settled(5)
+            self._settle_pending(code)
+            self.now += passed
+            self.the_clock_looks(timedelta(0))
+
+    @rule(sweeps=st.integers(min_value=1, max_value=5))
+    def stripe_is_silent_while_reconciliation_runs(self, sweeps: int) -> None:
+        for _ in range(sweeps):
+            self.now += 5 * A_MINUTE
+            self.the_request_never_reaches_stripe()
+
+    @precondition(lambda self: self.number % 7 == 0)
+    @rule()
+    def all_is_well_for_some_days_and_the_account_does_not_stay_paused(self) -> None:
+        """Nobody has to do anything: what waits is looked at by the clock alone."""
+        self.number += 1
+        self.write(Change(Posted(change_terms(replace(self.wallet, lock_reason=None), Terms(*PLAN.key, {}))), None))
+        self.all_answers_are_heard()
+        self.a_card_is_made_the_default(1)
+        self.a_card_is_made_the_default(0)
+        if self.refill.pending is not None:
+            self._settle_pending()
+        self._save("20", "100", None, enabled=True)
+        for _ in range(40):
+            self._settle_pending()
+            self.now += timedelta(hours=1)
+            self.the_clock_looks(timedelta(0))
+        self._settle_pending()
+        deficit = micros("20") - self.wallet.balance_micros
+        assert deficit <= 0 or self.refill.suspended == "deficit_too_large", "left below its threshold for ever"
+        assert self.wallet.status == "active" or self.refill.suspended == "deficit_too_large", "paid, and paused"
+
+    def _settle_pending(self, answer: str = "paid") -> None:
+        pending = self._pending()
+        if pending is None:
+            return
+        if pending.transaction_id not in self.answers and self._goes_on_with(pending):
+            self.answers[pending.transaction_id] = self._answer(pending, answer)
+        if pending.transaction_id in self.answers:
+            self._hear(self.transactions[pending.transaction_id])
+
+    @invariant()
+    def the_balance_is_the_sum_of_its_entries(self) -> None:
+        assert self.wallet.balance_micros == 100 * MICROS + sum(entry.amount_micros for entry in self.entries)
+
+    @invariant()
+    def what_the_month_counts_is_what_refills_of_it_charged(self) -> None:
+        month = self.refill.month
+        counted = sum(
+            each.amount_micros - each.refunded_micros
+            for each in self.transactions.values()
+            if each.kind == "auto_refill" and each.status != "Failed" and each.created_at.strftime("%Y-%m") == month
+        )
+        assert self.refill.charged_micros == counted
+
+    @invariant()
+    def a_pending_refill_is_under_way_and_no_other_is(self) -> None:
+        under_way = [
+            each.transaction_id
+            for each in self.transactions.values()
+            if each.kind == "auto_refill" and each.status == "Processing"
+        ]
+        assert under_way == ([] if self.refill.pending is None else [self.refill.pending])
+
+
+def test_whatever_happens_an_account_is_refilled_as_its_customer_wants_and_not_once_more() -> None:
+    run_state_machine_as_test(
+        LifeOfAnAutoRefill, settings=settings(max_examples=2000 if IS_EXPLORING else 60, stateful_step_count=50)
+    )
