@@ -464,6 +464,17 @@ class LifeOfAnAutoRefill(RuleBasedStateMachine):
             self.now += passed
             self.the_clock_looks(timedelta(0))
 
+    @rule(disputed=st.booleans())
+    def credit_goes_back_while_a_refill_is_under_way(self, *, disputed: bool) -> None:
+        self.a_call_is_settled(30)
+        if disputed:
+            self.a_payment_is_disputed(won=False)
+        else:
+            self.a_payment_is_refunded(share=1, by_bank=False)
+        self._settle_pending()
+        self.now += A_MINUTE
+        self.a_call_is_settled(30)
+
     @rule(sweeps=st.integers(min_value=1, max_value=5))
     def stripe_is_silent_while_reconciliation_runs(self, sweeps: int) -> None:
         for _ in range(sweeps):
@@ -482,6 +493,8 @@ class LifeOfAnAutoRefill(RuleBasedStateMachine):
         if self.refill.pending is not None:
             self._settle_pending()
         self._save("20", "100", None, enabled=True)
+        for _ in range(2):
+            self.a_call_is_settled(60)  # the second one while the first one's refill is under way
         for _ in range(40):
             self._settle_pending()
             self.now += timedelta(hours=1)
@@ -503,6 +516,10 @@ class LifeOfAnAutoRefill(RuleBasedStateMachine):
     @invariant()
     def the_balance_is_the_sum_of_its_entries(self) -> None:
         assert self.wallet.balance_micros == 100 * MICROS + sum(entry.amount_micros for entry in self.entries)
+
+    @invariant()
+    def no_card_is_blamed_for_what_no_bank_said(self) -> None:
+        assert self.refill.suspended not in {"canceled", "not_completed", NO_LONGER_WANTED}
 
     @invariant()
     def what_the_month_counts_is_what_refills_of_it_charged(self) -> None:
