@@ -1,7 +1,11 @@
 """An old intention is looked at again before a card is asked: what nobody wants any more is charged to nobody."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,11 +15,14 @@ from billing.domain.renewal_order import RenewalOrder
 from billing.domain.transaction import Transaction
 from billing.services.adjust_balance import give_credit
 from billing.services.change_subscription import PaymentPending, Wanted
+from billing.services.charge_card import charge_card
 from billing.services.lock_account import lock_account
 from billing.services.set_auto_refill import set_auto_refill
+from billing.store.transactions import Transactions
 from tests.builders import NOW, micros
+from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.patience import WITHIN_SECONDS
-from tests.paying_account import Paying
+from tests.paying_account import RETURN_URL, Paying
 from tests.platform_of_one import assert_books_balance
 from tests.subscriber import RENEWAL, STARTER, Subscriber
 
@@ -368,3 +375,48 @@ def test_a_run_as_of_a_later_time_burns_no_credit_early(paying: Paying) -> None:
     assert paying.wallet.balance_micros == micros("50")
     paying.reconcile(NOW + A_DAY)
     assert paying.wallet.balance_micros == 0
+
+
+def test_what_another_worker_has_just_asked_for_is_not_given_up_by_one_that_read_it_before(refilling: Paying) -> None:
+    refill = refilling.history[0]
+    switched_off(refilling)
+    later = NOW + 11 * MINUTE
+    asked = replace(refill, asked_at=later)
+    assert Transactions(refilling.database).move(refill, asked)
+    left = charge_card(refilling.store, refilling.gateway, refill, return_url=RETURN_URL, now=later)
+    assert left.status == "Processing"
+    refilling.reconcile(later + 10 * MINUTE)
+    assert refilling.history[0].status == "Failed"
+
+
+def test_of_two_workers_that_go_on_with_the_same_charge_one_asks(refilling: Paying) -> None:
+    refill = refilling.history[0]
+    later = NOW + 5 * MINUTE
+    with ThreadPoolExecutor(8) as workers:
+        charge = partial(charge_card, refilling.store, refilling.gateway, refill, return_url=RETURN_URL, now=later)
+        list(workers.map(lambda _: charge(), range(8)))
+    assert charges(refilling) == [10000]
+    requests = refilling.stripe.control("requests", method="GET")["requests"]
+    asked = [each for each in requests if (each["method"], each["path"]) == ("POST", "/v1/payment_intents")]
+    assert len(asked) == 3, "the hold, the request that was lost, and one more"
+
+
+@pytest.mark.parametrize("happens", [None, switched_off])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("write", [1, 2, 3])
+def test_a_kill_around_any_write_leaves_a_charge_that_ends_once_and_right(
+    refilling: Paying, write: int, moment: str, happens: Callable[[Paying], None] | None
+) -> None:
+    if happens is not None:
+        happens(refilling)
+    for minutes in (5, 11):
+        KillSwitch(refilling.database, write, moment=moment)
+        with suppress(Killed):
+            refilling.reconcile(NOW + minutes * MINUTE)
+    for minutes in (20, 25, 30):
+        assert refilling.reconcile(NOW + minutes * MINUTE).stuck == 0
+    ended = ("Paid", [10000]) if happens is None else ("Failed", [])
+    assert (status(refilling), charges(refilling)) == ended
+    assert refilling.wallet.refill is not None
+    assert refilling.wallet.refill.pending is None
+    assert_books_balance(refilling.store)

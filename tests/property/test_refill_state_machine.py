@@ -21,7 +21,7 @@ from billing.domain.credit_by_hand import adjust_by_hand, give_credit
 from billing.domain.declines import NO_LONGER_WANTED, Failure, failure
 from billing.domain.dispute import DisputeReport, record_dispute
 from billing.domain.errors import BillingError
-from billing.domain.intention import GIVEN_UP_AFTER, is_fresh, is_wanted, last_asked, nothing_came_of, unless_wanted
+from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_wanted
 from billing.domain.ledger import LedgerEntry
 from billing.domain.money import Money
 from billing.domain.payment import record_refund
@@ -343,9 +343,8 @@ class LifeOfAnAutoRefill(RuleBasedStateMachine):
             self._check_wanted(pending)
             self.transactions[pending.transaction_id] = replace(pending, asked_at=self.now, version=pending.version + 1)
             return True
-        if self.now - last_asked(pending) >= GIVEN_UP_AFTER:
-            report = nothing_came_of(pending, failure(NO_LONGER_WANTED))
-            self.write(unless_wanted(self.wallet, pending, report, self.now))
+        report = nothing_came_of(pending, failure(NO_LONGER_WANTED))
+        self.write(unless_wanted(self.wallet, pending, report, self.now))
         return False
 
     def _check_wanted(self, pending: Transaction) -> None:

@@ -10,7 +10,7 @@ from billing.domain.plan import Plan
 from billing.domain.settlement import Settlement, settle
 from billing.domain.subscription import Period
 from billing.domain.usage import UsageEvent
-from billing.domain.wallet import Grant, Wallet, adjust
+from billing.domain.wallet import DefaultCard, Grant, Refill, Wallet, adjust
 from tests.builders import (
     MICROS,
     NOW,
@@ -216,3 +216,12 @@ def lines_of(entry: LedgerEntry) -> list[RatedLine]:
 
 def posted(entry: LedgerEntry) -> dict[str, int]:
     return {posting.account: posting.micros for posting in entry.postings}
+
+
+def test_a_rejected_event_starts_no_refill_and_a_settled_one_does() -> None:
+    """An administrator took credit before; what is charged now must be for something that was used."""
+    refill = Refill(enabled=True, threshold_micros=micros("20"), amount_micros=micros("100"))
+    before = replace(wallet(paid="5", on=FREE), refill=refill, default_card=DefaultCard("pm_1", "fingerprint-1"))
+    unknown = replace(call(), lines=(replace(call().lines[0], feature="unknown"),))
+    assert settled(before, unknown).posted.refill is None
+    assert settled(before, call()).posted.refill is not None

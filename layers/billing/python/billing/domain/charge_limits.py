@@ -10,9 +10,8 @@ from billing.domain.money import from_minor_units, minor_unit_decimals
 MAX_CHARGE_DOLLARS = 10_000
 """Of one top-up or refill: a slipped decimal point should not empty somebody's card."""
 
-# As that page stated for cards in 2025. Of late it grants most cards twelve digits in every currency, but the reference
-# of PaymentIntents says eight, and so does the page of most other ways to pay: the least of these counts here.
-# American Express takes nine digits at most.
+# What that page states for cards. For other currencies Stripe's pages do not agree, and the reference of PaymentIntents
+# says eight: the least of these counts here. American Express takes nine digits at most.
 _MAX_DIGITS = {"COP": 10, "HUF": 10, "IDR": 12, "INR": 9, "JPY": 10, "LBP": 11}
 _MAX_DIGITS_OF_OTHERS = 8
 _ANY_STEP = 100

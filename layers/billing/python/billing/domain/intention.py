@@ -73,8 +73,15 @@ def nothing_came_of(transaction: Transaction, why: Failure) -> PaymentReport:
     )
 
 
-def unless_wanted(wallet: Wallet, transaction: Transaction, report: PaymentReport, now: datetime) -> Change[Applied]:
-    """As `apply_report`, where the wallet does not want the transaction; else nothing."""
-    if is_wanted(wallet, transaction, now):
+def unless_asked(wallet: Wallet, transaction: Transaction, report: PaymentReport, now: datetime) -> Change[Applied]:
+    """As `apply_report`; nothing where a card was asked a moment ago, perhaps by somebody who was faster than this."""
+    if now - last_asked(transaction) < GIVEN_UP_AFTER:
         return Change(Posted(wallet), Applied("unchanged", transaction))
     return apply_report(wallet, transaction, report, now)
+
+
+def unless_wanted(wallet: Wallet, transaction: Transaction, report: PaymentReport, now: datetime) -> Change[Applied]:
+    """As `unless_asked`; nothing where the wallet that this is written with wants the transaction, either."""
+    if is_wanted(wallet, transaction, now):
+        return Change(Posted(wallet), Applied("unchanged", transaction))
+    return unless_asked(wallet, transaction, report, now)

@@ -61,7 +61,9 @@ def settle(wallet: Wallet, events: Sequence[UsageEvent], plans: Mapping[PlanKey,
         rejections = [Rejection(event, "no_plan", detail) for event in events]
     else:
         charged, rejections = _charge(wallet, wallet.subscription, events, plans, now)
-    posted = with_refill(Posted(charged.wallet, expired.entries + charged.entries), now)
+    posted = Posted(charged.wallet, expired.entries + charged.entries)
+    if posted.entries:
+        posted = with_refill(posted, now)
     return Settlement(replace(posted, wallet=posted.wallet.with_alerts()), tuple(rejections))
 
 

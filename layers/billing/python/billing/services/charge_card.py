@@ -6,20 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing.domain.declines import NO_LONGER_WANTED, Failure, failure
-from billing.domain.intention import (
-    GIVEN_UP_AFTER,
-    is_fresh,
-    is_wanted,
-    last_asked,
-    nothing_came_of,
-    unless_wanted,
-)
+from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_asked, unless_wanted
 from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, PaymentReport, Transaction
 from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
 from billing.payments.reading import TRANSACTION_KEY, Intent
 from billing.services.accounts import find_wallet
-from billing.services.apply_payment import apply_payment
+from billing.services.apply_payment import Decide, apply_payment
 from billing.services.stripe_customer import stripe_customer
 from billing.store.store import Store
 
@@ -36,6 +29,7 @@ def charge_card(
     """Charge a transaction that is Processing, at most once whatever happens, and record the outcome.
 
     An old one is charged only while it is wanted, and else given up (see `intention`).
+
     Returns it as it is then: Paid; Failed; Checkout with the address of a page, where the bank demands the customer of
     a top-up; or Processing still, where Stripe gave no answer: the webhook or reconciliation finishes it. One that is
     not Processing is returned as it is. Raises StoreBusy.
@@ -83,7 +77,7 @@ def _charge(store: Store, gateway: Gateway, transaction: Transaction, now: datet
         if found is not None:
             return _recorded(store, transaction, found.report, now)
     if not wanted:
-        return _give_up_unwanted(store, transaction, now)
+        return give_up(store, transaction, failure(NO_LONGER_WANTED), now, decide=unless_wanted)
     asked = replace(transaction, asked_at=now)
     if not store.transactions.move(transaction, asked):
         return _read_again(store, transaction)  # another one is asking, or has heard the answer
@@ -97,7 +91,7 @@ def _ask(store: Store, gateway: Gateway, transaction: Transaction, now: datetime
     except StripeRefused as refusal:
         facts = {"transaction_id": transaction.transaction_id, "reason": refusal.detail, "stripe_code": refusal.code}
         log.warning("Stripe refused", extra=facts)
-        return give_up(store, transaction, why_refused(refusal), now)
+        return _recorded(store, transaction, nothing_came_of(transaction, why_refused(refusal)), now)
     except PaymentsUnavailable as trouble:
         _use_another_key(store, transaction, trouble, now)
         raise
@@ -129,23 +123,15 @@ def take_back(store: Store, gateway: Gateway, transaction: Transaction, now: dat
     found = charge_at_stripe(store, gateway, transaction, now)
     if found is not None:
         return _recorded(store, transaction, found.report, now)
-    if now - last_asked(transaction) < GIVEN_UP_AFTER:
-        return transaction
     return give_up(store, transaction, failure(NO_LONGER_WANTED), now)
 
 
-def _give_up_unwanted(store: Store, transaction: Transaction, now: datetime) -> Transaction:
-    """Whether it is wanted is read again with the wallet that this is written with."""
-    if now - last_asked(transaction) < GIVEN_UP_AFTER:
-        return transaction
-    report = nothing_came_of(transaction, failure(NO_LONGER_WANTED))
-    applied = apply_payment(store, report, now, known=transaction, decide=unless_wanted)
-    return applied.transaction or transaction
-
-
-def give_up(store: Store, transaction: Transaction, why: Failure, now: datetime) -> Transaction:
-    """Record that no payment came of it."""
-    return _recorded(store, transaction, nothing_came_of(transaction, why), now)
+def give_up(
+    store: Store, transaction: Transaction, why: Failure, now: datetime, *, decide: Decide = unless_asked
+) -> Transaction:
+    """Record that no payment came of what Stripe has never heard of, unless a request may still be on its way."""
+    report = nothing_came_of(transaction, why)
+    return apply_payment(store, report, now, known=transaction, decide=decide).transaction or transaction
 
 
 def _use_another_key(store: Store, transaction: Transaction, trouble: PaymentsUnavailable, now: datetime) -> None:
@@ -174,8 +160,9 @@ def _read_again(store: Store, transaction: Transaction) -> Transaction:
 def count_refills(refills: Sequence[Transaction]) -> dict[str, int]:
     """What became of some refills, by the names of the metrics."""
     statuses = [refill.status for refill in refills]
+    declined = [refill for refill in refills if refill.failure is not None and refill.failure.is_decline]
     return {
         "RefillsPaid": statuses.count("Paid"),
-        "RefillsDeclined": statuses.count("Failed"),
+        "RefillsDeclined": len(declined),
         "RefillsUnanswered": statuses.count("Processing"),
     }
