@@ -256,6 +256,15 @@ def test_credit_that_expires_pauses_the_account_and_starts_a_refill_although_no_
     assert_books_balance(calling.store, "caller")
 
 
+def test_an_unlock_starts_a_refill_and_an_unlock_of_what_is_not_locked_starts_none(calling: Paying) -> None:
+    calling.store.adjust("-15", "correction", account_id="caller")
+    unlock_account(calling.store, "caller", now=NOW)
+    assert calling.history == []
+    lock_account(calling.store, "caller", "مراجعة")
+    unlock_account(calling.store, "caller", now=NOW)
+    assert [each.kind for each in calling.history] == ["auto_refill"]
+
+
 def test_a_locked_account_whose_refill_waits_is_not_looked_at_until_it_is_unlocked(calling: Paying) -> None:
     calling.behave("insufficient_funds", calling.cards[0])
     spend(calling, "long", 60)

@@ -271,9 +271,10 @@ class LifeOfAnAutoRefill(RuleBasedStateMachine):
     @rule(index=st.integers(min_value=0, max_value=1))
     def a_card_is_made_the_default(self, index: int) -> None:
         card = self.cards[index]
-        if self.wallet.default_card is not None and card.fingerprint != self.wallet.default_card.fingerprint:
+        is_another = card.fingerprint != self._default().fingerprint
+        if is_another:
             self.stopped, self.declined = False, []
-        self.write(make_default(self.wallet, card, self.now), may_start=True)
+        self.write(make_default(self.wallet, card, self.now), may_start=is_another)
 
     @rule()
     def the_network_replaces_the_default_card_s_number(self) -> None:
@@ -295,7 +296,7 @@ class LifeOfAnAutoRefill(RuleBasedStateMachine):
         else:
             renewed = replace(renewed, payment_method_id=card.payment_method_id)
             decision = record_network_date(self.wallet, card, renewed, self.now)
-        self.write(decision, may_start=True)
+        self.write(decision, may_start=entered)
 
     def _default(self) -> Card:
         default = self.wallet.default_card

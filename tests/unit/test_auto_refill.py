@@ -15,7 +15,15 @@ from billing.domain.auto_refill import (
     with_refill,
 )
 from billing.domain.card import Card
-from billing.domain.card_changes import CardIsDefault, with_default_card, with_new_date, without_card
+from billing.domain.card_changes import (
+    CardIsDefault,
+    make_default,
+    record_network_date,
+    record_verdict,
+    with_default_card,
+    with_new_date,
+    without_card,
+)
 from billing.domain.declines import failure
 from billing.domain.errors import InvalidValue
 from billing.domain.refill_settings import RefillSettings, configure, switch_off
@@ -534,3 +542,14 @@ def test_only_the_last_card_can_be_removed_while_it_is_the_default() -> None:
     assert off.refill is not None
     assert not off.refill.enabled
     assert without_card(refilling(paid="50"), two, [one, two]) == refilling(paid="50")
+
+
+def test_another_default_card_starts_a_refill_and_nothing_else_that_becomes_of_a_card_does() -> None:
+    """An administrator took credit before, which starts none: nor does a card that is added beside the default one."""
+    low, other = refilling(paid="0"), replace(a_card("2"), verification="pending")
+    assert record_verdict(low, other, other, None, NOW).posted.refill is None
+    assert make_default(low, a_card("1"), NOW).posted.refill is None
+    assert record_network_date(low, a_card("1"), replace(a_card("1"), exp_year=2031), NOW).posted.refill is None
+    assert make_default(low, a_card("2"), NOW).posted.refill is not None
+    first = replace(low, default_card=None)
+    assert record_verdict(first, other, other, None, NOW).posted.refill is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from billing.domain.auto_refill import with_closed_breaker, with_refill
+from billing.domain.auto_refill import look_soon, with_closed_breaker, with_refill
 from billing.domain.card import Card
 from billing.domain.change import Change, Moved, Unmoved
 from billing.domain.declines import MENDED_BY_NEW_DATE, Failure
@@ -37,10 +37,11 @@ def record_verdict(
     if current is None or current.verification != "pending" or current.payment_method_id != card.payment_method_id:
         return Change(Posted(wallet), None)
     verdict = replace(current, verification="verified" if why is None else "failed", failure=why)
+    after = wallet
     if why is None and wallet.default_card is None:
         # With the last card its date was forgotten, not that it had expired; the hold says that it has not.
-        wallet = with_new_date(with_default_card(wallet, verdict, now), verdict, now)
-    return Change(with_refill(Posted(wallet), now), None, (Moved(current, verdict),))
+        after = with_new_date(with_default_card(wallet, verdict, now), verdict, now)
+    return Change(_posted(wallet, after, now), None, (Moved(current, verdict),))
 
 
 def record_entered_date(
@@ -57,7 +58,7 @@ def record_entered_date(
     if why is not None:
         return Change(Posted(wallet), "declined", (Moved(current, replace(current, failure=why)),))
     renewed = current.renewed_as(entered)
-    posted = with_refill(Posted(with_new_date(wallet, renewed, now)), now)
+    posted = _posted(wallet, with_new_date(wallet, renewed, now), now)
     return Change(posted, "taken_over", (Moved(current, renewed),))
 
 
@@ -70,13 +71,18 @@ def record_network_date(wallet: Wallet, card: Card, seen: Card | None, now: date
     if renewed == card:
         return Change(Posted(wallet), answer=False)
     has_new_date = not card.has_date_of(renewed)
-    posted = with_refill(Posted(with_new_date(wallet, renewed, now)), now) if has_new_date else Posted(wallet)
-    return Change(posted, has_new_date, (Moved(card, renewed),))
+    after = with_new_date(wallet, renewed, now) if has_new_date else wallet
+    return Change(_posted(wallet, after, now), has_new_date, (Moved(card, renewed),))
 
 
 def make_default(wallet: Wallet, card: Card, now: datetime) -> Change[None]:
     """Make a verified card the default, while it still is one."""
-    return Change(with_refill(Posted(with_default_card(wallet, card, now)), now), None, (Unmoved(card),))
+    return Change(_posted(wallet, with_default_card(wallet, card, now), now), None, (Unmoved(card),))
+
+
+def _posted(before: Wallet, after: Wallet, now: datetime) -> Posted:
+    """What became of a default card, with the refill that another one starts."""
+    return Posted(after) if after.default_card == before.default_card else with_refill(Posted(after), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,8 @@ def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
         elif refill.last_failure in MENDED_BY_NEW_DATE:
             refill = replace(refill, failures=0)
     default = replace(wallet.default_card, payment_method_id=card.payment_method_id)
-    return replace(try_at_once(wallet, now), default_card=default, refill=refill)
+    renewed = replace(try_at_once(wallet, now), default_card=default, refill=refill)
+    return renewed if refill == wallet.refill else look_soon(renewed, now)
 
 
 def without_card(wallet: Wallet, card: Card, cards: Sequence[Card]) -> Wallet:

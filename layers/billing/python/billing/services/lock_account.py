@@ -23,6 +23,9 @@ def unlock_account(store: Store, account_id: str, now: datetime) -> Wallet:
 
     One that is locked for an unpaid renewal has GRACE from now: then it is tried once more. Raises AccountNotFound.
     """
-    return change_wallet(
-        store, account_id, lambda wallet: Change(with_refill(Posted(unlocked(wallet, now)), now), None)
-    ).wallet
+
+    def decide(wallet: Wallet) -> Change[None]:
+        after = unlocked(wallet, now)
+        return Change(Posted(wallet) if after == wallet else with_refill(Posted(after), now), None)
+
+    return change_wallet(store, account_id, decide).wallet
