@@ -5,15 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.auto_refill import (
-    advice,
-    after_dispute,
-    after_failed,
-    after_paid,
-    after_refund,
-    is_refill_wanted,
-    with_refill,
-)
+from billing.domain.auto_refill import is_refill_wanted, with_refill
 from billing.domain.card import Card
 from billing.domain.card_changes import (
     CardIsDefault,
@@ -26,6 +18,8 @@ from billing.domain.card_changes import (
 )
 from billing.domain.declines import failure
 from billing.domain.errors import InvalidValue
+from billing.domain.refill_advice import advice
+from billing.domain.refill_breaker import after_dispute, after_failed, after_paid, after_refund
 from billing.domain.refill_settings import RefillSettings, configure, switch_off
 from billing.domain.transaction import PaymentReport, Transaction, TransactionKind, record
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet

@@ -12,10 +12,10 @@ import pytest
 
 from billing.contracts.bus_events import facts_of
 from billing.domain.account import LANGUAGES, Account
-from billing.domain.auto_refill import ADVICE, advice_on
 from billing.domain.declines import SENTENCES, failure
 from billing.domain.money import Money
 from billing.domain.notice_facts import Facts
+from billing.domain.refill_advice import ADVICE, advice_on
 from billing.words.email_texts import LAST_TRY, WORDINGS, is_mailed
 from billing.words.write_email import Email, write_email
 from tests.builders import NOW, micros

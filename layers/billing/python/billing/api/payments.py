@@ -6,10 +6,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from billing.api.usage_records import SpanQuery
-from billing.domain.auto_refill import advice, waits_for_month
 from billing.domain.card import Card
 from billing.domain.declines import failure
 from billing.domain.instants import format_instant
+from billing.domain.refill_advice import advice, waits_for_month
 from billing.domain.refill_settings import RefillSettings
 from billing.domain.transaction import DisputeStatus, Transaction, TransactionKind, TransactionLine, TransactionStatus
 from billing.domain.wallet import Refill, Wallet

@@ -15,13 +15,7 @@ What it charges, with threshold 20, amount 100 and a ceiling of 10,000 for one c
     -250.00           270        200 where the month's limit leaves 250, nothing until next month where it leaves 50
     -119,975.00   119,995        nothing: more than one charge may be, so a mistake is likelier than a need
 
-What makes it stop (`Refill.suspended`), and what lets it go on:
-
-    a decline's code    a payment by hand, another default card; a new date where only the date was wrong
-    refunded            a payment by hand, another default card, settings that are saved
-    dispute_opened      the same
-    deficit_too_large   what leaves the missing amount within one charge: a payment by hand, an adjustment, settings
-    too_many_refills    the next day (UTC), settings that are saved
+What makes it stop, and go on again: see `refill_breaker`.
 """
 
 from dataclasses import replace
@@ -32,38 +26,17 @@ from billing.domain.subscription import month_after
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
 
 if TYPE_CHECKING:
-    from billing.domain.declines import Failure
     from billing.domain.transaction import Transaction
 
 # Every settlement imports this module and few start a refill: what only those need is imported where it is used.
 
-# After the first decline, after the second; the third suspends.
-RETRY_AFTER = (timedelta(hours=1), timedelta(hours=24))
-GIVES_UP_AFTER = len(RETRY_AFTER) + 1
-# After a try that failed for no fault of the card's.
-RETRY_UNBLAMED_AFTER = timedelta(hours=1)
 APART = timedelta(seconds=60)
 """Two refills start at least so far apart."""
 MAX_STARTED_A_DAY = 10
 """Of an account, by the day in UTC, declined ones among them."""
 
-DISPUTED = "dispute_opened"
-REFUNDED = "refunded"
 DEFICIT_TOO_LARGE = "deficit_too_large"
 TOO_MANY = "too_many_refills"
-_OF_NO_CARD = frozenset({DEFICIT_TOO_LARGE, TOO_MANY})
-_LIFTED_BY_SETTINGS = frozenset({DISPUTED, REFUNDED, *_OF_NO_CARD})
-
-ADVICE = {
-    "authentication_required": "Your bank wants you to confirm payments. Pay by hand or change the default card.",
-    DEFICIT_TOO_LARGE: "The balance is further below the threshold than one charge may be. Check your usage, then pay "
-    "by hand or lower the threshold.",
-    DISPUTED: "A payment was disputed. Pay by hand, change the default card or save the settings again to resume.",
-    REFUNDED: "A refill was refunded. Pay by hand, change the default card or save the settings again to resume.",
-    TOO_MANY: "Auto-refill has bought credit many times today. It goes on tomorrow, or once you save the settings.",
-}
-OTHER_ADVICE = "The card was declined. Pay by hand or change the default card to resume."
-ENDING_ADVICE = "The subscription ends with its period: auto-refill buys no more credit."
 
 
 def with_refill(posted: Posted, now: datetime, *, moment: datetime | None = None) -> Posted:
@@ -121,7 +94,7 @@ def is_refill_wanted(wallet: Wallet, transaction: "Transaction", now: datetime) 
     if card.payment_method_id != transaction.payment_method_id or _missing(wallet, refill) > _ceiling(wallet):
         return False
     refill = _of_day_and_month(refill, now)
-    others = replace(refill, charged_micros=refill.charged_micros - _counted(refill, transaction))
+    others = replace(refill, charged_micros=refill.charged_micros - counted_in_month(refill, transaction))
     return transaction.amount_micros <= _amount(wallet, others)
 
 
@@ -192,145 +165,6 @@ def within_reach(wallet: Wallet, now: datetime) -> Wallet:
     return look_soon(replace(wallet, refill=replace(refill, suspended=None)), now)
 
 
-def with_closed_breaker(refill: Refill) -> Refill:
-    """Auto-refill as if no card had failed; the last failure stays to be read until something is tried again."""
-    refill = replace(refill, failures=0, retry_at=None, breaker_card=None)
-    return refill if refill.suspended in _OF_NO_CARD else replace(refill, next_attempt_at=None, suspended=None)
-
-
-def with_saved_settings(refill: Refill) -> Refill:
-    """What the customer has confirmed by saving: all but what a card's declines have stopped, or made wait."""
-    if refill.suspended in _LIFTED_BY_SETTINGS:
-        is_given_up = refill.failures >= GIVES_UP_AFTER
-        refill = replace(refill, suspended=refill.last_failure if is_given_up else None, started_today=0)
-    return replace(refill, next_attempt_at=None, retry_at=_declined_until(refill))
-
-
-def _declined_until(refill: Refill) -> datetime | None:
-    """What a decline makes wait for: in a row of an older release the only thing that a clock is set for then."""
-    if not refill.failures:
-        return None
-    return refill.retry_at or refill.next_attempt_at
-
-
-def after_paid(wallet: Wallet, transaction: "Transaction") -> Wallet:
-    """A payment that the customer made closes the breaker. A refill's own ends it, and lifts no suspension."""
-    refill = wallet.refill
-    if refill is None:
-        return wallet
-    if refill.pending == transaction.transaction_id:
-        refill = replace(refill, pending=None)
-    elif transaction.kind == "auto_refill":
-        # It had been taken for failed, and its amount with it.
-        refill = replace(refill, charged_micros=refill.charged_micros + _counted(refill, transaction))
-    if transaction.is_by_hand or refill.suspended is None:
-        refill = replace(with_closed_breaker(refill), last_failure=None)
-    return replace(wallet, refill=refill)
-
-
-def after_failed(wallet: Wallet, transaction: "Transaction", why: "Failure", now: datetime) -> Wallet:
-    """Count the decline of a pending refill: wait 1 h, then 24 h, then give up; at once where asking again is no use.
-
-    What is no decline does not count, and is tried again after an hour; what was no longer wanted, once it is. Nor does
-    a decline of a card that is no longer the default count, or of a date that was renewed meanwhile: what took its
-    place is tried soon. A card is known by its payment method, or by the number that we read when it was saved: what a
-    bank says of the number may be another one by then. What was suspended before stays so, for the reason it had.
-    """
-    refill = wallet.refill
-    if refill is None or refill.pending != transaction.transaction_id:
-        return wallet
-    refill = replace(refill, pending=None, charged_micros=refill.charged_micros - _counted(refill, transaction))
-    if why.is_unwanted:
-        return look_soon(replace(wallet, refill=refill), now)
-    refill = replace(refill, last_failure=why.code)
-    if not why.is_decline:
-        waits_until = None if refill.suspended else now + RETRY_UNBLAMED_AFTER
-        return replace(wallet, refill=replace(refill, next_attempt_at=waits_until))
-    card = wallet.default_card
-    if card is None or _is_of_another_card(transaction, card, why):
-        return look_soon(replace(wallet, refill=refill), now)
-    is_hopeless = why.card_is_dead or why.needs_customer
-    failures = GIVES_UP_AFTER if is_hopeless else min(refill.failures + 1, GIVES_UP_AFTER)
-    retry_at = None if failures == GIVES_UP_AFTER else now + RETRY_AFTER[failures - 1]
-    suspended = refill.suspended or (why.code if retry_at is None else None)
-    refill = replace(
-        refill,
-        failures=failures,
-        breaker_card=card.fingerprint,
-        suspended=suspended,
-        retry_at=retry_at,
-        next_attempt_at=None if suspended else retry_at,
-    )
-    return replace(wallet, refill=refill)
-
-
-def _is_of_another_card(transaction: "Transaction", default: DefaultCard, why: "Failure") -> bool:
-    """Whether a decline says nothing of the default card."""
-    if transaction.payment_method_id == default.payment_method_id:
-        return False
-    return transaction.card_fingerprint != default.fingerprint or why.mends_with_new_date
-
-
-def after_refund(wallet: Wallet, transaction: "Transaction", micros: int) -> Wallet:
-    """A refill's refund, or below zero one that the bank did not take: as far as it is refunded it counts no more.
-
-    Who was given back what a refill took does not want it taken again.
-    """
-    refill = wallet.refill
-    if refill is None or transaction.kind != "auto_refill":
-        return wallet
-    if refill.month == _month(transaction.created_at):
-        refill = replace(refill, charged_micros=max(0, refill.charged_micros - micros))
-    wallet = replace(wallet, refill=refill)
-    is_stopped_for_longer = refill.suspended is not None and refill.suspended not in _OF_NO_CARD
-    return wallet if micros <= 0 or is_stopped_for_longer else _stopped(wallet, REFUNDED)
-
-
-def after_dispute(wallet: Wallet) -> Wallet:
-    """A dispute opened: whoever disputes one charge will dispute the next."""
-    return _stopped(wallet, DISPUTED)
-
-
-def _stopped(wallet: Wallet, why: str) -> Wallet:
-    if wallet.refill is None:
-        return wallet
-    card = None if wallet.default_card is None else wallet.default_card.fingerprint
-    return replace(wallet, refill=replace(wallet.refill, suspended=why, next_attempt_at=None, breaker_card=card))
-
-
-def waits_for_month(refill: Refill) -> bool:
-    """Whether the month's limit leaves no room, so that it goes on with the next month. A decline waits, too."""
-    waits_until = refill.next_attempt_at
-    return (
-        refill.suspended is None
-        and waits_until is not None
-        and not refill.failures
-        and waits_until == month_start(waits_until)
-    )
-
-
-def advice_on(suspended: str) -> str:
-    """What the customer can do about a suspension, by its code."""
-    return ADVICE.get(suspended, OTHER_ADVICE)
-
-
-def advice(wallet: Wallet) -> str | None:
-    """What the customer can do about an auto-refill that is suspended, waits for the next month, or has no next one."""
-    refill = wallet.refill
-    if refill is None:
-        return None
-    if wallet.is_ending and refill.enabled:
-        return ENDING_ADVICE
-    if refill.suspended is not None:
-        return advice_on(refill.suspended)
-    if refill.next_attempt_at is None or not waits_for_month(refill):
-        return None
-    return (
-        f"The monthly limit is reached. Auto-refill goes on at {refill.next_attempt_at.astimezone(UTC):%Y-%m-%d %H:%M} "
-        "UTC. Raise the monthly limit or top up by hand to have credit before then."
-    )
-
-
 def _lifted_by_day(refill: Refill, moment: datetime) -> Refill:
     if refill.suspended == TOO_MANY and refill.next_attempt_at is not None and refill.next_attempt_at <= moment:
         return replace(refill, suspended=None, next_attempt_at=None)
@@ -342,7 +176,7 @@ def _of_day_and_month(refill: Refill, now: datetime) -> Refill:
 
     Machines' clocks differ: one that is behind at midnight must not begin the former day or month again.
     """
-    day, month = _day(now), _month(now)
+    day, month = _day(now), month_of(now)
     if refill.day is None or refill.day < day:
         refill = replace(refill, day=day, started_today=0)
     if refill.month is None or refill.month < month:
@@ -350,15 +184,15 @@ def _of_day_and_month(refill: Refill, now: datetime) -> Refill:
     return refill
 
 
-def _counted(refill: Refill, transaction: "Transaction") -> int:
-    return transaction.amount_micros if refill.month == _month(transaction.created_at) else 0
+def counted_in_month(refill: Refill, transaction: "Transaction") -> int:
+    return transaction.amount_micros if refill.month == month_of(transaction.created_at) else 0
 
 
 def _day(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}"
 
 
-def _month(moment: datetime) -> str:
+def month_of(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m}"
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from billing.domain.auto_refill import look_soon, with_closed_breaker, with_refill
+from billing.domain.auto_refill import look_soon, with_refill
 from billing.domain.card import Card
 from billing.domain.change import Change, Moved, Unmoved
 from billing.domain.declines import MENDED_BY_NEW_DATE, Failure
 from billing.domain.errors import Conflict
+from billing.domain.refill_breaker import with_closed_breaker
 from billing.domain.renewal import try_at_once
 from billing.domain.wallet import DefaultCard, Posted, Wallet
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from billing.domain.auto_refill import after_dispute
 from billing.domain.change import Change, Moved
 from billing.domain.payment import take_back
+from billing.domain.refill_breaker import after_dispute
 from billing.domain.transaction import DisputeStatus, Transaction
 from billing.domain.wallet import Posted, Wallet
 

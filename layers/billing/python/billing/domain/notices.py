@@ -8,7 +8,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from billing.domain.auto_refill import advice_on
 from billing.domain.card import Card
 from billing.domain.card_expiry import expires_at
 from billing.domain.declines import failure
@@ -33,6 +32,7 @@ from billing.domain.notice_facts import (
     WebhookEndpointDisabled,
 )
 from billing.domain.notice_types import NoticeType
+from billing.domain.refill_advice import advice_on
 from billing.domain.rejection import RejectedEvent, RejectionStatus
 from billing.domain.transaction import CardFace, PaymentKind, Transaction
 from billing.domain.wallet import AccountStatus, Wallet

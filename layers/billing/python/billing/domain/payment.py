@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, get_args
 
-from billing.domain.auto_refill import after_refund
 from billing.domain.change import Change, Moved
 from billing.domain.complete import complete
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.refill_breaker import after_refund
 from billing.domain.transaction import CREDIT_KINDS, PaymentKind, Refund, Transaction, TransactionKind
 from billing.domain.wallet import Posted, Wallet, post
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from billing.domain.auto_refill import after_failed, after_paid, look_soon, within_reach
+from billing.domain.auto_refill import look_soon, within_reach
 from billing.domain.change import Change, Moved
 from billing.domain.payment import post_payment
 from billing.domain.plan_change import change_failed, change_paid
+from billing.domain.refill_breaker import after_failed, after_paid
 from billing.domain.renewal import renewal_failed, renewal_paid, without_purpose
 from billing.domain.transaction import PaymentReport, Transaction, TransactionKind, record
 from billing.domain.wallet import Posted, Wallet

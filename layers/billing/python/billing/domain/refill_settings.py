@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from billing.domain.auto_refill import with_saved_settings
 from billing.domain.charge_limits import largest_charge_micros
 from billing.domain.decimals import format_millionths
 from billing.domain.errors import CardRequired, InvalidValue
+from billing.domain.refill_breaker import with_saved_settings
 from billing.domain.transaction import chargeable
 from billing.domain.wallet import Refill, Wallet
 

@@ -56,7 +56,7 @@ class DefaultCard(ByPosition):
 
 @dataclass(frozen=True, slots=True)
 class Refill(ByName):
-    """Auto-refill: what the customer wants, what is under way, and the breaker (see `auto_refill`).
+    """Auto-refill: what the customer wants, what is under way, and the breaker (see `auto_refill`, `refill_breaker`).
 
     `pending` is the transaction of the refill under way, `started` counts them. `charged_micros` is what refills
     charged or are charging in `month` ("2026-11"), `started_today` how many started on `day` ("2026-11-23"), in UTC.

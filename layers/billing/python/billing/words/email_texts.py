@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from billing.domain.account import LANGUAGES
-from billing.domain.auto_refill import ADVICE
 from billing.domain.complete import complete
 from billing.domain.declines import SENTENCES
 from billing.domain.notice_facts import (
@@ -20,6 +19,7 @@ from billing.domain.notice_facts import (
     SubscriptionRenewed,
 )
 from billing.domain.notice_types import NOTICE_TYPES, NoticeType
+from billing.domain.refill_advice import ADVICE
 
 
 class Wording(NamedTuple):
