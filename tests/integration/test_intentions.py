@@ -17,6 +17,7 @@ from billing.services.adjust_balance import give_credit
 from billing.services.change_subscription import PaymentPending, Wanted
 from billing.services.charge_card import charge_card
 from billing.services.lock_account import lock_account
+from billing.services.plans import PlanNotFound
 from billing.services.set_auto_refill import set_auto_refill
 from billing.store.transactions import Transactions
 from tests.builders import NOW, micros
@@ -302,6 +303,27 @@ def test_a_change_without_an_answer_that_is_taken_back_is_never_charged(acme: Su
     change = next(each for each in paying.history if each.kind == "plan_change" and each.status == "Failed")
     assert change.failure is not None
     assert change.failure.code == "no_longer_wanted"
+
+
+def test_a_change_that_cannot_be_had_takes_no_other_back(acme: Subscriber) -> None:
+    acme.paying.fault("/v1/payment_intents", UNREACHABLE)
+    with pytest.raises(PaymentPending):
+        acme.ask(Wanted("pro"), NOW)
+    with pytest.raises(PlanNotFound):
+        acme.ask(Wanted("unknown"), NOW + 20 * MINUTE)
+    assert acme.wallet.pending_change is not None
+    acme.ask(Wanted("pro"), NOW + 21 * MINUTE)
+    assert acme.period.plan_id == "pro"
+
+
+def test_a_change_that_is_taken_back_while_stripe_is_out_of_reach_is_still_pending(acme: Subscriber) -> None:
+    acme.paying.fault("/v1/payment_intents", UNREACHABLE)
+    with pytest.raises(PaymentPending):
+        acme.ask(Wanted("pro"), NOW)
+    acme.paying.fault("/v1/payment_intents", UNREACHABLE, method="GET")
+    with pytest.raises(PaymentPending):
+        acme.ask(Wanted(STARTER.plan_id), NOW + 20 * MINUTE)
+    assert acme.wallet.pending_change is not None
 
 
 def test_the_same_change_again_goes_on_with_the_same_charge(acme: Subscriber) -> None:

@@ -142,7 +142,9 @@ class PaymentsRoutes:
         """Say when auto-refill starts and how much it charges, or switch it off.
 
         Switched on below the threshold, it refills now. It charges `amount`, or the smallest multiple of it that
-        reaches the threshold, within `monthly_limit`.
+        reaches the threshold, within `monthly_limit`. Two refills start a minute apart, ten a day (UTC) at most. Where
+        more is missing than is charged at once, nothing is charged, and it is suspended. Saving the settings lifts a
+        suspension, but for one by a card's declines.
         """
         wallet = set_auto_refill(self._store, account_id, body.to_settings(), call.now)
         return AutoRefillView.of(wallet)

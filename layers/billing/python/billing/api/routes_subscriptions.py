@@ -53,8 +53,10 @@ class SubscriptionsRoutes:
         change is not kept open: make another card the default, and ask again. What would cost more than Stripe charges
         at once, now or at the next renewal, is refused as `quantities`, before anything is recorded.
 
-        After a 503 `payment_pending`, the same request goes on with the same charge. Of two changes at once one is
-        made; the other is a 409 `change_pending` or a 503 while that one is being paid: ask again in a minute.
+        After a 503 `payment_pending`, the same request goes on with the same charge. Another one takes it back: no card
+        is asked for it any more, and what was charged already takes effect first. Until that is known, ten minutes at
+        most while Stripe answers, it is a 503, too. Of two changes at once one is made; the other is a 409
+        `change_pending` or a 503 while that one is being paid: ask again in a minute.
         """
         quote = change_subscription(self._store, self._gateway(), account_id, _wanted(body), now=call.now)
         return SubscriptionChangeView.of(quote)

@@ -1,15 +1,17 @@
 """Change a subscription, or ask what a change would cost: the same numbers, without the change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.domain.declines import Failure
 from billing.domain.errors import BillingError, Conflict
 from billing.domain.plan import Plan, PlanKey
-from billing.domain.plan_change import Quote, quote, start, wanted_terms
+from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, quote, start, wanted_terms
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
+from billing.payments.errors import PaymentsUnavailable
 from billing.payments.gateway import Gateway
 from billing.services.accounts import find_wallet
 from billing.services.adjust_balance import digest
@@ -32,6 +34,12 @@ class Wanted:
     plan_id: str
     quantities: Mapping[str, int] | None = None
     version: int | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest of the request: the same one is the same change."""
+        quantities = None if self.quantities is None else sorted(self.quantities.items())
+        return digest("subscription", self.plan_id, self.version, quantities)
 
 
 class CardDeclined(BillingError):
@@ -73,33 +81,42 @@ def change_subscription(store: Store, gateway: Gateway, account_id: str, wanted:
     ConfirmationRequired where the bank wants the customer), PaymentPending, ChangePending (the change of somebody who
     was faster), RenewalPending, RenewalUnpaid, StoreBusy.
     """
-    asked = digest(
-        "subscription", wanted.plan_id, wanted.version, wanted.quantities and sorted(wanted.quantities.items())
-    )
-    _finish_what_is_open(store, gateway, account_id, asked, now)
+    _finish_what_is_open(store, gateway, account_id, wanted, now)
     started = change_wallet(
-        store, account_id, lambda wallet: start(_quote(store, wallet, wanted, now), wallet, now, fingerprint=asked)
+        store,
+        account_id,
+        lambda wallet: start(_quote(store, wallet, wanted, now), wallet, now, fingerprint=wanted.fingerprint),
     ).answer
     if started.charge is not None:
         _require_paid(charge_card(store, gateway, started.charge, return_url="", now=now))
     return started.quote
 
 
-def _finish_what_is_open(store: Store, gateway: Gateway, account_id: str, asked: str, now: datetime) -> None:
-    """A renewal whose second has come, or a change that somebody began: what they cost decides what this one does.
-
-    A change that was asked for as this one is charged now. Another one is taken back by this: no card is asked for it.
-    """
-    wallet = find_wallet(store, account_id)
-    if wallet.pending_change is not None:
-        pending = find_charge(store, wallet.pending_change.transaction_id)
-        if pending.fingerprint in {None, asked}:
-            open_charge = charge_card(store, gateway, pending, return_url="", now=now)
-        else:
-            open_charge = take_back(store, gateway, pending, now)
-        if open_charge.status == "Processing":
-            raise PaymentPending
+def _finish_what_is_open(store: Store, gateway: Gateway, account_id: str, wanted: Wanted, now: datetime) -> None:
+    """A renewal whose second has come, or a change that somebody began: what they cost decides what this one does."""
+    _finish_change(store, gateway, find_wallet(store, account_id), wanted, now)
     if renew_now(store, gateway, account_id, now) == "unknown":
+        raise PaymentPending
+
+
+def _finish_change(store: Store, gateway: Gateway, wallet: Wallet, wanted: Wanted, now: datetime) -> None:
+    """Go on with the charge of a change that was asked for as this one. Another one is taken back, if this can be had.
+
+    What was recorded by a release that kept no request goes on. Raises PaymentPending while it is not answered.
+    """
+    if wallet.pending_change is None:
+        return
+    pending = find_charge(store, wallet.pending_change.transaction_id)
+    if pending.fingerprint in {None, wanted.fingerprint}:
+        ended = charge_card(store, gateway, pending, return_url="", now=now)
+    else:
+        with suppress(RenewalPending, RenewalUnpaid):
+            _quote(store, replace(wallet, pending_change=None), wanted, now)
+        try:
+            ended = take_back(store, gateway, pending, now)
+        except PaymentsUnavailable as trouble:
+            raise PaymentPending from trouble
+    if ended.status == "Processing":
         raise PaymentPending
 
 
