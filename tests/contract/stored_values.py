@@ -153,6 +153,12 @@ REFILLED = replace(
 DECLINED = Wallet(
     "acme", "USD", refill=Refill(failures=1, breaker_card="fingerprint-1", next_attempt_at=END, retry_at=END), version=1
 )
+STOPPED = Wallet(
+    "acme",
+    "USD",
+    refill=Refill(suspended="dispute_opened", stopped="dispute_opened", stopped_card="fingerprint-1"),
+    version=1,
+)
 SUBSCRIBING = Wallet(
     "acme", "USD", pending_change=PendingChange("tx_first", TERMS, later=None, starts_at=START), version=1
 )
@@ -425,6 +431,13 @@ VALUES: Mapping[str, Stored] = {
         {"account_id": "acme"},
         DECLINED,
         _write_wallet(DECLINED),
+        lambda database: Wallets(database).get("acme"),
+    ),
+    "0.2.0/wallets.stopped": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        STOPPED,
+        _write_wallet(STOPPED),
         lambda database: Wallets(database).get("acme"),
     ),
     "0.1.0/wallets.new": Stored(

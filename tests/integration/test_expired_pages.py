@@ -138,7 +138,7 @@ def after_look(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -
     """Lets something happen between Stripe's answer about a page and what is done with it, once."""
     look, todo = Gateway.session, [happens]
 
-    def session(gateway: Gateway, session_id: str) -> HostedPage:
+    def session(gateway: Gateway, session_id: str) -> HostedPage | None:
         page = look(gateway, session_id)
         if todo:
             todo.pop()()

@@ -124,3 +124,64 @@ def test_a_plan_whose_minimum_is_above_the_ceiling_leaves_the_ceiling_to_be_boug
     paying.add_card()
     paying.auto_refill(threshold="20", amount="10000")
     assert paying.wallet.refill is not None
+
+
+def test_a_top_up_without_an_answer_is_not_charged_once_the_account_is_canceled_and_owes_nothing(
+    paying: Paying,
+) -> None:
+    subscriber = canceled(paying)
+    card = paying.cards[0].payment_method_id
+    last = subscriber.period.end - timedelta(minutes=5)
+    paying.fault("/v1/payment_intents", "timeout_before")
+    assert paying.top_up("50", card=card, now=last).status == "Processing"
+    subscriber.sweep(subscriber.period.end)
+    assert paying.top_up("50", card=card, now=last + timedelta(minutes=6)).status == "Processing"
+    assert paying.top_up("50", card=card, now=last + timedelta(minutes=20)).status == "Failed"
+    assert paying.wallet.balance_micros == 0
+
+
+def test_a_page_that_was_never_opened_is_not_opened_once_the_account_is_canceled_and_owes_nothing(
+    paying: Paying,
+) -> None:
+    subscriber = canceled(paying)
+    paying.fault("/v1/checkout/sessions", "timeout_before")
+    assert paying.top_up("50", now=subscriber.period.end - timedelta(minutes=5)).url is None
+    with pytest.raises(AccountCanceled):
+        paying.top_up("50", now=ENDED)
+
+
+def test_no_page_is_owed_to_a_canceled_account_that_owes_nothing(paying: Paying) -> None:
+    subscriber = canceled(paying)
+    last = subscriber.period.end - timedelta(minutes=5)
+    paying.behave("authentication_required")
+    paying.fault("/v1/checkout/sessions", "timeout_before")
+    assert paying.top_up("50", card=paying.cards[0].payment_method_id, now=last).status == "Checkout"
+    subscriber.sweep(subscriber.period.end)
+    for minutes in (0, 10, 70):
+        paying.reconcile(ENDED + timedelta(minutes=minutes))
+    left = paying.transaction()
+    assert (left.status, left.url, left.check_at) == ("Checkout", None, None)
+
+
+def test_a_debt_that_is_being_paid_is_not_paid_by_another_charge(paying: Paying) -> None:
+    canceled(paying, owing="50")
+    card = paying.cards[0].payment_method_id
+    paying.fault("/v1/payment_intents", "timeout_after")
+    assert paying.top_up("50", card=card, transaction_id="tx_a", now=ENDED).status == "Processing"
+    with pytest.raises(AccountCanceled):
+        paying.top_up("50", card=card, transaction_id="tx_b", now=ENDED)
+    paying.reconcile(ENDED + timedelta(minutes=6))
+    assert paying.wallet.balance_micros == 0
+
+
+@pytest.mark.parametrize("owing", ["50", "0.03"])
+def test_asked_for_again_the_page_of_a_debt_is_the_same_page(paying: Paying, owing: str) -> None:
+    canceled(paying, owing=owing)
+    first = paying.top_up(owing, transaction_id="tx_a", now=ENDED)
+    assert paying.top_up(owing, transaction_id="tx_b", now=ENDED) == first
+    with pytest.raises(AccountCanceled):
+        paying.top_up(owing, card=paying.cards[0].payment_method_id, transaction_id="tx_c", now=ENDED)
+    paying.pay_page(first)
+    paying.tell_all(now=ENDED)
+    with pytest.raises(AccountCanceled):
+        paying.top_up(owing, transaction_id="tx_d", now=ENDED)

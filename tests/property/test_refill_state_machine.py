@@ -288,7 +288,8 @@ class LifeOfAnAutoRefill(RuleBasedStateMachine):
         self.number += 1
         card = self._default()
         renewed = replace(card, exp_year=card.exp_year + 1, payment_method_id=f"pm_new_{self.number}")
-        self.declined = [each for each in self.declined if each[1] != "expired_card"]
+        if self.declined and self.declined[-1][1] == "expired_card":
+            self.declined = []
         if entered:
             decision: Change[Any] = record_entered_date(
                 self.wallet, card, renewed, current=card, why=None, now=self.now
@@ -388,7 +389,9 @@ class LifeOfAnAutoRefill(RuleBasedStateMachine):
             and transaction.payment_method_id == self._default().payment_method_id
         ):
             self.declined.append((self.now, report.failure.code))
-        if report.outcome == "succeeded" and transaction.status != "Paid" and self.refill.suspended is None:
+        is_by_default = transaction.payment_method_id == self._default().payment_method_id
+        has_refilled = report.outcome == "succeeded" and transaction.status != "Paid" and is_by_default
+        if has_refilled and self.refill.suspended is None:
             self.declined = []
         self.write(apply_report(self.wallet, transaction, report, self.now))
 

@@ -18,15 +18,17 @@ from billing.domain.card_changes import (
 )
 from billing.domain.declines import failure
 from billing.domain.errors import InvalidValue
+from billing.domain.money import Money
 from billing.domain.refill_advice import advice
 from billing.domain.refill_breaker import after_dispute, after_failed, after_paid, after_refund
 from billing.domain.refill_settings import RefillSettings, configure, switch_off
-from billing.domain.transaction import PaymentReport, Transaction, TransactionKind, record
+from billing.domain.transaction import PaymentReport, Transaction, TransactionKind, new_charge, record
 from billing.domain.wallet import DefaultCard, Posted, Refill, Wallet
 from tests.builders import NOW, change, micros, plan, wallet
 
 CARD = DefaultCard("pm_1", "fingerprint-1")
 A_MINUTE = timedelta(minutes=1)
+A_PAYMENT = new_charge("tx_0", "acme", "top_up", Money(micros("10"), "USD"), CARD, now=NOW)
 
 
 def refilling(*, paid: str, threshold: str = "20", amount: str = "100", limit: str | None = None) -> Wallet:
@@ -40,6 +42,11 @@ def refilling(*, paid: str, threshold: str = "20", amount: str = "100", limit: s
 def started(before: Wallet, now: datetime = NOW) -> tuple[Wallet, Transaction | None]:
     posted = with_refill(Posted(before), now)
     return posted.wallet, posted.refill
+
+
+def disputed_on(before: Wallet) -> Wallet:
+    """A payment by the default card is disputed."""
+    return after_dispute(before, A_PAYMENT)
 
 
 def a_card(name: str) -> Card:
@@ -242,11 +249,11 @@ def test_a_machine_that_is_behind_at_midnight_begins_no_former_day_or_month_agai
 
 def test_a_refill_s_own_payment_lifts_no_suspension_and_one_by_hand_does() -> None:
     state, refill = _both(started(refilling(paid="0")))
-    disputed = after_dispute(state)
+    disputed = disputed_on(state)
     own = after_paid(disputed, refill)
     assert own.refill is not None
     assert (own.refill.pending, own.refill.suspended) == (None, "dispute_opened")
-    kinds: dict[TransactionKind, bool] = {"renewal": True, "plan_change": False, "top_up": False}
+    kinds: dict[TransactionKind, bool] = {"renewal": True, "plan_change": True, "top_up": False}
     for kind, stays in kinds.items():
         after = after_paid(own, replace(refill, transaction_id="tx_other", kind=kind))
         assert after.refill is not None
@@ -296,16 +303,16 @@ def test_from_the_cancellation_on_none_starts() -> None:
     )
 
 
-@pytest.mark.parametrize("code", ["canceled", "not_completed"])
-def test_what_is_no_decline_counts_against_no_card_and_is_tried_again_after_an_hour(code: str) -> None:
+@pytest.mark.parametrize("code", ["amount_refused", "canceled", "not_completed"])
+def test_what_is_no_decline_counts_against_no_card_and_is_tried_again_after_an_hour_then_daily(code: str) -> None:
     state, now = refilling(paid="0"), NOW
-    for _ in range(5):
+    for hours in (1, 24, 24, 24):
         state, refill = _both(started(state, now))
         state = after_failed(state, refill, failure(code), now)
         assert state.refill is not None
         assert (state.refill.failures, state.refill.suspended) == (0, None)
-        assert state.waits_until == now + timedelta(hours=1)
-        now += timedelta(hours=1)
+        now += timedelta(hours=hours)
+        assert state.waits_until == now
 
 
 def test_a_card_whose_number_its_network_replaced_is_counted_as_the_card_that_it_is() -> None:
@@ -339,7 +346,7 @@ def test_credit_by_hand_while_a_decline_waits_does_not_shorten_the_wait() -> Non
 def test_a_dispute_and_saved_settings_do_not_shorten_the_wait_after_a_decline() -> None:
     state, refill = _both(started(refilling(paid="0")))
     declined = after_failed(state, refill, failure("do_not_honor"), NOW)
-    saved = _limited(after_dispute(declined), "900")
+    saved = _limited(disputed_on(declined), "900")
     waiting, none = started(saved, NOW + 5 * A_MINUTE)
     assert (none, waiting.waits_until) == (None, NOW + timedelta(hours=1))
 
@@ -347,7 +354,7 @@ def test_a_dispute_and_saved_settings_do_not_shorten_the_wait_after_a_decline() 
 @pytest.mark.parametrize("code", ["lost_card", "authentication_required"])
 def test_a_dispute_and_saved_settings_do_not_bring_back_a_card_that_was_given_up(code: str) -> None:
     state, refill = _both(started(refilling(paid="0")))
-    saved = _limited(after_dispute(after_failed(state, refill, failure(code), NOW)), "900")
+    saved = _limited(disputed_on(after_failed(state, refill, failure(code), NOW)), "900")
     assert saved.refill is not None
     assert saved.refill.suspended == code
     assert started(saved, NOW + timedelta(days=9))[1] is None
@@ -386,7 +393,7 @@ def test_a_refill_is_wanted_as_long_as_it_would_be_started_again_for_as_much() -
     assert not wanted(change(state, cancel_at_period_end=True), refill)
     assert not wanted(change(state, canceled=True), refill)
     assert not wanted(switch_off(state), refill)
-    assert not wanted(after_dispute(state), refill)
+    assert not wanted(disputed_on(state), refill)
     assert not wanted(with_default_card(state, a_card("2"), NOW), refill)
     assert wanted(replace(state, paused=True), refill)
 
@@ -463,7 +470,7 @@ def test_the_amount_is_rounded_up_to_what_a_card_can_be_charged() -> None:
 
 
 def test_a_dispute_suspends_until_another_card_or_a_payment() -> None:
-    suspended = after_dispute(refilling(paid="0"))
+    suspended = disputed_on(refilling(paid="0"))
     assert suspended.refill is not None
     assert suspended.refill.suspended == "dispute_opened"
     assert with_default_card(suspended, a_card("2"), NOW).refill == refilling(paid="0").refill
@@ -494,7 +501,7 @@ def test_a_new_date_closes_only_the_breaker_that_the_old_date_opened(code: str, 
 def test_a_new_date_leaves_three_declines_a_wait_and_a_dispute_as_they_are() -> None:
     waiting = after_failed(*_both(started(refilling(paid="0"))), failure("do_not_honor"), NOW)
     assert renewed(waiting).refill == waiting.refill
-    disputed = after_dispute(refilling(paid="0"))
+    disputed = disputed_on(refilling(paid="0"))
     assert renewed(disputed).refill == disputed.refill
     state, now = refilling(paid="0"), NOW
     for _ in range(3):
@@ -511,7 +518,7 @@ def test_a_new_date_of_a_card_that_is_not_the_default_changes_nothing() -> None:
 
 def test_a_suspension_by_a_dispute_outlives_a_decline_of_the_expired_card() -> None:
     pending, refill = _both(started(refilling(paid="0")))
-    state = after_failed(after_dispute(pending), refill, failure("expired_card"), NOW)
+    state = after_failed(disputed_on(pending), refill, failure("expired_card"), NOW)
     assert state.refill is not None
     assert (state.refill.suspended, state.refill.last_failure) == ("dispute_opened", "expired_card")
 
@@ -547,3 +554,38 @@ def test_another_default_card_starts_a_refill_and_nothing_else_that_becomes_of_a
     assert make_default(low, a_card("2"), NOW).posted.refill is not None
     first = replace(low, default_card=None)
     assert record_verdict(first, other, other, None, NOW).posted.refill is not None
+
+
+def test_a_date_that_was_mended_does_not_bring_back_what_was_refunded_meanwhile() -> None:
+    state, refill = _both(started(refilling(paid="0")))
+    paid = after_paid(replace(state, paid_micros=micros("100")), refill)
+    state, second = _both(started(replace(paid, paid_micros=0), NOW + A_MINUTE))
+    expired = after_failed(state, second, failure("expired_card"), NOW + A_MINUTE)
+    mended = renewed(after_refund(expired, refill, micros("100")))
+    assert mended.refill is not None
+    assert mended.refill.suspended == "refunded"
+
+
+def test_another_card_ends_its_own_declines_and_a_dispute_of_the_other_one_and_no_more() -> None:
+    """Card 2 is the default and given up; a payment by card 1 is disputed: neither goes on with card 1."""
+    of_two = with_default_card(refilling(paid="0"), a_card("2"), NOW)
+    given_up = after_failed(*_both(started(of_two)), failure("lost_card"), NOW)
+    both = disputed_on(given_up)
+    first = with_default_card(both, a_card("1"), NOW)
+    assert first.refill is not None
+    assert (first.refill.suspended, first.refill.failures) == ("dispute_opened", 0)
+    saved = _limited(first, "900")
+    assert started(saved, NOW + A_MINUTE)[1] is not None
+
+
+@pytest.mark.parametrize("code", ["dispute_opened", "lost_card"])
+def test_a_suspension_that_an_older_release_stored_is_lifted_as_ever(code: str) -> None:
+    before = refilling(paid="0")
+    older = replace(before.refill or Refill(), suspended=code, failures=1, breaker_card="fingerprint-1")
+    stored = replace(before, refill=older)
+    assert started(stored)[1] is None
+    assert started(with_default_card(replace(stored, default_card=None), a_card("1"), NOW))[1] is None
+    assert started(with_default_card(stored, a_card("2"), NOW))[1] is not None
+    assert (started(_limited(stored, "900"))[1] is None) == (code == "lost_card")
+    by_hand = after_paid(stored, replace(A_PAYMENT, transaction_id="tx_hand"))
+    assert started(by_hand)[1] is not None

@@ -4,8 +4,8 @@ Pure. A decision that may start a refill says so itself (`with_refill`), so that
 also holds the intent to refill:
 
     starts one    a settled event, credit that expires, settings that are saved, a new default card, an unlock, and the
-                  clock: a retry, a new month or day, 60 s after the last one, after a payment that left the balance low
-    never one     a refund, a dispute, an adjustment, a renewal, a payment's own arrival
+                  clock: a retry, a new month or day, 60 s after a refill that was not enough, the end of a suspension
+    never one     a refund, a dispute, an adjustment, a paid renewal, and no payment in the moment in which it arrives
 
 What it charges, with threshold 20, amount 100 and a ceiling of 10,000 for one charge:
 

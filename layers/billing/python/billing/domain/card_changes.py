@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from billing.domain import refill_breaker
 from billing.domain.auto_refill import look_soon, with_refill
 from billing.domain.card import Card
 from billing.domain.change import Change, Moved, Unmoved
-from billing.domain.declines import MENDED_BY_NEW_DATE, Failure
+from billing.domain.declines import Failure
 from billing.domain.errors import Conflict
-from billing.domain.refill_breaker import with_closed_breaker
 from billing.domain.renewal import try_at_once
 from billing.domain.wallet import DefaultCard, Posted, Wallet
 
@@ -106,17 +106,17 @@ def remove(wallet: Wallet, card: Card, cards: Sequence[Card]) -> Change[Removal]
 
 
 def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
-    """Make a verified card the default: an unpaid renewal is tried with it at once.
+    """Make a verified card the default: an unpaid renewal is tried with it at once. The one that is so already, stays.
 
-    Another card than the one that failed closes the breaker of auto-refill.
+    Another card than the one that failed, or was disputed, closes the breaker of auto-refill.
     """
     default = DefaultCard(card.payment_method_id, card.fingerprint)
+    if default == wallet.default_card:
+        return wallet
     refill = wallet.refill
-    if refill is not None and refill.breaker_card != card.fingerprint:
-        refill = with_closed_breaker(refill)
-    if default != wallet.default_card:
-        wallet = replace(try_at_once(wallet, now), default_card=default)
-    return replace(wallet, refill=refill)
+    if refill is not None:
+        refill = refill_breaker.with_other_card(refill, card.fingerprint)
+    return replace(try_at_once(wallet, now), default_card=default, refill=refill)
 
 
 def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
@@ -128,11 +128,8 @@ def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     if wallet.default_card is None or wallet.default_card.fingerprint != card.fingerprint:
         return wallet
     refill = wallet.refill
-    if refill is not None and refill.breaker_card == card.fingerprint:
-        if refill.suspended in MENDED_BY_NEW_DATE:
-            refill = with_closed_breaker(refill)
-        elif refill.last_failure in MENDED_BY_NEW_DATE:
-            refill = replace(refill, failures=0)
+    if refill is not None:
+        refill = refill_breaker.with_new_date(refill, card.fingerprint)
     default = replace(wallet.default_card, payment_method_id=card.payment_method_id)
     renewed = replace(try_at_once(wallet, now), default_card=default, refill=refill)
     return renewed if refill == wallet.refill else look_soon(renewed, now)

@@ -45,7 +45,9 @@ def adjust_by_hand(
     posted = adjust(
         expired.wallet, micros, adjustment_id=adjustment_id, reason=reason, by=by, now=now, fingerprint=fingerprint
     )
-    change = _with_expired(expired, replace(posted, wallet=within_reach(posted.wallet, now)))
+    if micros > 0:
+        posted = replace(posted, wallet=within_reach(posted.wallet, now))
+    change = _with_expired(expired, posted)
     return replace(change, also=(Added(adjustment(change.answer, adjustment_id)),))
 
 

@@ -28,10 +28,13 @@ MENDED_BY_NEW_DATE = frozenset({EXPIRED, "card_unusable"})
 NO_LONGER_WANTED = "no_longer_wanted"
 """Nobody was asked, or nobody answered, until it was wanted no more (see `intention`)."""
 
-# These payments failed without a card's refusal.
-_NO_DECLINE = frozenset({"canceled", "currency_mismatch", "no_card", "not_completed", NO_LONGER_WANTED})
+NO_DECLINE = frozenset(
+    {"amount_refused", "canceled", "currency_mismatch", "no_card", "not_completed", NO_LONGER_WANTED}
+)
+"""These payments failed without a card's refusal."""
 
 SENTENCES = {
+    "amount_refused": "The amount cannot be charged. Choose another one, or contact us. Nothing was charged.",
     "authentication_required": "Your bank wants you to confirm this payment yourself.",
     "card_declined": "Your bank declined the card without a reason. Ask your bank, or use another card.",
     "card_not_supported": "The card does not support this kind of payment. Use another card.",
@@ -77,7 +80,7 @@ class Failure:
     @property
     def is_decline(self) -> bool:
         """Whether a card was asked and refused."""
-        return self.code not in _NO_DECLINE
+        return self.code not in NO_DECLINE
 
     @property
     def is_unwanted(self) -> bool:

@@ -63,7 +63,7 @@ def record_dispute(
     posted = Posted(wallet)
     if report.status != "inquiry" and causes["opened"] not in booked:
         posted = _posted(wallet, transaction, report, stage="opened", now=now)
-        posted = replace(posted, wallet=after_dispute(posted.wallet))
+        posted = replace(posted, wallet=after_dispute(posted.wallet, transaction))
     if report.status == "won" and causes["won"] not in booked:
         won = _posted(posted.wallet, transaction, report, stage="won", now=now)
         posted = Posted(won.wallet, (*posted.entries, *won.entries))

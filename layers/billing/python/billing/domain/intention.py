@@ -1,7 +1,7 @@
 """Intentions: charges that were recorded and are not answered. An old one is looked at again before a card is asked.
 
 Stripe may not answer for days. By then auto-refill is switched off, the subscription is canceled, or 500.00 were wired.
-So whoever goes on with an intention asks first whether it is still wanted, and each of them ends:
+So whoever goes on with an intention asks the wallet first whether it is still wanted, and each of them ends:
 
     what Stripe says of it                            its end
     paid, declined, canceled                          that
@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 
 from billing.domain.auto_refill import is_refill_wanted
 from billing.domain.change import Change
+from billing.domain.debt import owes
 from billing.domain.declines import Failure
 from billing.domain.payment_report import Applied, apply_report
 from billing.domain.renewal import is_renewal_wanted
@@ -37,7 +38,7 @@ UNCONFIRMED_FOR = timedelta(hours=1)
 
 
 def last_asked(transaction: Transaction) -> datetime:
-    """When a card was last asked at the latest: what is recorded is asked for within FRESH."""
+    """When a card was last asked at the latest: later than FRESH after it was recorded, asking is recorded first."""
     return transaction.asked_at or transaction.created_at
 
 
@@ -48,8 +49,13 @@ def is_fresh(transaction: Transaction, now: datetime) -> bool:
 
 
 def is_wanted(wallet: Wallet, transaction: Transaction, now: datetime) -> bool:
-    """Whether the account still wants what was recorded. A top-up is wanted by whoever asks for it again."""
+    """Whether the account still wants what was recorded.
+
+    A top-up is wanted by whoever asks for it again; of a canceled account only up to its debt.
+    """
     match transaction.kind:
+        case "top_up":
+            return wallet.status != "canceled" or owes(wallet, transaction.amount_micros)
         case "auto_refill":
             return is_refill_wanted(wallet, transaction, now)
         case "renewal":
@@ -57,7 +63,8 @@ def is_wanted(wallet: Wallet, transaction: Transaction, now: datetime) -> bool:
         case "plan_change":
             change = wallet.pending_change
             return change is not None and change.transaction_id == transaction.transaction_id
-    return True
+        case "adjustment":
+            return True
 
 
 def nothing_came_of(transaction: Transaction, why: Failure) -> PaymentReport:

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from billing.domain.auto_refill import look_soon, within_reach
 from billing.domain.change import Change, Moved
 from billing.domain.payment import post_payment
 from billing.domain.plan_change import change_failed, change_paid
-from billing.domain.refill_breaker import after_failed, after_paid
+from billing.domain.refill_breaker import after_failed, after_paid, look_after_payment
 from billing.domain.renewal import renewal_failed, renewal_paid, without_purpose
 from billing.domain.transaction import PaymentReport, Transaction, TransactionKind, record
 from billing.domain.wallet import Posted, Wallet
@@ -65,8 +64,7 @@ def _consequence(wallet: Wallet, before: Transaction, after: Transaction, now: d
         return Posted(wallet)
     if after.status == "Paid":
         posted = _PAID[after.kind](after_paid(wallet, after), after, now)
-        # It starts no refill. Where it was not enough, the clock does.
-        return replace(posted, wallet=look_soon(within_reach(posted.wallet, now), now))
+        return replace(posted, wallet=look_after_payment(wallet, posted.wallet, after, now))
     if after.status == "Failed" and after.failure is not None:
         wallet = change_failed(renewal_failed(wallet, after, now), after)
         return Posted(after_failed(wallet, after, after.failure, now))

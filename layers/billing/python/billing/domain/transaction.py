@@ -46,7 +46,6 @@ MAX_REFUNDS = 100
 # An answer takes seconds. What is still open after this is looked up at Stripe, and again each time it has passed.
 PROCESSING_CHECK = timedelta(minutes=5)
 CHECKOUT_CHECK = timedelta(hours=1)
-CHECKOUT_LIFE = timedelta(hours=24)
 
 _ID_DIGITS = 24
 
@@ -139,9 +138,9 @@ class Transaction:
         return self.kind in {"renewal", "plan_change"}
 
     @property
-    def is_by_hand(self) -> bool:
-        """Whether the customer asked for it: refills and renewals come by themselves, an adjustment is no payment."""
-        return self.kind in {"top_up", "plan_change"}
+    def is_automatic(self) -> bool:
+        """Whether it is asked for by itself. Of what a customer asks for, they see the answer, and can ask again."""
+        return self.kind in {"auto_refill", "renewal"}
 
     @property
     def refunded_micros(self) -> int:

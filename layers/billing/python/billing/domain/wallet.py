@@ -61,8 +61,9 @@ class Refill(ByName):
     `pending` is the transaction of the refill under way, `started` counts them. `charged_micros` is what refills
     charged or are charging in `month` ("2026-11"), `started_today` how many started on `day` ("2026-11-23"), in UTC.
     After `failures` of the card with the fingerprint `breaker_card`, it is not asked again before `retry_at`, and never
-    after the third. `next_attempt_at` is when the clock must look. `suspended` says why none starts until somebody does
-    something.
+    after the third. `next_attempt_at` is when the clock must look. `stopped` says that a payment by the card with the
+    fingerprint `stopped_card` was refunded or disputed. `suspended` is the one reason why none starts that the customer
+    is told: the parts may have more.
 
     Stored by name: a new field goes last, with a default.
     """
@@ -84,6 +85,8 @@ class Refill(ByName):
     day: str | None = None
     started_today: int = 0
     retry_at: datetime | None = None
+    stopped: str | None = None
+    stopped_card: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,3 +24,8 @@ class StripeRefused(Exception):
         self.detail = detail
         self.code = code
         self.param = param
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether Stripe does not know the object."""
+        return self.code == "resource_missing"

@@ -199,10 +199,16 @@ class Gateway:
             session = self._stripe.v1.checkout.sessions.create(params, key)
             return read_session(session.to_dict(), self.is_foreign)
 
-    def session(self, session_id: str) -> HostedPage:
-        with _answered():
-            session = self._stripe.v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent"]})
-            return read_session(session.to_dict(), self.is_foreign)
+    def session(self, session_id: str) -> HostedPage | None:
+        """None for a page that Stripe does not know, or no longer."""
+        try:
+            with _answered():
+                session = self._stripe.v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent"]})
+                return read_session(session.to_dict(), self.is_foreign)
+        except StripeRefused as refusal:
+            if not refusal.is_missing:
+                raise
+            return None
 
     def method(self, payment_method_id: str) -> SavedMethod:
         with _answered():

@@ -26,7 +26,7 @@ def adjust_balance(
     """Add paid credit, or take it where `micros` is negative; once for an adjustment id.
 
     The billing history shows it as a transaction, written with the entry or not at all. It is no payment: it is told as
-    none, and a suspended auto-refill stays suspended.
+    none, and lifts no suspension of auto-refill, but that for a deficit which it brings within reach.
 
     The same id with the same content returns the entry of the first time. Raises AccountNotFound, InvalidValue for an
     amount of zero, Conflict (`idempotency_key_reused`) for other content.

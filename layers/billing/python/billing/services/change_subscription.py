@@ -16,7 +16,7 @@ from billing.payments.gateway import Gateway
 from billing.services.accounts import find_wallet
 from billing.services.adjust_balance import digest
 from billing.services.change_wallet import change_wallet
-from billing.services.charge_card import charge_card, find_charge, take_back
+from billing.services.charge_card import charge_card, find_charge, withdraw
 from billing.services.plans import find_plan
 from billing.services.renew_subscription import renew_now
 from billing.services.wallet_as_of import as_of
@@ -113,7 +113,7 @@ def _finish_change(store: Store, gateway: Gateway, wallet: Wallet, wanted: Wante
         with suppress(RenewalPending, RenewalUnpaid):
             _quote(store, replace(wallet, pending_change=None), wanted, now)
         try:
-            ended = take_back(store, gateway, pending, now)
+            ended = withdraw(store, gateway, pending, now)
         except PaymentsUnavailable as trouble:
             raise PaymentPending from trouble
     if ended.status == "Processing":

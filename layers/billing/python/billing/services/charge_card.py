@@ -69,9 +69,13 @@ def open_page(
 
 
 def _charge(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Transaction:
-    if is_fresh(transaction, now):
+    fresh = is_fresh(transaction, now)
+    if fresh and transaction.kind != "auto_refill":
         return _ask(store, gateway, transaction, now)
     wanted = is_wanted(find_wallet(store, transaction.account_id), transaction, now)
+    if fresh and wanted:
+        # A stream brings a refill a moment later: by then the account may be locked.
+        return _ask(store, gateway, transaction, now)
     if not wanted or transaction.attempt or now - transaction.created_at > _KEY_LIFE:
         found = charge_at_stripe(store, gateway, transaction, now)
         if found is not None:
@@ -101,7 +105,7 @@ def _ask(store: Store, gateway: Gateway, transaction: Transaction, now: datetime
 def why_refused(refusal: StripeRefused) -> Failure:
     """Only what Stripe says of the payment method blames the card. Anything else is a mistake of ours."""
     if refusal.code in _OF_THE_AMOUNT:
-        return failure("invalid_amount")
+        return failure("amount_refused")
     return failure("card_unusable" if refusal.param == "payment_method" else "not_completed")
 
 
@@ -111,11 +115,17 @@ def charge_at_stripe(store: Store, gateway: Gateway, transaction: Transaction, n
     None says that it was never asked for. Raises PaymentsUnavailable where that is not known.
     """
     customer = stripe_customer(store, gateway, transaction.account_id, now)
-    about = gateway.intents_about(customer, TRANSACTION_KEY, transaction.transaction_id, transaction.created_at)
+    try:
+        about = gateway.intents_about(customer, TRANSACTION_KEY, transaction.transaction_id, transaction.created_at)
+    except StripeRefused as refusal:
+        if not (refusal.is_missing and refusal.param == "customer"):
+            raise
+        # Deleted at Stripe: its cards can be charged no more, and a webhook tells of what was charged before.
+        return None
     return min(about, key=lambda intent: (intent.report.outcome != "succeeded", not intent.is_open), default=None)
 
 
-def take_back(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Transaction:
+def withdraw(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Transaction:
     """End a charge that its customer wants no more, without asking a card: as Stripe has it, else given up in time.
 
     Returns it as it is then; Processing still, where it cannot be known yet. Raises PaymentsUnavailable.

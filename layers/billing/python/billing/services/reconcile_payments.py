@@ -14,13 +14,14 @@ from typing import TypeVar
 from billing.domain.auto_refill import with_refill
 from billing.domain.change import Change
 from billing.domain.declines import failure
-from billing.domain.intention import ABANDONED_AFTER, UNCONFIRMED_FOR, last_asked
+from billing.domain.intention import ABANDONED_AFTER, UNCONFIRMED_FOR, is_wanted, last_asked
 from billing.domain.payment_report import Applied
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
 from billing.domain.wallet import expire_grants
-from billing.payments.errors import PaymentsUnavailable
+from billing.payments.errors import PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
+from billing.services.accounts import find_wallet
 from billing.services.add_card import verify_card
 from billing.services.cards import finish_removal
 from billing.services.change_wallet import change_wallet
@@ -62,16 +63,16 @@ class Reconciliation:
     def run(self, now: datetime, *, clock: datetime | None = None) -> Reconciled:
         """One run as of `now`. What it does not reach or cannot finish, the next run does.
 
-        `clock` is the time that it is, where that is another. What is lost for good is lost by the clock alone: a run
-        as of a later moment burns no credit before its end.
+        `now` says what is due. `clock` is the time that it is, where that is another: all that is asked, given up,
+        written off or posted is so by the clock. So a run as of a later moment burns no credit before its end.
         """
         clock = clock or now
         done = Reconciled()
         events = self._events_not_told(done, now)
-        done.late_events = self._each(done, events, lambda event: self._handle(event, done, now))
+        done.late_events = self._each(done, events, lambda event: self._handle(event, done, clock))
         due = self._store.transactions.to_check(now, MAX_OPEN)
-        done.transactions = self._each(done, due, lambda each: self._check(each, done, now))
-        done.cards = self._each(done, self._store.cards.open(MAX_OPEN), lambda key: self._finish_card(*key, now))
+        done.transactions = self._each(done, due, lambda each: self._check(each, done, clock))
+        done.cards = self._each(done, self._store.cards.open(MAX_OPEN), lambda key: self._finish_card(*key, clock))
         waited = self._store.wallets.waited(now, MAX_OPEN)
         done.wallets_due = self._each(done, waited, lambda account_id: self._look_again(account_id, now, clock))
         return done
@@ -109,10 +110,15 @@ class Reconciliation:
         transaction = self._store.transactions.get(transaction_id)
         if transaction is None or transaction.check_at is None:
             return
-        if transaction.status == "Checkout":
-            self._check_page(transaction, done, now)
-        else:
-            self._check_charge(transaction, done, now)
+        try:
+            if transaction.status == "Checkout":
+                self._check_page(transaction, done, now)
+            else:
+                self._check_charge(transaction, done, now)
+        except StripeRefused:
+            # It will be refused the next time, too, and must not be the first of all for ever.
+            self._store.transactions.move(transaction, replace(transaction, check_at=now + CHECKOUT_CHECK))
+            raise
 
     def _check_page(self, transaction: Transaction, done: Reconciled, now: datetime) -> None:
         """An expired page stays Checkout, and nothing can follow on it; nor on one that was never made.
@@ -120,13 +126,15 @@ class Reconciliation:
         But where the bank demanded the customer of a saved card, a page is still owed to him. If the customer was given
         another page meanwhile, that one is looked at in its own time.
         """
-        if transaction.session_id is None and transaction.payment_intent_id is not None:
+        is_owed = transaction.session_id is None and transaction.payment_intent_id is not None
+        if is_owed and is_wanted(find_wallet(self._store, transaction.account_id), transaction, now):
             open_page(self._store, self._gateway, transaction, return_url=self._return_url, now=now)
             return
         status = "expired"
         if transaction.session_id is not None:
             self._note(done, finish_page(self._store, self._gateway, transaction.session_id, now))
-            status = self._gateway.session(transaction.session_id).status
+            page = self._gateway.session(transaction.session_id)
+            status = "expired" if page is None else page.status
         current = self._store.transactions.get(transaction.transaction_id)
         if current is None or current.status != "Checkout" or current.session_id != transaction.session_id:
             return
@@ -145,7 +153,7 @@ class Reconciliation:
             if found.is_unconfirmed and now - found.created_at >= UNCONFIRMED_FOR:
                 self._gateway.release(found.intent_id)
             self._note(done, bring_up_to_date(self._store, self._gateway, found.intent_id, now))
-        elif not transaction.is_by_hand:
+        elif transaction.is_automatic:
             charge_card(self._store, self._gateway, transaction, return_url=self._return_url, now=now)
         elif now - last_asked(transaction) >= ABANDONED_AFTER:
             give_up(self._store, transaction, failure("not_completed"), now)

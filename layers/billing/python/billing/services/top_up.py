@@ -22,9 +22,12 @@ from billing.services.charge_card import charge_card, find_charge
 from billing.services.stripe_events import bring_up_to_date
 from billing.services.wallet_as_of import as_of
 from billing.store.store import Store
+from billing.store.transactions import HistoryFilter
 
 _PAGES = 3
 """How many pages one request looks at. Two at once would be odd already; more is Stripe's trouble."""
+
+_RECENT = 50
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,10 @@ def top_up(
     wallet = find_wallet(store, account_id)
     fingerprint = hashlib.sha256(json.dumps([micros, payment_method_id, return_url]).encode()).hexdigest()[:32]
     known = store.transactions.get(transaction_id)
+    if known is None and payment_method_id is None:
+        page = _page_of_debt(store, wallet, micros, now)
+        if page is not None:
+            return _again(store, gateway, wallet, page, return_url=return_url, now=now)
     transaction = known
     if transaction is None:
         amount = _amount(store, wallet, micros, now)
@@ -63,32 +70,53 @@ def top_up(
     return _again(store, gateway, wallet, transaction, return_url=return_url, now=now)
 
 
-def check_amount(store: Store, wallet: Wallet, micros: int, field: str = "amount") -> None:
+def check_amount(store: Store, wallet: Wallet, micros: int) -> None:
     """Raises InvalidValue below the plan's minimum top-up or what a card can be charged, and above the ceiling."""
     subscription = wallet.subscription
     plan = None if subscription is None else store.plans.version(*subscription.period.plan_key)
-    _check_bounds(wallet.currency, micros, 0 if plan is None else plan.minimum_top_up_micros, field)
+    _check_bounds(wallet.currency, micros, 0 if plan is None else plan.minimum_top_up_micros)
 
 
-def _check_bounds(currency: str, micros: int, minimum_micros: int, field: str = "amount") -> None:
+def _check_bounds(currency: str, micros: int, minimum_micros: int) -> None:
     largest = largest_charge_micros(currency)
     # A plan may have been written with a minimum above the ceiling: then only the ceiling itself can be bought.
     least = max(least_charge_micros(currency), min(minimum_micros, largest))
     if micros < least:
-        raise InvalidValue(f"must be at least {format_millionths(least)} {currency}", field=field)
+        raise InvalidValue(f"must be at least {format_millionths(least)} {currency}", field="amount")
     if micros > largest:
-        raise InvalidValue(f"must be at most {format_millionths(largest)} {currency}", field=field)
+        raise InvalidValue(f"must be at most {format_millionths(largest)} {currency}", field="amount")
 
 
 def _amount(store: Store, wallet: Wallet, micros: int, now: datetime) -> int:
     """What to charge. Of a canceled account it is a debt's payment, for which no plan has a minimum."""
     current = _as_of(store, wallet, now)
     if current.status == "canceled":
-        micros = debt_payment(current, micros)
+        under_way = sum(each.amount_micros for each in _open_payments(store, wallet.account_id))
+        micros = debt_payment(replace(current, paid_micros=current.paid_micros + under_way), micros)
         _check_bounds(current.currency, micros, 0)
     else:
         check_amount(store, current, micros)
     return micros
+
+
+def _page_of_debt(store: Store, wallet: Wallet, micros: int, now: datetime) -> Transaction | None:
+    """The page on which a canceled account can pay as much already: a second one could be paid, too.
+
+    Raises AccountCanceled.
+    """
+    current = _as_of(store, wallet, now)
+    if current.status != "canceled":
+        return None
+    amount = chargeable(debt_payment(current, micros), wallet.currency)
+    pages = [each for each in _open_payments(store, wallet.account_id) if each.status == "Checkout"]
+    return next((each for each in pages if each.amount_micros == amount), None)
+
+
+def _open_payments(store: Store, account_id: str) -> list[Transaction]:
+    """The newest top-ups that may still be paid. The history is read a moment late: two at once are not seen."""
+    wanted = HistoryFilter(kind="top_up")
+    recent = store.transactions.page(account_id, _RECENT, None, wanted).items
+    return [each for each in recent if each.status in {"Processing", "Checkout"} and each.check_at is not None]
 
 
 def _as_of(store: Store, wallet: Wallet, now: datetime) -> Wallet:
@@ -103,6 +131,8 @@ def _again(
     Stripe repeats its former answer to the same key, so a page that was opened just now may have expired, too.
     """
     for _ in range(_PAGES):
+        if transaction.status == "Checkout" and transaction.session_id is None:
+            _require_debt(store, wallet, transaction, now)
         if transaction.status != "Checkout" or transaction.session_id is None:
             transaction = charge_card(store, gateway, transaction, return_url=return_url, now=now)
         if transaction.status != "Checkout" or transaction.session_id is None:
@@ -113,24 +143,28 @@ def _again(
             facts = {"transaction_id": transaction.transaction_id, "reason": str(trouble)}
             log.warning("the page could not be looked at, so its address is given again", extra=facts)
             return transaction
-        if page.status == "complete" and page.payment_intent_id is not None:
+        if page is not None and page.status == "complete" and page.payment_intent_id is not None:
             bring_up_to_date(store, gateway, page.payment_intent_id, now)
             return find_charge(store, transaction.transaction_id)
-        if page.status != "expired":
+        if page is not None and page.status != "expired":
             return transaction
-        transaction = _without_page(store, wallet, transaction, now)
+        _require_debt(store, wallet, transaction, now)
+        transaction = _without_page(store, transaction, now)
     return transaction
 
 
-def _without_page(store: Store, wallet: Wallet, transaction: Transaction, now: datetime) -> Transaction:
-    """The transaction ready for another page, under a further key; as it is by now if somebody else was faster.
-
-    It is written before Stripe is asked: two requests then ask with the same key, and get one page. A new page is a
-    new offer, so a canceled account must still owe what it pays there. Raises AccountCanceled.
-    """
+def _require_debt(store: Store, wallet: Wallet, transaction: Transaction, now: datetime) -> None:
+    """A new page is a new offer: a canceled account must still owe what it pays there. Raises AccountCanceled."""
     current = _as_of(store, wallet, now)
     if current.status == "canceled":
         debt_payment(current, transaction.amount_micros)
+
+
+def _without_page(store: Store, transaction: Transaction, now: datetime) -> Transaction:
+    """The transaction ready for another page, under a further key; as it is by now if somebody else was faster.
+
+    It is written before Stripe is asked: two requests then ask with the same key, and get one page.
+    """
     bare = replace(
         transaction, session_id=None, url=None, attempt=transaction.attempt + 1, check_at=now + CHECKOUT_CHECK
     )

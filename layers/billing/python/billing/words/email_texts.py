@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from billing.domain.account import LANGUAGES
 from billing.domain.complete import complete
-from billing.domain.declines import SENTENCES
+from billing.domain.declines import NO_DECLINE, SENTENCES
 from billing.domain.notice_facts import (
     AccountLocked,
     AutoRefillSuspended,
@@ -224,6 +224,7 @@ _BANK_TROUBLE = "واجه المصرف مشكلة في هذه الدفعة. حا
 
 _ARABIC_DECLINES = complete(
     {
+        "amount_refused": "لا يمكن خصم هذا المبلغ. اختر مبلغًا آخر أو تواصل معنا. لم يُخصم أي شيء.",
         "authentication_required": "يطلب مصرفك أن تؤكد هذه الدفعة بنفسك.",
         "card_declined": _ASK_THE_BANK,
         "card_not_supported": "لا تدعم البطاقة هذا النوع من الدفع. استخدم بطاقة أخرى.",
@@ -273,11 +274,13 @@ def is_mailed(facts: Facts) -> bool:
 
     A renewal's decline is told by `subscription.past_due`, the last one with the lock that follows; a renewal's payment
     by `payment.succeeded`, with the month that it paid. A payment by hand that is declined is mailed, though the API
-    answered so: the answer is the platform's, and comes later or not at all where Stripe's own was late.
+    answered so: the answer is the platform's, and comes later or not at all where Stripe's own was late. A refill that
+    failed for no fault of the card's is not: there is nothing that the customer can do.
     """
     match facts:
         case PaymentFailed():
-            return facts.kind != "renewal"
+            has_no_use = facts.kind == "auto_refill" and facts.code in NO_DECLINE
+            return facts.kind != "renewal" and not has_no_use
         case AccountLocked():
             return facts.locked_by != "unpaid_renewal"
         case SubscriptionRenewed():

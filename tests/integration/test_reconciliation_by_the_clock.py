@@ -1,0 +1,59 @@
+"""A run of reconciliation says by its moment what is due. What it asks, gives up and posts is so by the clock."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.services.set_auto_refill import set_auto_refill
+from tests.builders import NOW
+from tests.integration.test_intentions import UNREACHABLE
+from tests.paying_account import Paying
+
+A_DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def unanswered(paying: Paying) -> Paying:
+    """With a refill of which Stripe has never heard."""
+    paying.add_card()
+    paying.fault("/v1/payment_intents", UNREACHABLE)
+    paying.auto_refill()
+    paying.charge_pending()
+    return paying
+
+
+def status(paying: Paying) -> str:
+    return paying.history[0].status
+
+
+def test_a_run_that_comes_late_gives_up_nothing_that_it_has_just_asked_for(unanswered: Paying) -> None:
+    unanswered.fault("/v1/payment_intents", UNREACHABLE)
+    unanswered.reconcile(NOW + 5 * MINUTE, clock=NOW + 45 * MINUTE)
+    set_auto_refill(unanswered.store, "acme", None, NOW)
+    unanswered.reconcile(NOW + 46 * MINUTE)
+    assert status(unanswered) == "Processing"
+    unanswered.reconcile(NOW + 56 * MINUTE)
+    assert status(unanswered) == "Failed"
+
+
+def test_a_run_as_of_a_later_day_puts_nothing_off_until_then(unanswered: Paying) -> None:
+    unanswered.fault("/v1/payment_intents", UNREACHABLE)
+    unanswered.reconcile(NOW + 40 * A_DAY, clock=NOW + 5 * MINUTE)
+    unanswered.reconcile(NOW + 10 * MINUTE)
+    assert status(unanswered) == "Paid"
+    assert unanswered.history[0].paid_at == NOW + 10 * MINUTE
+
+
+def test_a_run_as_of_a_later_day_gives_up_nothing_that_may_be_on_its_way(unanswered: Paying) -> None:
+    set_auto_refill(unanswered.store, "acme", None, NOW)
+    unanswered.reconcile(NOW + A_DAY, clock=NOW + MINUTE)
+    assert status(unanswered) == "Processing"
+
+
+def test_what_a_customer_that_stripe_no_longer_knows_had_open_ends_all_the_same(unanswered: Paying) -> None:
+    set_auto_refill(unanswered.store, "acme", None, NOW)
+    unanswered.stripe.control("reset")
+    for minutes in range(5, 30, 5):
+        assert unanswered.reconcile(NOW + minutes * MINUTE).stuck == 0
+    assert status(unanswered) == "Failed"
