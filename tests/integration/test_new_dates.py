@@ -79,12 +79,14 @@ def test_a_refill_by_the_old_date_that_the_new_one_overtakes_is_made_again_with_
     renew(acme)
     first = acme.charge_pending(now=DECEMBER)
     assert first is not None
-    assert (first.status, first.failure and first.failure.code) == ("Failed", "card_unusable")
-    acme.reconcile(DECEMBER + MINUTE)
-    second = acme.charge_pending(now=DECEMBER + MINUTE)
+    assert first.status == "Processing", "the old one is not asked"
+    again = DECEMBER + 11 * MINUTE
+    acme.reconcile(again)
+    second = acme.charge_pending(now=again)
     assert second is not None
     assert (second.status, second.payment_method_id) == ("Paid", acme.cards[0].payment_method_id)
-    assert acme.charge_pending(now=DECEMBER + MINUTE) is None
+    assert acme.charge_pending(now=again) is None
+    assert [each.failure and each.failure.code for each in acme.history] == [None, "no_longer_wanted"]
     assert acme.wallet.balance_micros == micros("100")
     assert acme.wallet.refill is not None
     assert (acme.wallet.refill.suspended, acme.wallet.refill.failures) == (None, 0)
