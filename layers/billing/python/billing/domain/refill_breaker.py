@@ -150,11 +150,10 @@ def look_after_payment(before: Wallet, after: Wallet, transaction: Transaction, 
 def after_failed(wallet: Wallet, transaction: Transaction, why: Failure, now: datetime) -> Wallet:
     """Count the decline of a pending refill: wait 1 h, then 24 h, then give up; at once where asking again is no use.
 
-    What is no decline does not count, and is tried again after an hour, then after a day; what was no longer wanted,
-    once it is. Nor does
-    a decline of a card that is no longer the default count, or of a date that was renewed meanwhile: what took its
-    place is tried soon. A card is known by its payment method, or by the number that we read when it was saved: what a
-    bank says of the number may be another one by then. What was suspended before stays so, for the reason it had.
+    What is no decline does not count. It is tried again after an hour, then daily; what was given up as unwanted, as
+    soon as it is wanted. A decline of a card that is no longer the default does not count either, nor of a date that
+    was renewed meanwhile: what took its place is tried soon. A card is known by its payment method, or by the number
+    that we read when it was saved: what a bank says of the number may be another one by then.
     """
     refill = wallet.refill
     if refill is None or refill.pending != transaction.transaction_id:
