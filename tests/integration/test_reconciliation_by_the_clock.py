@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from billing.payments.errors import PaymentsUnavailable
+from billing.services.cards import remove_card
 from billing.services.set_auto_refill import set_auto_refill
 from tests.builders import NOW
 from tests.integration.test_intentions import UNREACHABLE
@@ -57,3 +59,18 @@ def test_what_a_customer_that_stripe_no_longer_knows_had_open_ends_all_the_same(
     for minutes in range(5, 30, 5):
         assert unanswered.reconcile(NOW + minutes * MINUTE).stuck == 0
     assert status(unanswered) == "Failed"
+
+
+def test_cards_of_a_customer_that_stripe_no_longer_knows_end_all_the_same(paying: Paying) -> None:
+    paying.add_card()
+    paying.fault("/v1/payment_intents", UNREACHABLE)
+    with pytest.raises(PaymentsUnavailable):
+        paying.tell("checkout.session.completed", paying.enter_card("pm_card_mastercard", key="page-2"))
+    pending = next(each for each in paying.cards if each.verification == "pending")
+    paying.stripe.control("reset")
+    paying.reconcile(NOW + 5 * MINUTE)
+    left = next(each for each in paying.stored_cards if each.fingerprint == pending.fingerprint)
+    assert left.verification == "failed"
+    remove_card(paying.store, paying.gateway, "acme", left.payment_method_id)
+    assert paying.reconcile(NOW + 10 * MINUTE).stuck == 0
+    assert [each.fingerprint for each in paying.stored_cards] == [paying.cards[0].fingerprint]

@@ -145,7 +145,8 @@ class Gateway:
         """A customer's payments with this metadata, the newest first: what became of a request without an answer.
 
         All of them since then are read: what is not among them was never asked for. Raises PaymentsUnavailable where
-        there are too many to know.
+        there are too many to know. A customer that was deleted at Stripe has none: its cards can be charged no more,
+        and a webhook tells of what was charged before.
         """
         params: Any = {
             "customer": customer_id,
@@ -153,9 +154,14 @@ class Gateway:
             "limit": 100,
             "expand": ["data.latest_charge"],
         }
-        with _answered():
-            found = self._stripe.v1.payment_intents.list(params).auto_paging_iter()
-            intents = [self._read(intent.to_dict()) for intent in _to_the_end(found)]
+        try:
+            with _answered():
+                found = self._stripe.v1.payment_intents.list(params).auto_paging_iter()
+                intents = [self._read(intent.to_dict()) for intent in _to_the_end(found)]
+        except StripeRefused as refusal:
+            if not (refusal.is_missing and refusal.param == "customer"):
+                raise
+            return []
         return [intent for intent in intents if not intent.foreign and intent.metadata.get(key) == value]
 
     def open_payment_page(self, transaction: Transaction, customer_id: str, return_url: str) -> HostedPage:
@@ -227,6 +233,8 @@ class Gateway:
             with _answered():
                 self._stripe.v1.payment_methods.detach(payment_method_id)
         except StripeRefused as refusal:
+            if refusal.is_missing:
+                return
             if self.method(payment_method_id).customer_id is not None:
                 raise StripeRefused(refusal.detail, code=refusal.code, param=refusal.param) from refusal
 

@@ -115,13 +115,7 @@ def charge_at_stripe(store: Store, gateway: Gateway, transaction: Transaction, n
     None says that it was never asked for. Raises PaymentsUnavailable where that is not known.
     """
     customer = stripe_customer(store, gateway, transaction.account_id, now)
-    try:
-        about = gateway.intents_about(customer, TRANSACTION_KEY, transaction.transaction_id, transaction.created_at)
-    except StripeRefused as refusal:
-        if not (refusal.is_missing and refusal.param == "customer"):
-            raise
-        # Deleted at Stripe: its cards can be charged no more, and a webhook tells of what was charged before.
-        return None
+    about = gateway.intents_about(customer, TRANSACTION_KEY, transaction.transaction_id, transaction.created_at)
     return min(about, key=lambda intent: (intent.report.outcome != "succeeded", not intent.is_open), default=None)
 
 

@@ -50,16 +50,16 @@ def top_up(
     CardNotFound, InvalidValue for an amount out of bounds, AccountCanceled for more than a canceled account owes,
     Conflict (`idempotency_key_reused`) for other content under the same id.
     """
-    wallet = find_wallet(store, account_id)
+    wallet = as_of(store, find_wallet(store, account_id).without_expired_grants(now), now)[0]
     fingerprint = hashlib.sha256(json.dumps([micros, payment_method_id, return_url]).encode()).hexdigest()[:32]
     known = store.transactions.get(transaction_id)
     if known is None and payment_method_id is None:
-        page = _page_of_debt(store, wallet, micros, now)
+        page = _page_of_debt(store, wallet, micros)
         if page is not None:
             return _again(store, gateway, wallet, page, return_url=return_url, now=now)
     transaction = known
     if transaction is None:
-        amount = _amount(store, wallet, micros, now)
+        amount = _amount(store, wallet, micros)
         card = None if payment_method_id is None else find_card(store, account_id, payment_method_id, usable=True)
         seed = _seed(wallet, amount, card, transaction_id, now)
         transaction = store.transactions.create(replace(seed, fingerprint=fingerprint))
@@ -87,27 +87,25 @@ def _check_bounds(currency: str, micros: int, minimum_micros: int) -> None:
         raise InvalidValue(f"must be at most {format_millionths(largest)} {currency}", field="amount")
 
 
-def _amount(store: Store, wallet: Wallet, micros: int, now: datetime) -> int:
+def _amount(store: Store, wallet: Wallet, micros: int) -> int:
     """What to charge. Of a canceled account it is a debt's payment, for which no plan has a minimum."""
-    current = _as_of(store, wallet, now)
-    if current.status == "canceled":
-        under_way = sum(each.amount_micros for each in _open_payments(store, wallet.account_id))
-        micros = debt_payment(replace(current, paid_micros=current.paid_micros + under_way), micros)
-        _check_bounds(current.currency, micros, 0)
-    else:
-        check_amount(store, current, micros)
+    if wallet.status != "canceled":
+        check_amount(store, wallet, micros)
+        return micros
+    under_way = sum(each.amount_micros for each in _open_payments(store, wallet.account_id))
+    micros = debt_payment(replace(wallet, paid_micros=wallet.paid_micros + under_way), micros)
+    _check_bounds(wallet.currency, micros, 0)
     return micros
 
 
-def _page_of_debt(store: Store, wallet: Wallet, micros: int, now: datetime) -> Transaction | None:
+def _page_of_debt(store: Store, wallet: Wallet, micros: int) -> Transaction | None:
     """The page on which a canceled account can pay as much already: a second one could be paid, too.
 
     Raises AccountCanceled.
     """
-    current = _as_of(store, wallet, now)
-    if current.status != "canceled":
+    if wallet.status != "canceled":
         return None
-    amount = chargeable(debt_payment(current, micros), wallet.currency)
+    amount = chargeable(debt_payment(wallet, micros), wallet.currency)
     pages = [each for each in _open_payments(store, wallet.account_id) if each.status == "Checkout"]
     return next((each for each in pages if each.amount_micros == amount), None)
 
@@ -119,10 +117,6 @@ def _open_payments(store: Store, account_id: str) -> list[Transaction]:
     return [each for each in recent if each.status in {"Processing", "Checkout"} and each.check_at is not None]
 
 
-def _as_of(store: Store, wallet: Wallet, now: datetime) -> Wallet:
-    return as_of(store, wallet.without_expired_grants(now), now)[0]
-
-
 def _again(
     store: Store, gateway: Gateway, wallet: Wallet, transaction: Transaction, *, return_url: str, now: datetime
 ) -> Transaction:
@@ -132,7 +126,7 @@ def _again(
     """
     for _ in range(_PAGES):
         if transaction.status == "Checkout" and transaction.session_id is None:
-            _require_debt(store, wallet, transaction, now)
+            _require_debt(wallet, transaction)
         if transaction.status != "Checkout" or transaction.session_id is None:
             transaction = charge_card(store, gateway, transaction, return_url=return_url, now=now)
         if transaction.status != "Checkout" or transaction.session_id is None:
@@ -148,16 +142,15 @@ def _again(
             return find_charge(store, transaction.transaction_id)
         if page is not None and page.status != "expired":
             return transaction
-        _require_debt(store, wallet, transaction, now)
+        _require_debt(wallet, transaction)
         transaction = _without_page(store, transaction, now)
     return transaction
 
 
-def _require_debt(store: Store, wallet: Wallet, transaction: Transaction, now: datetime) -> None:
+def _require_debt(wallet: Wallet, transaction: Transaction) -> None:
     """A new page is a new offer: a canceled account must still owe what it pays there. Raises AccountCanceled."""
-    current = _as_of(store, wallet, now)
-    if current.status == "canceled":
-        debt_payment(current, transaction.amount_micros)
+    if wallet.status == "canceled":
+        debt_payment(wallet, transaction.amount_micros)
 
 
 def _without_page(store: Store, transaction: Transaction, now: datetime) -> Transaction:
