@@ -35,6 +35,8 @@ from tests.patience import WITHIN_SECONDS
 from tests.platform_of_one import World
 
 STAGE = "test"
+UNREACHABLE = "timeout_before"
+"""A fault: the request never reaches Stripe."""
 RETURN_URL = "https://portal.example/billing"
 
 
@@ -125,6 +127,29 @@ class Paying:
             trust_env=False,
         )
         return list(answer.raise_for_status().json()["data"])
+
+    def make_intent(self, **form: str) -> str:
+        """A PaymentIntent that no request of ours makes, by Stripe's own parameters. Returns its id."""
+        answer = httpx.post(
+            f"{self.stripe.url}/v1/payment_intents",
+            data=form,
+            headers={"authorization": f"Bearer {self.stripe.api_key}"},
+            timeout=WITHIN_SECONDS,
+            trust_env=False,
+        )
+        return str(answer.raise_for_status().json()["id"])
+
+    def make_intent_of(self, transaction: Transaction, **form: str) -> str:
+        """A PaymentIntent that Stripe has under a transaction's name. Nobody has confirmed it, unless `form` does."""
+        named = {"account": transaction.account_id, "stage": STAGE, "transaction": transaction.transaction_id}
+        return self.make_intent(
+            amount=str(transaction.amount_micros // 10_000),
+            currency="usd",
+            customer=str(self.read("customers")[0]["id"]),
+            payment_method=transaction.payment_method_id or "",
+            **{f"metadata[talktime_{name}]": value for name, value in named.items()},
+            **form,
+        )
 
     def top_up(
         self,

@@ -6,32 +6,22 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
-import httpx
 import pytest
 
-from billing.domain.renewal_order import RenewalOrder
-from billing.domain.transaction import Transaction
 from billing.services.adjust_balance import give_credit
-from billing.services.change_subscription import PaymentPending, Wanted
 from billing.services.charge_card import charge_card
 from billing.services.lock_account import lock_account
-from billing.services.plans import PlanNotFound
 from billing.services.set_auto_refill import set_auto_refill
 from billing.store.transactions import Transactions
 from tests.builders import NOW, micros
 from tests.integration.test_settlement_crashes import Killed, KillSwitch
-from tests.patience import WITHIN_SECONDS
-from tests.paying_account import RETURN_URL, Paying
+from tests.paying_account import RETURN_URL, UNREACHABLE, Paying
 from tests.platform_of_one import assert_books_balance
-from tests.subscriber import RENEWAL, STARTER, Subscriber
 
 A_DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 A_SWEEP = 5 * MINUTE
-UNREACHABLE = "timeout_before"
-"""The request never reaches Stripe."""
 
 
 @pytest.fixture
@@ -134,7 +124,7 @@ def test_what_was_given_up_and_arrives_all_the_same_is_credit(refilling: Paying)
     switched_off(refilling)
     sweep(refilling, 15)
     assert status(refilling) == "Failed"
-    pay_at_stripe(refilling, refill, confirm=True)
+    refilling.make_intent_of(refill, confirm="true", off_session="true")
     refilling.tell_all()
     assert status(refilling) == "Paid"
     assert refilling.wallet.balance_micros == micros("105")
@@ -158,10 +148,8 @@ def test_a_payment_behind_more_than_300_others_is_found(paying: Paying) -> None:
     paying.charge_pending()
     refill = paying.history[0]
     customer = str(paying.read("customers")[0]["id"])
-    with httpx.Client(headers={"authorization": f"Bearer {paying.stripe.api_key}"}, trust_env=False) as client:
-        for _ in range(310):
-            form = {"amount": "100", "currency": "usd", "customer": customer}
-            client.post(f"{paying.stripe.url}/v1/payment_intents", data=form).raise_for_status()
+    for _ in range(310):
+        paying.make_intent(amount="100", currency="usd", customer=customer)
     switched_off(paying)
     a_day_later = NOW + 25 * timedelta(hours=1)
     paying.stripe.control("clock", {"now": int(a_day_later.timestamp())})
@@ -170,32 +158,8 @@ def test_a_payment_behind_more_than_300_others_is_found(paying: Paying) -> None:
     assert paying.wallet.balance_micros == micros("100")
 
 
-def pay_at_stripe(paying: Paying, transaction: Transaction, *, confirm: bool) -> str:
-    """A payment that Stripe has under the transaction's name, made as our request makes it; perhaps not confirmed."""
-    customer = paying.read("customers")[0]["id"]
-    form: dict[str, Any] = {
-        "amount": str(transaction.amount_micros // 10_000),
-        "currency": "usd",
-        "customer": customer,
-        "payment_method": transaction.payment_method_id,
-        "metadata[talktime_account]": "acme",
-        "metadata[talktime_stage]": "test",
-        "metadata[talktime_transaction]": transaction.transaction_id,
-    }
-    if confirm:
-        form |= {"confirm": "true", "off_session": "true"}
-    answer = httpx.post(
-        f"{paying.stripe.url}/v1/payment_intents",
-        data=form,
-        headers={"authorization": f"Bearer {paying.stripe.api_key}"},
-        timeout=WITHIN_SECONDS,
-        trust_env=False,
-    )
-    return str(answer.raise_for_status().json()["id"])
-
-
 def test_a_payment_that_stripe_has_and_nobody_confirmed_is_canceled_after_an_hour(refilling: Paying) -> None:
-    intent = pay_at_stripe(refilling, refilling.history[0], confirm=False)
+    intent = refilling.make_intent_of(refilling.history[0])
     sweep(refilling, 55)
     assert status(refilling) == "Processing"
     sweep(refilling, 65)
@@ -212,7 +176,7 @@ def test_a_top_up_that_nobody_confirmed_blocks_nothing_after_an_hour(paying: Pay
     paying.add_card()
     paying.fault("/v1/payment_intents", UNREACHABLE)
     started = paying.top_up("50", card=paying.cards[0].payment_method_id)
-    pay_at_stripe(paying, started, confirm=False)
+    paying.make_intent_of(started)
     sweep(paying, 65)
     assert status(paying) == "Failed"
 
@@ -229,135 +193,6 @@ def test_a_top_up_that_is_asked_for_again_is_not_abandoned_an_hour_after_the_fir
     assert status(paying) == "Failed"
 
 
-@pytest.fixture
-def acme(paying: Paying) -> Subscriber:
-    return Subscriber(paying).subscribed()
-
-
-def test_a_retry_without_an_answer_is_given_up_once_the_subscription_is_canceled(acme: Subscriber) -> None:
-    paying = acme.paying
-    paying.behave("insufficient_funds")
-    acme.sweep(RENEWAL)
-    paying.behave("succeed")
-    paying.fault("/v1/payment_intents", UNREACHABLE)
-    at = RENEWAL + A_DAY
-    assert acme.sweep(at) == ["unknown"]
-    assert acme.cancel(at).status == "canceled"
-    for minutes in range(5, 70, 5):
-        paying.reconcile(at + minutes * MINUTE)
-    retry = acme.renewals[-1]
-    assert retry.failure is not None
-    assert (retry.status, retry.failure.code, acme.charges) == ("Failed", "no_longer_wanted", [3000])
-    assert_books_balance(paying.store)
-
-
-def test_an_unanswered_try_of_one_month_is_not_overtaken_by_the_next_month_s(acme: Subscriber) -> None:
-    paying = acme.paying
-    paying.behave("insufficient_funds")
-    acme.sweep(RENEWAL)
-    paying.behave("succeed")
-    paying.fault("/v1/payment_intents", "timeout_after")
-    assert acme.sweep(RENEWAL + A_DAY) == ["unknown"]
-    next_month = acme.period.end + A_SWEEP
-    paying.fault("/v1/payment_intents", UNREACHABLE, method="GET")
-    order = RenewalOrder("acme", None, next_month)
-    assert acme.renew(order) == "unknown", "whether December was paid decides what January costs"
-    paying.reconcile(next_month)
-    acme.sweep(next_month + A_SWEEP)
-    assert acme.charges == [3000, 3000, 3000], "the first month, December, January: each of them once"
-    paid = [each.lines[0].period_start for each in acme.renewals if each.status == "Paid"]
-    assert paid == [RENEWAL, acme.period.start]
-    assert acme.period.start == RENEWAL.replace(year=2027, month=1)
-    assert_books_balance(paying.store)
-
-
-def test_a_try_that_never_reached_stripe_is_not_charged_once_its_month_has_gone_by(acme: Subscriber) -> None:
-    paying = acme.paying
-    paying.behave("insufficient_funds")
-    acme.sweep(RENEWAL)
-    paying.behave("succeed")
-    paying.fault("/v1/payment_intents", UNREACHABLE)
-    assert acme.sweep(RENEWAL + A_DAY) == ["unknown"]
-    next_month = acme.period.end + A_SWEEP
-    paying.reconcile(next_month)
-    assert acme.wallet.is_past_due, "December went by unpaid"
-    assert acme.sweep(next_month + A_SWEEP) == ["paid"]
-    assert acme.charges == [3000, 3000]
-    assert acme.period.start == RENEWAL.replace(year=2027, month=1)
-    assert [each.failure and each.failure.code for each in acme.renewals] == [
-        "insufficient_funds",
-        "no_longer_wanted",
-        None,
-    ]
-
-
-def test_a_change_without_an_answer_that_is_taken_back_is_never_charged(acme: Subscriber) -> None:
-    paying = acme.paying
-    paying.fault("/v1/payment_intents", UNREACHABLE)
-    with pytest.raises(PaymentPending):
-        acme.ask(Wanted("pro"), NOW)
-    with pytest.raises(PaymentPending):
-        acme.ask(Wanted(STARTER.plan_id), NOW + MINUTE)
-    acme.ask(Wanted(STARTER.plan_id), NOW + 11 * MINUTE)
-    assert (acme.period.plan_id, acme.wallet.pending_change, acme.charges) == ("starter", None, [3000])
-    change = next(each for each in paying.history if each.kind == "plan_change" and each.status == "Failed")
-    assert change.failure is not None
-    assert change.failure.code == "no_longer_wanted"
-
-
-def test_a_change_that_cannot_be_had_takes_no_other_back(acme: Subscriber) -> None:
-    acme.paying.fault("/v1/payment_intents", UNREACHABLE)
-    with pytest.raises(PaymentPending):
-        acme.ask(Wanted("pro"), NOW)
-    with pytest.raises(PlanNotFound):
-        acme.ask(Wanted("unknown"), NOW + 20 * MINUTE)
-    assert acme.wallet.pending_change is not None
-    acme.ask(Wanted("pro"), NOW + 21 * MINUTE)
-    assert acme.period.plan_id == "pro"
-
-
-def test_a_change_that_is_taken_back_while_stripe_is_out_of_reach_is_still_pending(acme: Subscriber) -> None:
-    acme.paying.fault("/v1/payment_intents", UNREACHABLE)
-    with pytest.raises(PaymentPending):
-        acme.ask(Wanted("pro"), NOW)
-    acme.paying.fault("/v1/payment_intents", UNREACHABLE, method="GET")
-    with pytest.raises(PaymentPending):
-        acme.ask(Wanted(STARTER.plan_id), NOW + 20 * MINUTE)
-    assert acme.wallet.pending_change is not None
-
-
-def test_the_same_change_again_goes_on_with_the_same_charge(acme: Subscriber) -> None:
-    acme.paying.fault("/v1/payment_intents", UNREACHABLE)
-    with pytest.raises(PaymentPending):
-        acme.ask(Wanted("pro"), NOW)
-    acme.ask(Wanted("pro"), NOW + MINUTE)
-    assert acme.period.plan_id == "pro"
-    assert len(acme.charges) == 2
-
-
-def test_a_change_that_was_taken_back_and_had_been_paid_takes_effect_before_the_other_is_priced(
-    acme: Subscriber,
-) -> None:
-    acme.paying.fault("/v1/payment_intents", "timeout_after")
-    with pytest.raises(PaymentPending):
-        acme.ask(Wanted("pro"), NOW)
-    acme.ask(Wanted(STARTER.plan_id), NOW + MINUTE)
-    assert acme.period.plan_id == "pro"
-    assert acme.subscription.next_terms is not None
-    assert acme.subscription.next_terms.plan_id == "starter"
-    assert_books_balance(acme.paying.store)
-
-
-def test_a_change_that_nobody_asks_for_again_ends_within_the_hour_and_blocks_nothing(acme: Subscriber) -> None:
-    acme.paying.fault("/v1/payment_intents", UNREACHABLE)
-    with pytest.raises(PaymentPending):
-        acme.ask(Wanted("pro"), NOW)
-    sweep(acme.paying, 65)
-    assert acme.wallet.pending_change is None
-    acme.cancel(NOW + 66 * MINUTE)
-    assert acme.subscription.cancel_at_period_end
-
-
 def test_a_card_is_not_kept_for_a_hold_that_no_bank_was_asked_for(paying: Paying) -> None:
     """The hold was made and nobody confirmed it; canceled later, it proves nothing."""
     session = paying.enter_card()
@@ -365,23 +200,18 @@ def test_a_card_is_not_kept_for_a_hold_that_no_bank_was_asked_for(paying: Paying
     with pytest.raises(Exception, match="APIConnectionError"):
         paying.tell("checkout.session.completed", session)
     (card,) = paying.stored_cards
-    form = {
-        "amount": "100",
-        "currency": "usd",
-        "customer": str(paying.read("customers")[0]["id"]),
-        "payment_method": card.payment_method_id,
-        "capture_method": "manual",
-        "metadata[talktime_account]": "acme",
-        "metadata[talktime_stage]": "test",
-        "metadata[talktime_card]": card.payment_method_id,
-    }
-    httpx.post(
-        f"{paying.stripe.url}/v1/payment_intents",
-        data=form,
-        headers={"authorization": f"Bearer {paying.stripe.api_key}"},
-        timeout=WITHIN_SECONDS,
-        trust_env=False,
-    ).raise_for_status()
+    paying.make_intent(
+        amount="100",
+        currency="usd",
+        customer=str(paying.read("customers")[0]["id"]),
+        payment_method=card.payment_method_id,
+        capture_method="manual",
+        **{
+            "metadata[talktime_account]": "acme",
+            "metadata[talktime_stage]": "test",
+            "metadata[talktime_card]": card.payment_method_id,
+        },
+    )
     paying.behave("lost_card", card)
     sweep(paying, 55)
     assert [each.verification for each in paying.stored_cards] == ["pending"]

@@ -8,8 +8,7 @@ from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import remove_card
 from billing.services.set_auto_refill import set_auto_refill
 from tests.builders import NOW
-from tests.integration.test_intentions import UNREACHABLE
-from tests.paying_account import Paying
+from tests.paying_account import UNREACHABLE, Paying
 
 A_DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

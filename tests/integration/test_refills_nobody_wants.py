@@ -11,8 +11,7 @@ from billing.services.charge_card import charge_card
 from billing.services.lock_account import lock_account
 from billing.services.set_auto_refill import set_auto_refill
 from tests.builders import NOW, micros
-from tests.integration.test_intentions import UNREACHABLE, pay_at_stripe
-from tests.paying_account import RETURN_URL, Paying
+from tests.paying_account import RETURN_URL, UNREACHABLE, Paying
 from tests.subscriber import PRO, RENEWAL, Subscriber
 
 A_DAY = timedelta(days=1)
@@ -94,7 +93,7 @@ def test_a_late_payment_of_a_refill_brings_no_deficit_within_reach(paying: Payin
         paying.reconcile(NOW + minutes * MINUTE)
     paying.store.adjust("-9995", "calls")
     paying.auto_refill(now=NOW + 20 * MINUTE)
-    pay_at_stripe(paying, late, confirm=True)
+    paying.make_intent_of(late, confirm="true", off_session="true")
     paying.tell_all(now=NOW + 21 * MINUTE)
     assert paying.transaction(late.transaction_id).status == "Paid"
     clock_looks(paying, NOW + 25 * MINUTE)

@@ -200,17 +200,15 @@ def test_a_customer_who_asks_again_after_no_answer_pays_once(paying: Paying, fau
 
 def pay_at_stripe(paying: Paying, metadata: dict[str, str], currency: str = "usd") -> None:
     """A payment of 50.00 that Talktime did not ask for, and the webhook that tells of it."""
-    paid = paying.gateway._stripe.v1.payment_intents.create(
-        {
-            "amount": 5000,
-            "currency": currency,
-            "payment_method": "pm_card_visa",
-            "confirm": True,
-            "metadata": metadata,
-            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-        }
+    paid = paying.make_intent(
+        amount="5000",
+        currency=currency,
+        payment_method="pm_card_visa",
+        confirm="true",
+        off_session="true",
+        **{f"metadata[{name}]": value for name, value in metadata.items()},
     )
-    paying.tell("payment_intent.succeeded", paid.id)
+    paying.tell("payment_intent.succeeded", paid)
 
 
 def test_a_payment_in_another_currency_than_the_account_is_refused_and_reported(
