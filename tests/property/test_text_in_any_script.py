@@ -13,9 +13,11 @@ from dataclasses import replace
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP
+from uuid import uuid4
 
 import pytest
 import stripe
+from aws_lambda_powertools import Logger
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
@@ -266,3 +268,14 @@ def test_the_csv_has_a_row_for_a_record_whatever_its_ids_are(event_id: str) -> N
     assert row["event_id"] in {event_id, f"'{event_id}"}
     assert not row["event_id"].startswith(("=", "+", "-", "@"))
     assert row["feature"] == "call_minutes"
+
+
+@given(said=ANYTHING)
+@_few
+def test_a_log_line_is_one_line_of_json_and_says_what_a_refusal_quoted(said: str) -> None:
+    """As `functions/api` logs: a refusal of Stripe's quotes what was typed. The others' lines Lambda itself formats."""
+    stream = io.StringIO()
+    logger = Logger(service=f"api-{uuid4().hex}", stream=stream)
+    logger.info("answered", extra={"reason": f"Invalid name: {said}"})
+    line, end = stream.getvalue().split("\n")
+    assert (json.loads(line)["reason"], end) == (f"Invalid name: {said}", "")
