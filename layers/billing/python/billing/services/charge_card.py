@@ -70,11 +70,11 @@ def open_page(
 
 def _charge(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Transaction:
     fresh = is_fresh(transaction, now)
-    if fresh and transaction.kind != "auto_refill":
-        return _ask(store, gateway, transaction, now)
-    wanted = is_wanted(find_wallet(store, transaction.account_id), transaction, now)
+    # Whoever asks now has just recorded it. Only a refill comes by a stream: by then the account may be locked.
+    wanted = (fresh and transaction.kind != "auto_refill") or is_wanted(
+        find_wallet(store, transaction.account_id), transaction, now
+    )
     if fresh and wanted:
-        # A stream brings a refill a moment later: by then the account may be locked.
         return _ask(store, gateway, transaction, now)
     if not wanted or transaction.attempt or now - transaction.created_at > _KEY_LIFE:
         found = charge_at_stripe(store, gateway, transaction, now)

@@ -28,6 +28,7 @@ _PAGES = 3
 """How many pages one request looks at. Two at once would be odd already; more is Stripe's trouble."""
 
 _RECENT = 50
+"""Of an account's top-ups, among which those that are under way are looked for."""
 
 log = logging.getLogger(__name__)
 
