@@ -24,7 +24,7 @@ def create_session(state: State, call: Call) -> Json:
     params = call.params
     mode = _check_mode(params)
     customer = _customer(state, params)
-    session_id = state.new_id("cs_test")
+    session_id = state.new_id("cs_live" if state.is_live else "cs_test")
     items = [_line_item(state, item, index) for index, item in enumerate(params.get("line_items", []))]
     total = sum(item["amount_total"] for item in items)
     currency = _currency(params, mode)

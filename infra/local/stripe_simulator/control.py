@@ -158,9 +158,14 @@ async def remove_endpoints(simulator: Simulator, _target: str, _body: Json) -> J
     return {"endpoints": []}
 
 
+async def set_key(simulator: Simulator, _target: str, body: Json) -> Json:
+    fields = _fields(body, {"key": (str,), "kind": (str,)}, {})
+    return simulator.keys.set_kind(fields["key"], fields["kind"])
+
+
 async def set_clock(simulator: Simulator, _target: str, body: Json) -> Json:
     fields = _fields(body, {"now": (int, type(None))}, {})
-    simulator.state.set_clock(fields["now"])
+    simulator.state.clock.set(fields["now"])
     simulator.catch_up()
     return {"now": simulator.state.now()}
 
@@ -194,6 +199,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/webhooks/flush"): flush_webhooks,
     ("POST", "/webhook_endpoint"): set_endpoint,
     ("DELETE", "/webhook_endpoint"): remove_endpoints,
+    ("POST", "/keys"): set_key,
     ("POST", "/clock"): set_clock,
     ("GET", "/clock"): read_clock,
     ("GET", "/requests"): read_requests,

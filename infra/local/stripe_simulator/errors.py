@@ -1,6 +1,6 @@
 """Errors as Stripe words them. Raising one answers the request; what was done before it stays done, as at Stripe."""
 
-from typing import Any
+from typing import Any, Literal
 
 Json = dict[str, Any]
 
@@ -24,12 +24,23 @@ def invalid(message: str, param: str | None = None, code: str | None = None, **d
     return StripeError(400, "invalid_request_error", message, param=param, code=code, **details)
 
 
-def missing(kind: str, object_id: str, param: str | None = None) -> StripeError:
-    """No such object: 404 where the path names it (`param` absent), 400 where a parameter does."""
+def missing(
+    kind: str, object_id: str, param: str | None = None, *, wrong_mode: Literal["live", "test"] | None = None
+) -> StripeError:
+    """No such object: 404 where the path names it (`param` absent), 400 where a parameter does.
+
+    `wrong_mode`: that of the key, when the account has the object in the other one. Stripe then says so.
+    """
+    message = f"No such {kind.replace('.', ' ').replace('_', '')}: '{object_id}'"
+    if wrong_mode is not None:
+        other = "test" if wrong_mode == "live" else "live"
+        message += (
+            f"; a similar object exists in {other} mode, but a {wrong_mode} mode key was used to make this request."
+        )
     return StripeError(
         400 if param else 404,
         "invalid_request_error",
-        f"No such {kind.replace('.', ' ').replace('_', '')}: '{object_id}'",
+        message,
         code="resource_missing",
         param=param or "id",
     )

@@ -27,7 +27,7 @@ class Remembered:
 
 @dataclass(slots=True)
 class IdempotencyKeys:
-    """Keyed by the key alone: the simulator is one account."""
+    """Those of one account, by the key alone."""
 
     _seen: dict[str, Remembered] = field(default_factory=dict)
 

@@ -9,7 +9,7 @@ from infra.local.stripe_simulator import checkout, payments, schema
 from infra.local.stripe_simulator.calls import Call
 from infra.local.stripe_simulator.errors import Json, StripeError, outage
 from infra.local.stripe_simulator.faults import Fault, Faults
-from infra.local.stripe_simulator.idempotency import IdempotencyKeys
+from infra.local.stripe_simulator.keys import Account, ApiKeys
 from infra.local.stripe_simulator.lists import expand
 from infra.local.stripe_simulator.routes import HANDLERS, Route, find_route
 from infra.local.stripe_simulator.state import API_VERSION, Cause, State
@@ -49,23 +49,35 @@ class Simulator:
     """Everything of one instance; two instances share nothing."""
 
     webhooks: Webhooks = field(default_factory=Webhooks)
-    state: State = field(default_factory=State)
     faults: Faults = field(default_factory=Faults)
-    keys: IdempotencyKeys = field(default_factory=IdempotencyKeys)
+    keys: ApiKeys = field(default_factory=ApiKeys)
     requests: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_REQUESTS_LOGGED))
+
+    @property
+    def state(self) -> State:
+        """What the account has that the control API, the hosted pages and the webhooks are of."""
+        return self.keys.home.state
 
     async def reset(self) -> None:
         """Forget everything but the webhook endpoints."""
         await self.webhooks.reset()
-        self.state, self.faults, self.keys = State(), Faults(), IdempotencyKeys()
+        self.faults, self.keys = Faults(), ApiKeys()
         self.requests.clear()
 
     def catch_up(self) -> None:
         """Let happen what the clock has brought: sessions and holds that expire."""
-        self.state.cause = Cause()
-        checkout.expire_due(self.state)
-        payments.expire_holds(self.state)
-        self.webhooks.publish(self.state)
+        for account in self.keys.accounts():
+            account.state.cause = Cause()
+            checkout.expire_due(account.state)
+            payments.expire_holds(account.state)
+            self._publish(account.state)
+
+    def _publish(self, state: State) -> None:
+        """The endpoints are of one account: what happens in another is told to nobody."""
+        if state is self.state:
+            self.webhooks.publish(state)
+        else:
+            state.take_outbox()
 
     async def answer(self, request: ApiRequest) -> ApiAnswer:
         """Answer an API call as Stripe would, and log it; raises ConnectionDropped where Stripe would stay silent."""
@@ -96,7 +108,8 @@ class Simulator:
         return ApiAnswer(answer.status, answer.body, headers | answer.headers)
 
     async def _answer(self, request: ApiRequest, request_id: str) -> ApiAnswer:
-        _authenticate(request)
+        account = self.keys.open(request.authorization)
+        _check_version(request)
         route = find_route(request.method, request.path)
         fault = self.faults.take(request.method, request.path, at_edge=True)
         if fault is not None:
@@ -104,20 +117,23 @@ class Simulator:
         params = schema.read_params(route.operation, request.encoded)
         call = Call(params, route.target, request.path, request.base_url)
         if request.method != "POST" or request.idempotency_key is None:
-            return await self._execute(route, call, request, request_id)
-        return await self._execute_once(route, call, request, request_id, request.idempotency_key)
+            return await self._execute(account, route, call, request, request_id)
+        return await self._execute_once(account, route, call, request, request_id)
 
     async def _execute_once(
-        self, route: Route, call: Call, request: ApiRequest, request_id: str, key: str
+        self, account: Account, route: Route, call: Call, request: ApiRequest, request_id: str
     ) -> ApiAnswer:
-        now = self.state.now()
-        first = self.keys.begin(key, (request.method, request.path, call.params), request_id, now)
+        first = account.idempotency.begin(
+            str(request.idempotency_key), (request.method, request.path, call.params), request_id, self.state.now()
+        )
         if first is not None and first.status is not None:
             headers = {"Idempotent-Replayed": "true", "Original-Request": first.request_id}
             return ApiAnswer(first.status, first.body, headers)
-        return await self._execute(route, call, request, request_id)
+        return await self._execute(account, route, call, request, request_id)
 
-    async def _execute(self, route: Route, call: Call, request: ApiRequest, request_id: str) -> ApiAnswer:
+    async def _execute(
+        self, account: Account, route: Route, call: Call, request: ApiRequest, request_id: str
+    ) -> ApiAnswer:
         fault = self.faults.take(request.method, request.path, at_edge=False)
         kind = fault.kind if fault else ""
         if fault is not None and kind == "slow":
@@ -125,42 +141,39 @@ class Simulator:
         if kind == "500_before":
             answer = ApiAnswer(500, outage().body)
         else:
-            answer = self._run(route, call, Cause(request_id, request.idempotency_key))
+            answer = _run(account.state, route, call, Cause(request_id, request.idempotency_key))
         if kind == "500_after":
             answer = ApiAnswer(500, outage().body)
-        self._remember(request, answer)
-        self.webhooks.publish(self.state)
+        _remember(account, request, answer)
+        self._publish(account.state)
         if fault is not None and kind == "timeout_after":
             await _drop(fault)
         return answer
 
-    def _run(self, route: Route, call: Call, cause: Cause) -> ApiAnswer:
-        self.state.cause = cause
-        try:
-            body = HANDLERS[route.operation](self.state, call)
-            body = expand(self.state, body, call.params.get("expand", []))
-        except StripeError as error:
-            schema.check_error(error.body)
-            return ApiAnswer(error.status, error.body)
-        schema.check_answer(route.operation, body)
-        return ApiAnswer(200, body)
 
-    def _remember(self, request: ApiRequest, answer: ApiAnswer) -> None:
-        if request.method != "POST" or request.idempotency_key is None:
-            return
-        # "If incoming parameters fail validation ... no idempotent result is saved": docs.stripe.com
-        if str(answer.body.get("error", {}).get("code", "")).startswith("parameter_"):
-            self.keys.forget(request.idempotency_key)
-        else:
-            self.keys.finish(request.idempotency_key, answer.status, answer.body)
+def _run(state: State, route: Route, call: Call, cause: Cause) -> ApiAnswer:
+    state.cause = cause
+    try:
+        body = HANDLERS[route.operation](state, call)
+        body = expand(state, body, call.params.get("expand", []))
+    except StripeError as error:
+        schema.check_error(error.body)
+        return ApiAnswer(error.status, error.body)
+    schema.check_answer(route.operation, body)
+    return ApiAnswer(200, body)
 
 
-def _authenticate(request: ApiRequest) -> None:
-    scheme, _, key = request.authorization.partition(" ")
-    if scheme != "Bearer" or not key:
-        raise StripeError(401, "invalid_request_error", "You did not provide an API key (Authorization: Bearer ...).")
-    if not key.startswith("sk_test_"):
-        raise StripeError(401, "invalid_request_error", f"Invalid API Key provided: {key[:8]}****")
+def _remember(account: Account, request: ApiRequest, answer: ApiAnswer) -> None:
+    if request.method != "POST" or request.idempotency_key is None:
+        return
+    # "If incoming parameters fail validation ... no idempotent result is saved": docs.stripe.com
+    if str(answer.body.get("error", {}).get("code", "")).startswith("parameter_"):
+        account.idempotency.forget(request.idempotency_key)
+    else:
+        account.idempotency.finish(request.idempotency_key, answer.status, answer.body)
+
+
+def _check_version(request: ApiRequest) -> None:
     if request.version not in {None, API_VERSION}:
         raise StripeError(
             400, "invalid_request_error", f"Invalid Stripe API version: {request.version}. This is {API_VERSION}."

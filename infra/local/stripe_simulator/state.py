@@ -29,6 +29,21 @@ class Cause:
 
 
 @dataclass(slots=True)
+class Clock:
+    """The time of every account of a simulator: it can be set, and goes on from there."""
+
+    offset_seconds: int = 0
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(time.time()) + self.offset_seconds
+
+    def set(self, now: int | None) -> None:
+        """Set the clock to Unix seconds, or with None back to the real time."""
+        self.offset_seconds = 0 if now is None else now - int(time.time())
+
+
+@dataclass(slots=True)
 class SavedCard:
     """What Stripe's test bank does with a payment method, and what Stripe remembers of its use."""
 
@@ -40,8 +55,14 @@ class SavedCard:
 
 @dataclass(slots=True)
 class State:
-    """Mutable, single-threaded: a handler runs from start to end without another between."""
+    """Of one account in one mode. Mutable, single-threaded: a handler runs from start to end without another between.
 
+    `other_mode` is what the same account has in its other mode, as far as anything is known of that.
+    """
+
+    clock: Clock = field(default_factory=Clock)
+    is_live: bool = False
+    other_mode: "State | None" = None
     objects: dict[str, Json] = field(default_factory=dict)
     _of_kind: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
     saved_cards: dict[str, SavedCard] = field(default_factory=dict)
@@ -49,20 +70,15 @@ class State:
     checkout_data: dict[str, Json] = field(default_factory=dict)
     cause: Cause = Cause()
     pending_webhooks: int = 0
-    _clock_offset_seconds: int = 0
     _outbox: list[Json] = field(default_factory=list)
 
     def now(self) -> int:
-        """Unix seconds by the simulator's clock, which can be set and goes on from there."""
-        return int(time.time()) + self._clock_offset_seconds
+        """Unix seconds by the simulator's clock."""
+        return self.clock.now()
 
     def today(self) -> date:
         """The day of `now`, in UTC."""
         return datetime.fromtimestamp(self.now(), UTC).date()
-
-    def set_clock(self, now: int | None) -> None:
-        """Set the clock to Unix seconds, or with None back to the real time."""
-        self._clock_offset_seconds = 0 if now is None else now - int(time.time())
 
     def new_id(self, prefix: str) -> str:
         """Unguessable and unlike those of an earlier run: a caller's database may outlive the simulator."""
@@ -73,6 +89,8 @@ class State:
         new: Json = {"id": self.new_id(prefix)} | schema.blank(kind)
         for name in _ONLY_EXPANDED.get(kind, ()):
             new.pop(name)
+        if "livemode" in new:
+            new["livemode"] = self.is_live
         new |= {"created": self.now()} | values
         self.objects[new["id"]] = new
         self._of_kind[kind].append(new)
@@ -80,10 +98,17 @@ class State:
 
     def find(self, kind: str, object_id: str, param: str | None = None) -> Json:
         """The object itself, to read or change; `param` is the parameter that named it, if not the path."""
+        found = self.get(kind, object_id)
+        if found is not None:
+            return found
+        if self.other_mode is not None and self.other_mode.get(kind, object_id) is not None:
+            raise missing(kind, object_id, param, wrong_mode="live" if self.is_live else "test")
+        raise missing(kind, object_id, param)
+
+    def get(self, kind: str, object_id: str) -> Json | None:
+        """The object itself, or None."""
         found: Json | None = self.objects.get(object_id)
-        if found is None or found["object"] != kind:
-            raise missing(kind, object_id, param)
-        return found
+        return None if found is None or found["object"] != kind else found
 
     def all(self, kind: str) -> Iterator[Json]:
         """Every object of a kind, newest first."""
