@@ -40,7 +40,7 @@ def build_app(simulator: Simulator) -> Starlette:
         api_request = ApiRequest(
             method=request.method,
             path=request.url.path,
-            encoded=request.url.query if request.method == "GET" else body,
+            encoded=body if request.method == "POST" else request.url.query,
             authorization=request.headers.get("authorization", ""),
             version=request.headers.get("stripe-version"),
             idempotency_key=request.headers.get("idempotency-key"),

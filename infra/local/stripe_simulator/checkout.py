@@ -3,7 +3,7 @@
 from infra.local.stripe_simulator.calls import Call, merge_metadata
 from infra.local.stripe_simulator.cards import LINK
 from infra.local.stripe_simulator.currencies import check_amount, parse_currency
-from infra.local.stripe_simulator.customers import create_customer, new_link, usable_method
+from infra.local.stripe_simulator.customers import check_customer, create_customer, new_link, usable_method
 from infra.local.stripe_simulator.errors import Json, invalid
 from infra.local.stripe_simulator.lists import list_page
 from infra.local.stripe_simulator.payments import add_intent, cancel, pay_in_person
@@ -197,6 +197,7 @@ def complete(state: State, session_id: str, token: str, date: Json | None = None
     Raises the decline; the session then stays open.
     """
     session = open_session(state, session_id)
+    check_customer(state, session)
     method = _entered(state, session, token, date or {})
     if session["mode"] == "setup":
         set_up_in_person(state, state.find("setup_intent", session["setup_intent"]), method)

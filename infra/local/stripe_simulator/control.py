@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from infra.local.stripe_simulator import checkout, disputes, payments, refunds
+from infra.local.stripe_simulator import checkout, customers, disputes, payments, refunds
+from infra.local.stripe_simulator.calls import Call
 from infra.local.stripe_simulator.cards import BEHAVIORS, fingerprint_of
 from infra.local.stripe_simulator.errors import Json, StripeError, invalid
 from infra.local.stripe_simulator.faults import DEFAULT_SECONDS, FAULT_KINDS, MAX_SECONDS, Fault
@@ -59,6 +60,18 @@ async def change_method(simulator: Simulator, target: str, body: Json) -> Json:
         method["card"] |= fields
         simulator.state.emit("payment_method.automatically_updated", method, previous={"card": before})
     return method
+
+
+async def delete_customer(simulator: Simulator, target: str, body: Json) -> Json:
+    """Nobody's request: the merchant deletes the customer in the Dashboard."""
+    _fields(body, {}, {})
+    return customers.delete_customer(simulator.state, Call({}, target, f"/v1/customers/{target}", ""))
+
+
+async def detach_method(simulator: Simulator, target: str, body: Json) -> Json:
+    """The merchant takes a card from its customer in the Dashboard."""
+    _fields(body, {}, {})
+    return customers.detach(simulator.state, target)
 
 
 def _checked_date(fields: Json) -> Json:
@@ -187,7 +200,9 @@ async def reset(simulator: Simulator, _target: str, body: Json) -> Json:
 _ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/checkout/sessions/{target}/complete"): complete_session,
     ("POST", "/checkout/sessions/{target}/expire"): expire_session,
+    ("POST", "/customers/{target}/delete"): delete_customer,
     ("POST", "/payment_methods/{target}"): change_method,
+    ("POST", "/payment_methods/{target}/detach"): detach_method,
     ("POST", "/payment_intents/{target}/authenticate"): authenticate_intent,
     ("POST", "/refunds/{target}/fail"): fail_refund,
     ("POST", "/disputes"): create_dispute,

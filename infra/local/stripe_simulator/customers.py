@@ -49,6 +49,22 @@ def update_customer(state: State, call: Call) -> Json:
     return customer
 
 
+def retrieve_customer(state: State, call: Call) -> Json:
+    """A deleted one is answered, too: its id, and that it is deleted. https://docs.stripe.com/api/customers/retrieve"""
+    return state.deleted.get(call.target) or state.find("customer", call.target)
+
+
+def delete_customer(state: State, call: Call) -> Json:
+    """No call may name it any more, and its payment methods are nobody's. What was paid keeps its id."""
+    customer = state.find("customer", call.target)
+    for method in state.all("payment_method"):
+        if method["customer"] == customer["id"]:
+            _release(state, method)
+    answer = state.delete(customer)
+    state.emit("customer.deleted", customer)
+    return answer
+
+
 def _set(state: State, customer: Json, params: Json) -> None:
     for name, value in params.items():
         if name == "metadata":
@@ -105,16 +121,25 @@ def attach_method(state: State, call: Call) -> Json:
 
 
 def detach_method(state: State, call: Call) -> Json:
-    method = state.find("payment_method", call.target)
+    return detach(state, call.target)
+
+
+def detach(state: State, method_id: str) -> Json:
+    """Take a payment method from its customer, by a call or in the Dashboard. It can be used no more."""
+    method = state.find("payment_method", method_id)
     if method["customer"] is None:
         raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
     customer = state.find("customer", method["customer"])
     if customer["invoice_settings"]["default_payment_method"] == method["id"]:
         customer["invoice_settings"] = _invoice_settings(None)
-    method["customer"] = None
-    state.saved_cards[method["id"]].consumed = True
+    _release(state, method)
     state.emit("payment_method.detached", method, previous={"customer": customer["id"]})
     return method
+
+
+def _release(state: State, method: Json) -> None:
+    method["customer"] = None
+    state.saved_cards[method["id"]].consumed = True
 
 
 def usable_method(state: State, method_id: str, param: str | None = "payment_method") -> Json:
@@ -205,6 +230,12 @@ def refusal_at_once(state: State, method: Json) -> Json | None:
     decline = DECLINES[behavior]
     error = {"code": decline.code, "decline_code": decline.decline_code, "message": decline.message}
     return {name: value for name, value in error.items() if value is not None}
+
+
+def check_customer(state: State, planned: Json) -> None:
+    """Raise Stripe's refusal to go on with an intent or a page whose customer was deleted meanwhile."""
+    if planned["customer"] is not None:
+        state.find("customer", planned["customer"], "customer")
 
 
 def method_of_customer(state: State, method_id: str, customer_id: str | None) -> Json:

@@ -163,4 +163,6 @@ def _expanded(state: State, node: Json, step: str, path: str) -> Any:
             return node[step]
         raise invalid(f"This property cannot be expanded ({path}).", "expand")
     value = node[step]
-    return deepcopy(state.objects[value]) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return deepcopy(state.objects.get(value) or state.deleted[value])

@@ -13,7 +13,7 @@ from infra.local.stripe_simulator.cards import (
 )
 from infra.local.stripe_simulator.charges import HOLD_SECONDS, add_charge, add_movement
 from infra.local.stripe_simulator.currencies import check_amount, parse_currency
-from infra.local.stripe_simulator.customers import attach, card_of, has_expired, method_of_customer
+from infra.local.stripe_simulator.customers import attach, card_of, check_customer, has_expired, method_of_customer
 from infra.local.stripe_simulator.disputes import open_dispute
 from infra.local.stripe_simulator.errors import Json, StripeError, declined, invalid
 from infra.local.stripe_simulator.lists import list_page, search_page
@@ -102,6 +102,7 @@ def add_intent(state: State, params: Json) -> Json:
 
 def confirm_intent(state: State, call: Call) -> Json:
     intent = _changeable(state, call.target, _CONFIRMABLE, "confirm")
+    check_customer(state, intent)
     _check_return_url(call.params, intent["automatic_payment_methods"])
     if "payment_method" in call.params:
         method = method_of_customer(state, call.params["payment_method"], intent["customer"])

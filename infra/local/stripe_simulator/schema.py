@@ -95,8 +95,8 @@ def _read_any(value: object, branches: list[Json], name: str) -> Any:
 def _read_object(value: object, schema: Json, name: str) -> Json:
     if not isinstance(value, dict):
         raise invalid("Invalid object", name, "parameter_invalid_object")
-    if "additionalProperties" in schema:
-        extra = schema["additionalProperties"]
+    extra = schema.get("additionalProperties")
+    if extra:
         return {key: _read(item, extra, f"{name}[{key}]") for key, item in value.items()}
     for key in value:
         if key not in schema["properties"]:

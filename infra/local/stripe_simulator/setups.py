@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 from infra.local.stripe_simulator.calls import Call, merge_metadata
-from infra.local.stripe_simulator.customers import attach, method_of_customer, refusal_at_once
+from infra.local.stripe_simulator.customers import attach, check_customer, method_of_customer, refusal_at_once
 from infra.local.stripe_simulator.errors import Json, StripeError, declined, invalid
 from infra.local.stripe_simulator.lists import list_page
 from infra.local.stripe_simulator.state import State
@@ -57,6 +57,7 @@ def confirm_setup(state: State, call: Call) -> Json:
     if setup["status"] not in _CONFIRMABLE:
         message = f"You cannot confirm this SetupIntent because it has already {setup['status']}."
         raise invalid(message, code="setup_intent_unexpected_state", setup_intent=deepcopy(setup))
+    check_customer(state, setup)
     _check_return_url(call.params, setup["automatic_payment_methods"])
     if "payment_method" in call.params:
         setup["payment_method"] = method_of_customer(state, call.params["payment_method"], setup["customer"])["id"]

@@ -41,7 +41,8 @@ _CUSTOMER = (
     "address description email expand invoice_settings.default_payment_method metadata name phone preferred_locales"
 )
 
-# What is simulated of each operation. A name keeps its whole subtree; a dotted name only that part of its parent.
+# What is simulated of each operation. A name keeps its whole subtree; a dotted name only that part of its parent; none
+# at all keeps everything.
 OPERATIONS = {
     "GET /v1/balance": "expand",
     "GET /v1/balance_transactions/{id}": "expand",
@@ -60,6 +61,7 @@ OPERATIONS = {
     "GET /v1/checkout/sessions/{session}/line_items": _PAGE,
     "GET /v1/customers": f"created email {_PAGE}",
     "POST /v1/customers": f"{_CUSTOMER} payment_method",
+    "DELETE /v1/customers/{customer}": "",
     "GET /v1/customers/{customer}": "expand",
     "POST /v1/customers/{customer}": _CUSTOMER,
     "GET /v1/customers/{customer}/payment_methods": f"type {_PAGE}",
@@ -93,7 +95,7 @@ OPERATIONS = {
 
 # The schemas that answers and events are made of. A property that needs any other schema may only be null.
 SCHEMAS = """address api_errors balance balance_amount balance_amount_by_source_type balance_transaction
-    billing_details charge charge_fraud_details charge_outcome checkout.session customer dispute
+    billing_details charge charge_fraud_details charge_outcome checkout.session customer deleted_customer dispute
     dispute_enhanced_eligibility dispute_enhanced_evidence dispute_evidence dispute_evidence_details
     dispute_payment_method_details dispute_payment_method_details_card error event fee
     invoice_setting_customer_setting item networks notification_event_data notification_event_request payment_intent

@@ -64,6 +64,7 @@ class State:
     is_live: bool = False
     other_mode: "State | None" = None
     objects: dict[str, Json] = field(default_factory=dict)
+    deleted: dict[str, Json] = field(default_factory=dict)
     _of_kind: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
     saved_cards: dict[str, SavedCard] = field(default_factory=dict)
     line_items: dict[str, list[Json]] = field(default_factory=dict)
@@ -109,6 +110,13 @@ class State:
         """The object itself, or None."""
         found: Json | None = self.objects.get(object_id)
         return None if found is None or found["object"] != kind else found
+
+    def delete(self, found: Json) -> Json:
+        """Forget an object as Stripe does: its id is known for ever, as that of something deleted."""
+        del self.objects[found["id"]]
+        self._of_kind[found["object"]].remove(found)
+        self.deleted[found["id"]] = {"id": found["id"], "object": found["object"], "deleted": True}
+        return self.deleted[found["id"]]
 
     def all(self, kind: str) -> Iterator[Json]:
         """Every object of a kind, newest first."""

@@ -64,7 +64,7 @@ def test_a_parameter_that_only_the_simulator_lacks_is_refused_in_other_words(sim
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/v1/subscriptions"), ("DELETE", "/v1/customers/cus_1"), ("GET", "/v1"), ("POST", "/v1/balance")],
+    [("GET", "/v1/subscriptions"), ("DELETE", "/v1/charges/ch_1"), ("GET", "/v1"), ("POST", "/v1/balance")],
 )
 def test_an_unknown_route_is_a_404(simulator: RunningSimulator, method: str, path: str) -> None:
     assert _error(_call(simulator, method, path))[:2] == (404, "invalid_request_error")
