@@ -128,6 +128,9 @@ _CARDS = [
 LINK = Card("link", "", "link")
 """What stands in for a card where a customer pays by Link, which always pays."""
 
+BANK_ACCOUNT = Card("us_bank_account", "000123456789", "us_bank_account", risk_level="not_assessed")
+"""What stands in for a card where a customer lets their bank account be debited."""
+
 CARDS = {card.token: card for card in _CARDS}
 
 Answer = Literal["approved", "needs_authentication"] | Decline

@@ -1,18 +1,16 @@
-"""Charges, and the balance transactions that move their money."""
+"""Charges: each one attempt to get money."""
 
 from copy import deepcopy
 
+from infra.local.stripe_simulator.balance import add_movement
 from infra.local.stripe_simulator.calls import Call
-from infra.local.stripe_simulator.cards import Card, Decline
+from infra.local.stripe_simulator.cards import BANK_ACCOUNT, LINK, Card, Decline
 from infra.local.stripe_simulator.customers import card_of
 from infra.local.stripe_simulator.errors import Json
 from infra.local.stripe_simulator.lists import list_page
 from infra.local.stripe_simulator.state import State
 
 HOLD_SECONDS = 7 * 24 * 3600
-_FEE_PER_MILLE = 29
-_FEE_FIXED = 30
-_AVAILABLE_AFTER_SECONDS = 2 * 24 * 3600
 _RISK_SCORE = {"normal": 12, "elevated": 65, "highest": 85}
 
 
@@ -20,13 +18,15 @@ def list_charges(state: State, call: Call) -> Json:
     return list_page(state, state.all("charge"), call.params, call.path)
 
 
-def add_charge(state: State, intent: Json, method: Json, decline: Decline | None, *, capture: bool) -> Json:
-    """Record one attempt to charge a card: succeeded (captured or held) or failed."""
-    succeeded = decline is None
-    captured = capture and succeeded
+def add_charge(
+    state: State, intent: Json, method: Json, decline: Decline | None, *, capture: bool, pending: bool = False
+) -> Json:
+    """Record one attempt to get money: succeeded (captured or held), failed, or pending while a bank is asked."""
+    status = "pending" if pending else "succeeded" if decline is None else "failed"
+    captured = capture and status != "failed"
     charge = state.add(
         "charge",
-        "ch",
+        "py" if method["type"] == BANK_ACCOUNT.token else "ch",
         {
             "amount": intent["amount"],
             "amount_captured": intent["amount"] if captured else 0,
@@ -43,79 +43,46 @@ def add_charge(state: State, intent: Json, method: Json, decline: Decline | None
             "fraud_details": {},
             "metadata": dict(intent["metadata"]),
             "outcome": _outcome(card_of(state, method), decline),
-            "paid": succeeded,
+            "paid": status == "succeeded",
             "payment_intent": intent["id"],
             "payment_method": method["id"],
-            "payment_method_details": _method_details(state, intent, method, held=succeeded and not capture),
+            "payment_method_details": _method_details(state, intent, method, held=decline is None and not capture),
             "receipt_email": intent["receipt_email"],
             "refunded": False,
             "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-            "status": "succeeded" if succeeded else "failed",
+            "status": status,
         },
     )
-    if captured:
-        charge["balance_transaction"] = add_movement(state, "charge", charge, intent["amount"])["id"]
-    state.emit("charge.succeeded" if succeeded else "charge.failed", charge)
+    if captured and not pending:
+        capture_money(state, charge)
+    state.emit(f"charge.{status}", charge)
     return charge
 
 
-def add_movement(state: State, kind: str, source: Json, amount: int, *, fee: int | None = None) -> Json:
-    """A balance transaction of `amount` minor units, negative when money leaves; a charge pays 2.9 % + 30."""
-    if fee is None:
-        fee = amount * _FEE_PER_MILLE // 1000 + _FEE_FIXED if kind == "charge" else 0
-    details = {
-        "amount": fee, "application": None, "currency": source["currency"], "description": "Stripe processing fees",
-        "type": "stripe_fee",
-    }  # fmt: skip
-    return state.add(
-        "balance_transaction",
-        "txn",
-        {
-            "amount": amount,
-            "available_on": state.now() + _AVAILABLE_AFTER_SECONDS,
-            "balance_type": "payments",
-            "currency": source["currency"],
-            "fee": fee,
-            "fee_details": [details] if fee else [],
-            "net": amount - fee,
-            "reporting_category": "dispute" if kind == "adjustment" else kind,
-            "source": source["id"],
-            "status": "pending",
-            "type": kind,
-        },
-    )
+def capture_money(state: State, charge: Json) -> None:
+    """Move what was captured of a charge. What is no card's is a `payment`: https://docs.stripe.com/reports/balance-transaction-types"""
+    kind = "payment" if is_bank_debit(charge) else "charge"
+    charge["balance_transaction"] = add_movement(state, kind, charge, charge["amount_captured"])["id"]
 
 
-def retrieve_balance(state: State, _call: Call) -> Json:
-    available, pending = {"usd": 0}, {"usd": 0}
-    for movement in state.all("balance_transaction"):
-        totals = available if movement["available_on"] <= state.now() else pending
-        totals[movement["currency"]] = totals.get(movement["currency"], 0) + movement["net"]
-    return {
-        "object": "balance", "available": _amounts(available), "livemode": False, "pending": _amounts(pending),
-    }  # fmt: skip
-
-
-def _amounts(totals: dict[str, int]) -> list[Json]:
-    return [
-        {"amount": amount, "currency": currency, "source_types": {"card": amount}}
-        for currency, amount in totals.items()
-    ]
+def is_bank_debit(charge: Json) -> bool:
+    return bool(charge["payment_method_details"]["type"] == BANK_ACCOUNT.token)
 
 
 def _outcome(card: Card, decline: Decline | None) -> Json:
     risk = card.risk_level
-    outcome = {
+    outcome: Json = {
         "advice_code": None,
         "network_advice_code": None,
         "network_decline_code": None,
         "network_status": "approved_by_network",
         "reason": "elevated_risk_level" if risk == "elevated" else None,
         "risk_level": risk,
-        "risk_score": _RISK_SCORE[risk],
         "seller_message": "Payment complete.",
         "type": "authorized",
     }
+    if risk in _RISK_SCORE:
+        outcome["risk_score"] = _RISK_SCORE[risk]
     if decline is None:
         return outcome
     refusal = {"reason": decline.decline_code or decline.code, "seller_message": decline.message}
@@ -126,8 +93,10 @@ def _outcome(card: Card, decline: Decline | None) -> Json:
 
 
 def _method_details(state: State, intent: Json, method: Json, *, held: bool) -> Json:
-    if method["type"] != "card":
+    if method["type"] == LINK.token:
         return {"link": {"country": None}, "type": "link"}
+    if method["type"] == BANK_ACCOUNT.token:
+        return _bank_account_details(state, method)
     card = method["card"]
     same = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status")
     details: Json = {name: card[name] for name in same} | {
@@ -145,3 +114,11 @@ def _method_details(state: State, intent: Json, method: Json, *, held: bool) -> 
     if held:
         details["capture_before"] = state.now() + HOLD_SECONDS
     return {"card": details, "type": "card"}
+
+
+def _bank_account_details(state: State, method: Json) -> Json:
+    account = method["us_bank_account"]
+    same = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
+    details = {name: account[name] for name in same}
+    details |= {"mandate": state.new_id("mandate"), "payment_reference": None}
+    return {"type": method["type"], method["type"]: details}

@@ -1,9 +1,15 @@
 """Checkout Sessions: what the hosted page offers, and what its buttons do."""
 
 from infra.local.stripe_simulator.calls import Call, merge_metadata
-from infra.local.stripe_simulator.cards import LINK
+from infra.local.stripe_simulator.cards import BANK_ACCOUNT, LINK
 from infra.local.stripe_simulator.currencies import check_amount, parse_currency
-from infra.local.stripe_simulator.customers import check_customer, create_customer, new_link, usable_method
+from infra.local.stripe_simulator.customers import (
+    check_customer,
+    create_customer,
+    new_bank_account,
+    new_link,
+    usable_method,
+)
 from infra.local.stripe_simulator.errors import Json, invalid
 from infra.local.stripe_simulator.lists import list_page
 from infra.local.stripe_simulator.payments import add_intent, cancel, pay_in_person
@@ -15,7 +21,7 @@ MAX_LIFE_SECONDS = 24 * 3600
 # Half a minute of grace: the caller's clock is not the simulator's.
 _CLOCK_GRACE_SECONDS = 30
 _MAX_LINE_ITEMS = 100
-_SWITCHED_ON = ("card", "link")
+_SWITCHED_ON = ("card", LINK.token, BANK_ACCOUNT.token)
 _ONLY_IN = {"line_items": "payment", "payment_intent_data": "payment", "submit_type": "payment",
             "setup_intent_data": "setup"}  # fmt: skip
 
@@ -28,7 +34,7 @@ def create_session(state: State, call: Call) -> Json:
     items = [_line_item(state, item, index) for index, item in enumerate(params.get("line_items", []))]
     total = sum(item["amount_total"] for item in items)
     currency = _currency(params, mode)
-    offered = _offered(params)
+    offered = _offered(params, mode, currency)
     if mode == "payment" and currency is not None:
         check_amount(total, currency, "line_items")
     session = state.add(
@@ -93,10 +99,15 @@ def _check_mode(params: Json) -> str:
     return mode
 
 
-def _offered(params: Json) -> list[str]:
-    """What the page offers: of the methods that are switched on in the Dashboard, those that are allowed."""
+def _offered(params: Json, mode: str, currency: str | None) -> list[str]:
+    """What the page offers: of the methods that are switched on in the Dashboard, those that are allowed.
+
+    A US bank account is debited in US dollars only.
+    """
     allowed = params.get("allowed_payment_method_types", _SWITCHED_ON)
     offered = [name for name in _SWITCHED_ON if name in allowed]
+    if BANK_ACCOUNT.token in offered and (mode, currency) != ("payment", "usd"):
+        offered.remove(BANK_ACCOUNT.token)
     if not offered:
         raise invalid("No valid payment method types for this Checkout Session.", "allowed_payment_method_types")
     return offered
@@ -192,7 +203,9 @@ def open_session(state: State, session_id: str) -> Json:
 
 
 def complete(state: State, session_id: str, token: str, date: Json | None = None) -> Json:
-    """The cardholder enters a card, with this date, and presses the button; the token `link` is Link's button.
+    """The cardholder enters a card, with this date, and presses the button.
+
+    The token `link` is Link's button, `us_bank_account` the debit of a bank account, which is not paid at once.
 
     Raises the decline; the session then stays open.
     """
@@ -202,19 +215,22 @@ def complete(state: State, session_id: str, token: str, date: Json | None = None
     if session["mode"] == "setup":
         set_up_in_person(state, state.find("setup_intent", session["setup_intent"]), method)
     else:
-        pay_in_person(state, _payment_intent(state, session), method)
-        session["payment_status"] = "paid"
+        intent = _payment_intent(state, session)
+        pay_in_person(state, intent, method)
+        session["payment_status"] = "paid" if intent["status"] == "succeeded" else "unpaid"
     session |= {"status": "complete", "url": None}
     state.emit("checkout.session.completed", session)
     return session
 
 
 def _entered(state: State, session: Json, token: str, date: Json) -> Json:
-    kind = "link" if token == LINK.token else "card"
+    kind = token if token in {LINK.token, BANK_ACCOUNT.token} else "card"
     if kind not in session["payment_method_types"]:
         raise invalid(f"The page does not offer {kind}.", "card")
-    if kind == "link":
+    if kind == LINK.token:
         return new_link(state, (session["customer_details"] or {}).get("email"))
+    if kind == BANK_ACCOUNT.token:
+        return new_bank_account(state)
     method = usable_method(state, token, "card")
     method["card"] |= date
     return method

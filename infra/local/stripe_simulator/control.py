@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from infra.local.stripe_simulator import checkout, customers, disputes, payments, refunds
+from infra.local.stripe_simulator import bank_debits, checkout, customers, disputes, payments, refunds
 from infra.local.stripe_simulator.calls import Call
 from infra.local.stripe_simulator.cards import BEHAVIORS, fingerprint_of
 from infra.local.stripe_simulator.errors import Json, StripeError, invalid
@@ -83,6 +83,11 @@ def _checked_date(fields: Json) -> Json:
 async def authenticate_intent(simulator: Simulator, target: str, body: Json) -> Json:
     fields = _fields(body, {}, {"succeed": (bool,)})
     return payments.authenticate(simulator.state, target, succeed=fields.get("succeed", True))
+
+
+async def settle_debit(simulator: Simulator, target: str, body: Json) -> Json:
+    fields = _fields(body, {"succeed": (bool,)}, {"failure_code": (str,)})
+    return bank_debits.settle_debit(simulator.state, target, **fields)
 
 
 async def fail_refund(simulator: Simulator, target: str, body: Json) -> Json:
@@ -204,6 +209,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/payment_methods/{target}"): change_method,
     ("POST", "/payment_methods/{target}/detach"): detach_method,
     ("POST", "/payment_intents/{target}/authenticate"): authenticate_intent,
+    ("POST", "/payment_intents/{target}/settle"): settle_debit,
     ("POST", "/refunds/{target}/fail"): fail_refund,
     ("POST", "/disputes"): create_dispute,
     ("POST", "/disputes/{target}/close"): close_dispute,

@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 from infra.local.stripe_simulator.calls import Call, merge_metadata
-from infra.local.stripe_simulator.cards import CARDS, DECLINES, LINK, Card
+from infra.local.stripe_simulator.cards import BANK_ACCOUNT, CARDS, DECLINES, LINK, Card
 from infra.local.stripe_simulator.errors import Json, StripeError, declined, invalid
 from infra.local.stripe_simulator.lists import list_page
 from infra.local.stripe_simulator.state import SavedCard, State
@@ -151,6 +151,23 @@ def usable_method(state: State, method_id: str, param: str | None = "payment_met
 def new_link(state: State, email: str | None) -> Json:
     """A payment method that is no card."""
     return _new_method(state, LINK, {"link": {"email": email}, "type": "link"})
+
+
+def new_bank_account(state: State) -> Json:
+    """Stripe's test account at its test bank. https://docs.stripe.com/payments/ach-direct-debit#test"""
+    account = {
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "STRIPE TEST BANK",
+        "financial_connections_account": None,
+        "fingerprint": BANK_ACCOUNT.fingerprint,
+        "last4": BANK_ACCOUNT.last4,
+        "networks": {"preferred": "ach", "supported": ["ach"]},
+        "routing_number": "110000000",
+        "status_details": {},
+    }
+    kind = BANK_ACCOUNT.token
+    return _new_method(state, BANK_ACCOUNT, {"type": kind, kind: account})
 
 
 def _new_card(state: State, card: Card) -> Json:

@@ -1,8 +1,9 @@
 """Disputes: the money leaves when one is opened and returns when it is won. An inquiry moves none."""
 
 from infra.local.stripe_simulator import schema
+from infra.local.stripe_simulator.balance import add_movement
 from infra.local.stripe_simulator.calls import Call
-from infra.local.stripe_simulator.charges import add_movement
+from infra.local.stripe_simulator.charges import is_bank_debit
 from infra.local.stripe_simulator.customers import card_of
 from infra.local.stripe_simulator.errors import Json, invalid
 from infra.local.stripe_simulator.lists import list_page
@@ -19,13 +20,12 @@ def open_dispute(
     state: State, charge: Json, *, reason: str = "fraudulent", amount: int | None = None, inquiry: bool = False
 ) -> Json:
     """The cardholder's bank questions a captured charge: `amount` minor units of it, or all."""
-    if not charge["captured"] or charge["disputed"]:
+    if not charge["paid"] or not charge["captured"] or charge["disputed"]:
         problem = "already disputed" if charge["disputed"] else "not captured"
         raise invalid(f"Charge {charge['id']} is {problem}.", "charge")
     amount = charge["amount_captured"] if amount is None else amount
     if not 1 <= amount <= charge["amount_captured"]:
         raise invalid(f"A dispute is of at most {charge['amount_captured']}.", "amount")
-    card = card_of(state, state.find("payment_method", charge["payment_method"]))
     dispute = state.add(
         "dispute",
         "du",
@@ -46,13 +46,9 @@ def open_dispute(
             "is_charge_refundable": inquiry,
             "metadata": {},
             "payment_intent": charge["payment_intent"],
-            "payment_method_details": {
-                "card": {"brand": card.brand, "case_type": "inquiry" if inquiry else "chargeback",
-                         "network_reason_code": "10.4"},
-                "type": "card",
-            },
             "reason": reason,
             "status": "warning_needs_response" if inquiry else "needs_response",
+            **_method_details(state, charge, inquiry=inquiry),
         },
     )  # fmt: skip
     charge["disputed"] = True
@@ -62,6 +58,16 @@ def open_dispute(
     if not inquiry:
         state.emit("charge.dispute.funds_withdrawn", dispute)
     return dispute
+
+
+def _method_details(state: State, charge: Json, *, inquiry: bool) -> Json:
+    """Of a card; Stripe describes none for a bank debit."""
+    if is_bank_debit(charge):
+        return {}
+    card = card_of(state, state.find("payment_method", charge["payment_method"]))
+    case = "inquiry" if inquiry else "chargeback"
+    details = {"brand": card.brand, "case_type": case, "network_reason_code": "10.4"}
+    return {"payment_method_details": {"card": details, "type": "card"}}
 
 
 def close_dispute(state: State, dispute_id: str, status: str) -> Json:

@@ -45,7 +45,7 @@ def session_page(session: Json, items: list[Json], error: str = "") -> str:
     content = _FORM.format(
         items=f"<ul>{lines}</ul>" if pays else "",
         error=f'<p class="error" role="alert">{escape(error)}</p>' if error else "",
-        options="".join(_option(token) for token in CARDS),
+        options="".join(map(_option, [*CARDS, *(kind for kind in session["payment_method_types"] if kind != "card")])),
         action="pay" if pays else "save",
         verb="Pay" if pays else "Save card",
         cancel='<button name="action" value="cancel">Cancel</button>' if session["cancel_url"] else "",
@@ -54,5 +54,6 @@ def session_page(session: Json, items: list[Json], error: str = "") -> str:
 
 
 def _option(token: str) -> str:
-    card = CARDS[token]
-    return f'<option value="{token}">{card.brand} •••• {card.last4} ({token})</option>'
+    card = CARDS.get(token)
+    name = token if card is None else f"{card.brand} •••• {card.last4} ({token})"
+    return f'<option value="{token}">{name}</option>'

@@ -2,16 +2,18 @@
 
 from copy import deepcopy
 
+from infra.local.stripe_simulator.bank_debits import begin_debit
 from infra.local.stripe_simulator.calls import Call, merge_metadata
 from infra.local.stripe_simulator.cards import (
     AUTHENTICATION_FAILED,
     AUTHENTICATION_NOT_HANDLED,
     AUTHENTICATION_REQUIRED,
+    BANK_ACCOUNT,
     Answer,
     Decline,
     ask_bank,
 )
-from infra.local.stripe_simulator.charges import HOLD_SECONDS, add_charge, add_movement
+from infra.local.stripe_simulator.charges import HOLD_SECONDS, add_charge, capture_money
 from infra.local.stripe_simulator.currencies import check_amount, parse_currency
 from infra.local.stripe_simulator.customers import attach, card_of, check_customer, has_expired, method_of_customer
 from infra.local.stripe_simulator.disputes import open_dispute
@@ -156,10 +158,16 @@ def _answer_of_bank(state: State, method: Json, *, authenticated: bool) -> Answe
 
 
 def settle(state: State, intent: Json, method: Json, answer: Answer) -> None:
-    """Carry out the bank's answer: a charge or hold, or a failed charge and the 402 that tells of it."""
+    """Carry out the bank's answer: a charge or hold, or a failed charge and the 402 that tells of it.
+
+    A bank account's bank has not answered yet: the charge is pending.
+    """
     intent["next_action"] = None
     if isinstance(answer, Decline):
         raise _decline(state, intent, method, answer)
+    if method["type"] == BANK_ACCOUNT.token:
+        begin_debit(state, intent, method)
+        return
     captures = intent["capture_method"] != "manual"
     charge = add_charge(state, intent, method, None, capture=captures)
     intent |= {"latest_charge": charge["id"], "last_payment_error": None}
@@ -210,7 +218,7 @@ def capture_intent(state: State, call: Call) -> Json:
     charge = state.find("charge", intent["latest_charge"])
     intent["metadata"] = merge_metadata(intent["metadata"], call.params.get("metadata"))
     charge |= {"captured": True, "amount_captured": amount, "amount_refunded": charge["amount"] - amount}
-    charge["balance_transaction"] = add_movement(state, "charge", charge, amount)["id"]
+    capture_money(state, charge)
     intent |= {"amount_capturable": 0, "amount_received": amount, "status": "succeeded"}
     state.emit("charge.captured", charge)
     state.emit("payment_intent.succeeded", intent)

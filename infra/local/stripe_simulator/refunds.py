@@ -1,7 +1,8 @@
 """Refunds: of a charge or its intent, whole or in parts, never more than is left."""
 
+from infra.local.stripe_simulator.balance import add_movement
 from infra.local.stripe_simulator.calls import Call, merge_metadata
-from infra.local.stripe_simulator.charges import add_movement
+from infra.local.stripe_simulator.charges import is_bank_debit
 from infra.local.stripe_simulator.currencies import show
 from infra.local.stripe_simulator.errors import Json, invalid
 from infra.local.stripe_simulator.lists import list_page
@@ -35,6 +36,8 @@ def _charge_to_refund(state: State, params: Json) -> Json:
         charge = state.find("charge", params["charge"], "charge")
     else:
         raise invalid("One of the following params should be provided for this request: payment_intent or charge.")
+    if charge["status"] != "succeeded":
+        raise invalid(f"Charge {charge['id']} has not succeeded: there is nothing to refund.", "charge")
     if not charge["captured"]:
         message = "This uncaptured Charge was created by a PaymentIntent. You must cancel the PaymentIntent instead."
         raise invalid(message, "charge")
@@ -64,7 +67,8 @@ def add_refund(state: State, charge: Json, amount: int, params: Json) -> Json:
         },
     )  # fmt: skip
     if charge["captured"]:
-        refund["balance_transaction"] = add_movement(state, "refund", refund, -amount)["id"]
+        kind = "payment_refund" if is_bank_debit(charge) else "refund"
+        refund["balance_transaction"] = add_movement(state, kind, refund, -amount)["id"]
     before = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]

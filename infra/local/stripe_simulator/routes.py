@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from infra.local.stripe_simulator import charges, checkout, customers, disputes, payments, refunds, setups
+from infra.local.stripe_simulator import balance, charges, checkout, customers, disputes, payments, refunds, setups
 from infra.local.stripe_simulator.calls import Call, Handler, retriever
 from infra.local.stripe_simulator.errors import Json, StripeError
 from infra.local.stripe_simulator.lists import list_page
@@ -15,7 +15,7 @@ def _list_events(state: State, call: Call) -> Json:
 
 
 HANDLERS: dict[str, Handler] = {
-    "GET /v1/balance": charges.retrieve_balance,
+    "GET /v1/balance": balance.retrieve_balance,
     "GET /v1/balance_transactions/{id}": retriever("balance_transaction"),
     "GET /v1/charges": charges.list_charges,
     "GET /v1/charges/{charge}": retriever("charge"),

@@ -102,12 +102,13 @@ SCHEMAS = """address api_errors balance balance_amount balance_amount_by_source_
     payment_flows_automatic_payment_methods_payment_intent payment_flows_automatic_payment_methods_setup_intent
     payment_intent_next_action payment_intent_payment_method_options payment_intent_payment_method_options_card
     payment_method payment_method_card payment_method_card_checks payment_method_details payment_method_details_card
-    payment_method_details_card_checks payment_method_details_link payment_method_link
+    payment_method_details_card_checks payment_method_details_link payment_method_details_us_bank_account
+    payment_method_link payment_method_us_bank_account payment_method_us_bank_account_status_details
     payment_pages_checkout_session_automatic_tax
     payment_pages_checkout_session_custom_text payment_pages_checkout_session_customer_details
     payment_pages_checkout_session_phone_number_collection payment_pages_checkout_session_total_details price refund
     refund_destination_details refund_destination_details_card setup_intent setup_intent_next_action
-    three_d_secure_usage""".split()  # noqa: SIM905  a table to read, not a list
+    three_d_secure_usage us_bank_account_networks""".split()  # noqa: SIM905  a table to read, not a list
 
 
 def make_slice(spec: Json) -> Json:

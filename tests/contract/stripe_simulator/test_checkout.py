@@ -77,7 +77,7 @@ def test_link_pays_where_the_page_offers_it_and_is_no_card(
     with pytest.raises(httpx.HTTPStatusError):
         simulator.control(f"checkout/sessions/{only_cards.id}/complete", {"card": "link"})
     page = _payment_page(stripe_client)
-    assert page.payment_method_types == ["card", "link"]
+    assert page.payment_method_types == ["card", "link", "us_bank_account"]
     simulator.control(f"checkout/sessions/{page.id}/complete", {"card": "link"})
     session = stripe_client.v1.checkout.sessions.retrieve(page.id, {"expand": ["payment_intent.latest_charge"]})
     assert isinstance(session.payment_intent, stripe.PaymentIntent)
