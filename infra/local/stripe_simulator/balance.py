@@ -2,6 +2,7 @@
 
 from infra.local.stripe_simulator.calls import Call
 from infra.local.stripe_simulator.errors import Json
+from infra.local.stripe_simulator.lists import list_page
 from infra.local.stripe_simulator.state import State
 
 _FEE_PER_MILLE = 29
@@ -13,24 +14,29 @@ _REPORTED_AS = {"payment": "charge", "payment_refund": "refund"}
 
 
 def add_movement(state: State, kind: str, source: Json, amount: int, *, fee: int | None = None) -> Json:
-    """A balance transaction of `amount` minor units, negative when money leaves; a payment costs 2.9 % + 30."""
+    """A balance transaction of `amount` minor units of the source's currency, negative when money leaves.
+
+    It, and its fee, are in the currency that money settles in. A payment costs 2.9 % + 30.
+    """
+    settled = state.settle(amount, source["currency"])
     if fee is None:
-        fee = amount * _FEE_PER_MILLE // 1000 + _FEE_FIXED if kind in {"charge", "payment"} else 0
+        fee = settled.amount * _FEE_PER_MILLE // 1000 + _FEE_FIXED if kind in {"charge", "payment"} else 0
     details = {
-        "amount": fee, "application": None, "currency": source["currency"], "description": "Stripe processing fees",
+        "amount": fee, "application": None, "currency": settled.currency, "description": "Stripe processing fees",
         "type": "stripe_fee",
     }  # fmt: skip
     return state.add(
         "balance_transaction",
         "txn",
         {
-            "amount": amount,
+            "amount": settled.amount,
             "available_on": state.now() + _AVAILABLE_AFTER_SECONDS,
             "balance_type": "payments",
-            "currency": source["currency"],
+            "currency": settled.currency,
+            "exchange_rate": None if settled.exchange_rate is None else float(settled.exchange_rate),
             "fee": fee,
             "fee_details": [details] if fee else [],
-            "net": amount - fee,
+            "net": settled.amount - fee,
             "reporting_category": _reported_as(kind, amount),
             "source": source["id"],
             "status": "pending",
@@ -43,6 +49,10 @@ def _reported_as(kind: str, amount: int) -> str:
     if kind == "adjustment":
         return "dispute" if amount < 0 else "dispute_reversal"
     return _REPORTED_AS.get(kind, kind)
+
+
+def list_movements(state: State, call: Call) -> Json:
+    return list_page(state, state.all("balance_transaction"), call.params, call.path)
 
 
 def retrieve_balance(state: State, _call: Call) -> Json:

@@ -16,6 +16,7 @@ def _list_events(state: State, call: Call) -> Json:
 
 HANDLERS: dict[str, Handler] = {
     "GET /v1/balance": balance.retrieve_balance,
+    "GET /v1/balance_transactions": balance.list_movements,
     "GET /v1/balance_transactions/{id}": retriever("balance_transaction"),
     "GET /v1/charges": charges.list_charges,
     "GET /v1/charges/{charge}": retriever("charge"),

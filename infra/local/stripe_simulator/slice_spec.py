@@ -45,6 +45,7 @@ _CUSTOMER = (
 # at all keeps everything.
 OPERATIONS = {
     "GET /v1/balance": "expand",
+    "GET /v1/balance_transactions": f"created currency source type {_PAGE}",
     "GET /v1/balance_transactions/{id}": "expand",
     "GET /v1/charges": f"created customer payment_intent {_PAGE}",
     "GET /v1/charges/{charge}": "expand",

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from infra.local.stripe_simulator import schema
 from infra.local.stripe_simulator.cards import Behavior, Card
 from infra.local.stripe_simulator.errors import Json, missing
+from infra.local.stripe_simulator.settlement import Settled, Settlement
 
 API_VERSION = "2026-10-28.endive"
 _ALPHABET = string.ascii_letters + string.digits
@@ -69,6 +70,7 @@ class State:
     saved_cards: dict[str, SavedCard] = field(default_factory=dict)
     line_items: dict[str, list[Json]] = field(default_factory=dict)
     checkout_data: dict[str, Json] = field(default_factory=dict)
+    settlement: Settlement | None = None
     cause: Cause = Cause()
     pending_webhooks: int = 0
     _outbox: list[Json] = field(default_factory=list)
@@ -80,6 +82,12 @@ class State:
     def today(self) -> date:
         """The day of `now`, in UTC."""
         return datetime.fromtimestamp(self.now(), UTC).date()
+
+    def settle(self, amount: int, currency: str) -> Settled:
+        """`amount` minor units as they reach the balance now."""
+        if self.settlement is None:
+            return Settled(amount, currency, None)
+        return self.settlement.settle(amount, currency)
 
     def new_id(self, prefix: str) -> str:
         """Unguessable and unlike those of an earlier run: a caller's database may outlive the simulator."""
