@@ -1,8 +1,7 @@
 """Bank debits: asked for at once, and paid or bounced days later. https://docs.stripe.com/payments/ach-direct-debit"""
 
-from copy import deepcopy
-
 from infra.local.stripe_simulator.charges import add_charge, capture_money
+from infra.local.stripe_simulator.copying import copied
 from infra.local.stripe_simulator.customers import attach
 from infra.local.stripe_simulator.errors import Json, invalid
 from infra.local.stripe_simulator.state import State
@@ -67,7 +66,7 @@ def _bounce(state: State, intent: Json, charge: Json, code: str) -> None:
         "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
         "message": message,
         "network_decline_code": network_code,
-        "payment_method": deepcopy(state.find("payment_method", charge["payment_method"])),
+        "payment_method": copied(state.find("payment_method", charge["payment_method"])),
         "type": "invalid_request_error",
     }
     intent |= {"last_payment_error": error, "payment_method": None, "status": "requires_payment_method"}

@@ -1,10 +1,9 @@
 """Charges: each one attempt to get money."""
 
-from copy import deepcopy
-
 from infra.local.stripe_simulator.balance import add_movement
 from infra.local.stripe_simulator.calls import Call
 from infra.local.stripe_simulator.cards import BANK_ACCOUNT, LINK, Card, Decline
+from infra.local.stripe_simulator.copying import copied
 from infra.local.stripe_simulator.customers import card_of
 from infra.local.stripe_simulator.errors import Json
 from infra.local.stripe_simulator.lists import list_page
@@ -31,7 +30,7 @@ def add_charge(
             "amount": intent["amount"],
             "amount_captured": intent["amount"] if captured else 0,
             "amount_refunded": 0,
-            "billing_details": deepcopy(method["billing_details"]),
+            "billing_details": copied(method["billing_details"]),
             "calculated_statement_descriptor": "TALKTIME",
             "captured": captured,
             "currency": intent["currency"],
@@ -102,7 +101,7 @@ def _method_details(state: State, intent: Json, method: Json, *, held: bool) -> 
     details: Json = {name: card[name] for name in same} | {
         "amount_authorized": intent["amount"],
         "authorization_code": "123456",
-        "checks": deepcopy(card["checks"]),
+        "checks": copied(card["checks"]),
         "installments": None,
         "mandate": None,
         "network": card["brand"],

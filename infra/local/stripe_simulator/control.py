@@ -131,6 +131,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/disputes/{target}/escalate"): world.escalate_inquiry,
     ("POST", "/disputes/{target}/status"): world.set_dispute_status,
     ("POST", "/disputes/{target}/withdraw"): world.withdraw_dispute,
+    ("POST", "/events"): world.do_other_business,
     ("POST", "/settlement"): world.set_settlement,
     ("POST", "/faults"): arm_fault,
     ("DELETE", "/faults"): end_faults,

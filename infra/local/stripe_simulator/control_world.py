@@ -1,6 +1,6 @@
 """What cardholders, banks, card networks and the merchant's Dashboard do, as calls of the control API."""
 
-from infra.local.stripe_simulator import bank_debits, checkout, customers, disputes, payments, refunds
+from infra.local.stripe_simulator import bank_debits, checkout, customers, disputes, other_business, payments, refunds
 from infra.local.stripe_simulator.calls import Call
 from infra.local.stripe_simulator.cards import BEHAVIORS, fingerprint_of
 from infra.local.stripe_simulator.errors import Json, invalid
@@ -108,6 +108,12 @@ async def escalate_inquiry(simulator: Simulator, target: str, body: Json) -> Jso
 async def set_dispute_status(simulator: Simulator, target: str, body: Json) -> Json:
     fields = read_fields(body, {"status": (str,)}, {})
     return disputes.set_status(simulator.state, target, fields["status"])
+
+
+async def do_other_business(simulator: Simulator, _target: str, body: Json) -> Json:
+    fields = read_fields(body, {"count": (int,), "seconds": (int,)}, {})
+    other_business.do_other_business(simulator.state, **fields)
+    return fields
 
 
 async def set_settlement(simulator: Simulator, _target: str, body: Json) -> Json:

@@ -1,9 +1,8 @@
 """Customers and the payment methods they keep."""
 
-from copy import deepcopy
-
 from infra.local.stripe_simulator.calls import Call, merge_metadata
 from infra.local.stripe_simulator.cards import BANK_ACCOUNT, CARDS, DECLINES, LINK, Card
+from infra.local.stripe_simulator.copying import copied
 from infra.local.stripe_simulator.errors import Json, StripeError, declined, invalid
 from infra.local.stripe_simulator.lists import list_page
 from infra.local.stripe_simulator.state import SavedCard, State
@@ -41,7 +40,7 @@ def create_customer(state: State, call: Call) -> Json:
 
 def update_customer(state: State, call: Call) -> Json:
     customer = state.find("customer", call.target)
-    before = deepcopy(customer)
+    before = copied(customer)
     _set(state, customer, call.params)
     changed = {name: value for name, value in before.items() if customer[name] != value}
     if changed:

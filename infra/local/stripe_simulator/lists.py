@@ -1,12 +1,13 @@
 """What Stripe's lists and reads share: filters, pages, expansions, and the search language."""
 
 import re
-from collections.abc import Callable, Iterable
-from copy import deepcopy
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any
 
 from infra.local.stripe_simulator import schema
+from infra.local.stripe_simulator.copying import copied
 from infra.local.stripe_simulator.errors import Json, invalid
 from infra.local.stripe_simulator.state import State
 
@@ -38,13 +39,16 @@ def list_page(state: State, items: Iterable[Json], params: Json, url: str) -> Js
     for name, kind in _KIND_OF_PARAM.items():
         if name in params:
             state.find(kind, params[name], name)
-    found = [item for item in items if _matches(item, params)]
     limit = _limit(params)
+    rest = iter(items)
     if "starting_after" in params:
-        found = found[_position(found, params["starting_after"], "starting_after") + 1 :]
+        _until(rest, params["starting_after"], "starting_after")
     if "ending_before" in params:
-        before = found[: _position(found, params["ending_before"], "ending_before")]
+        newer = _until(rest, params["ending_before"], "ending_before")
+        before = [item for item in newer if _matches(item, params)]
         return {"object": "list", "data": before[-limit:], "has_more": len(before) > limit, "url": url}
+    # One more than the page has: no list is read to its end.
+    found = list(islice((item for item in rest if _matches(item, params)), limit + 1))
     return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": url}
 
 
@@ -56,10 +60,13 @@ def _limit(params: Json) -> int:
     return limit
 
 
-def _position(items: list[Json], object_id: str, param: str) -> int:
-    for position, item in enumerate(items):
+def _until(items: Iterator[Json], object_id: str, param: str) -> list[Json]:
+    """The items in front of the one with this id, which is taken, too."""
+    passed: list[Json] = []
+    for item in items:
         if item["id"] == object_id:
-            return position
+            return passed
+        passed.append(item)
     raise invalid(f"No such object: '{object_id}'", param, "resource_missing")
 
 
@@ -129,8 +136,10 @@ def _clause(text: str) -> Callable[[Json], bool]:
 
 
 def expand(state: State, answer: Json, paths: list[str]) -> Json:
-    """A copy of the answer in which the ids at `paths` (`latest_charge`, `data.customer`) are the objects they name."""
-    copy = deepcopy(answer)
+    """The answer, or a copy in which the ids at `paths` (`latest_charge`, `data.customer`) are what they name."""
+    if not paths:
+        return answer
+    copy: Json = copied(answer)
     for path in paths:
         steps = path.split(".")
         if len(steps) > MAX_EXPANSION_DEPTH:
@@ -154,9 +163,9 @@ def _expanded(state: State, node: Json, step: str, path: str) -> Any:
     kind = node.get("object")
     if kind == "checkout.session" and step == "line_items":
         url = f"/v1/checkout/sessions/{node['id']}/line_items"
-        return list_page(state, deepcopy(state.line_items[node["id"]]), {}, url)
+        return list_page(state, copied(state.line_items[node["id"]]), {}, url)
     if kind == "charge" and step == "refunds":
-        refunds = deepcopy([refund for refund in state.all("refund") if refund["charge"] == node["id"]])
+        refunds = copied([refund for refund in state.all("refund") if refund["charge"] == node["id"]])
         return list_page(state, refunds, {}, f"/v1/charges/{node['id']}/refunds")
     if kind is None or kind in {"list", "search_result"} or step not in schema.expansions(kind):
         if isinstance(node.get(step), dict):
@@ -165,4 +174,4 @@ def _expanded(state: State, node: Json, step: str, path: str) -> Any:
     value = node[step]
     if not isinstance(value, str):
         return value
-    return deepcopy(state.objects.get(value) or state.deleted[value])
+    return copied(state.objects.get(value) or state.deleted[value])

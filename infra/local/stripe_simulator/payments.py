@@ -1,7 +1,5 @@
 """PaymentIntents: create, confirm, capture, cancel, authenticate, expire, search."""
 
-from copy import deepcopy
-
 from infra.local.stripe_simulator.bank_debits import begin_debit
 from infra.local.stripe_simulator.calls import Call, merge_metadata
 from infra.local.stripe_simulator.cards import (
@@ -14,6 +12,7 @@ from infra.local.stripe_simulator.cards import (
     ask_bank,
 )
 from infra.local.stripe_simulator.charges import HOLD_SECONDS, add_charge, capture_money
+from infra.local.stripe_simulator.copying import copied
 from infra.local.stripe_simulator.currencies import check_amount, parse_currency
 from infra.local.stripe_simulator.customers import attach, card_of, check_customer, has_expired, method_of_customer
 from infra.local.stripe_simulator.disputes import open_dispute
@@ -118,7 +117,7 @@ def confirm_intent(state: State, call: Call) -> Json:
 def _confirm(state: State, intent: Json, params: Json) -> None:
     if intent["payment_method"] is None:
         message = "You cannot confirm this PaymentIntent because it's missing a payment method."
-        raise invalid(message, code="payment_intent_unexpected_state", payment_intent=deepcopy(intent))
+        raise invalid(message, code="payment_intent_unexpected_state", payment_intent=copied(intent))
     method = state.find("payment_method", intent["payment_method"])
     answer = _answer_of_bank(state, method, authenticated=False)
     if answer != "needs_authentication":
@@ -182,6 +181,7 @@ def settle(state: State, intent: Json, method: Json, answer: Answer) -> None:
         _dispute_as_card_says(state, charge, method)
     else:
         intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
+        state.holds.add(intent["id"])
         state.emit("payment_intent.amount_capturable_updated", intent)
 
 
@@ -191,7 +191,7 @@ def _decline(state: State, intent: Json, method: Json, decline: Decline) -> Stri
     error["doc_url"] = f"https://stripe.com/docs/error-codes/{decline.code.replace('_', '-')}"
     if decline.decline_code is not None:
         error["decline_code"] = decline.decline_code
-    error["payment_method"] = deepcopy(method)
+    error["payment_method"] = copied(method)
     intent |= {
         "latest_charge": charge["id"],
         "last_payment_error": error,
@@ -199,7 +199,7 @@ def _decline(state: State, intent: Json, method: Json, decline: Decline) -> Stri
         "status": "requires_payment_method",
     }
     state.emit("payment_intent.payment_failed", intent)
-    return declined(error, "payment_intent", deepcopy(intent))
+    return declined(error, "payment_intent", copied(intent))
 
 
 def _dispute_as_card_says(state: State, charge: Json, method: Json) -> None:
@@ -254,8 +254,10 @@ def cancel(state: State, intent: Json, reason: str | None) -> None:
 
 def expire_holds(state: State) -> None:
     """Release what was held for longer than the card networks allow."""
-    for intent in list(state.all("payment_intent")):
+    for intent_id in list(state.holds):
+        intent = state.find("payment_intent", intent_id)
         if intent["status"] != "requires_capture":
+            state.holds.remove(intent_id)
             continue
         charge = state.find("charge", intent["latest_charge"])
         # By Link, as by a card, for a week.
@@ -280,6 +282,6 @@ def _changeable(state: State, intent_id: str, statuses: tuple[str, ...], verb: s
             f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
             f"with one of the following statuses allows it: {', '.join(statuses)}.",
             code="payment_intent_unexpected_state",
-            payment_intent=deepcopy(intent),
+            payment_intent=copied(intent),
         )
     return intent

@@ -3,16 +3,19 @@
 import re
 from dataclasses import dataclass
 
-from infra.local.stripe_simulator import balance, charges, checkout, customers, disputes, payments, refunds, setups
-from infra.local.stripe_simulator.calls import Call, Handler, retriever
-from infra.local.stripe_simulator.errors import Json, StripeError
-from infra.local.stripe_simulator.lists import list_page
-from infra.local.stripe_simulator.state import State
-
-
-def _list_events(state: State, call: Call) -> Json:
-    return list_page(state, state.all("event"), call.params, call.path)
-
+from infra.local.stripe_simulator import (
+    balance,
+    charges,
+    checkout,
+    customers,
+    disputes,
+    events,
+    payments,
+    refunds,
+    setups,
+)
+from infra.local.stripe_simulator.calls import Handler, retriever
+from infra.local.stripe_simulator.errors import StripeError
 
 HANDLERS: dict[str, Handler] = {
     "GET /v1/balance": balance.retrieve_balance,
@@ -33,8 +36,8 @@ HANDLERS: dict[str, Handler] = {
     "GET /v1/customers/{customer}/payment_methods": customers.list_methods_of_customer,
     "GET /v1/disputes": disputes.list_disputes,
     "GET /v1/disputes/{dispute}": retriever("dispute"),
-    "GET /v1/events": _list_events,
-    "GET /v1/events/{id}": retriever("event"),
+    "GET /v1/events": events.list_events,
+    "GET /v1/events/{id}": events.retrieve_event,
     "GET /v1/payment_intents": payments.list_intents,
     "POST /v1/payment_intents": payments.create_intent,
     "GET /v1/payment_intents/search": payments.search_intents,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import jsonschema_rs
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
@@ -157,19 +158,19 @@ def _check_metadata(metadata: object, name: str) -> None:
 
 def check_answer(operation: str, body: Json) -> None:
     """Prove a 200 answer by the operation's response schema, or raise NotAsStripe."""
-    _prove(_validator(f"response of {operation}"), body, operation)
+    _prove(f"response of {operation}", body, operation)
 
 
 def check_error(body: Json) -> None:
     """Prove an error answer, or raise NotAsStripe."""
-    _prove(_validator("error"), body, "error")
+    _prove("error", body, "error")
 
 
 def check_event(event: Json) -> None:
     """Prove an event and the snapshot in it, or raise NotAsStripe."""
-    _prove(_validator("event"), event, "event")
+    _prove("event", event, "event")
     snapshot = event["data"]["object"]
-    _prove(_validator(snapshot["object"]), snapshot, event["type"])
+    _prove(snapshot["object"], snapshot, event["type"])
 
 
 def blank(object_name: str) -> Json:
@@ -194,17 +195,24 @@ def _is_expandable(schema: Json) -> bool:
     return any(branch.get("type") == "string" for branch in branches) and any("$ref" in branch for branch in branches)
 
 
-def _prove(validator: Draft202012Validator, value: Json, what: str) -> None:
-    error = best_match(validator.iter_errors(value))
-    if error is not None:
-        raise NotAsStripe(f"{what}: {error.json_path} {error.message[:400]}")
+def _prove(name: str, value: Json, what: str) -> None:
+    """The compiled validator proves, a hundred times as fast; where it refuses, the other one finds the words."""
+    if _compiled(name).is_valid(value):
+        return
+    error = best_match(Draft202012Validator(_root(name)).iter_errors(value))
+    where = f"{error.json_path} {error.message[:400]}" if error is not None else "as Stripe's description forbids"
+    raise NotAsStripe(f"{what}: {where}")
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
+def _compiled(name: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(_root(name))
+
+
+def _root(name: str) -> Json:
     operation = name.removeprefix("response of ")
     root = {"$ref": f"#/$defs/{name}"} if operation == name else _json_schema(OPERATIONS[operation]["response"])
-    return Draft202012Validator(root | {"$defs": _definitions()})
+    return root | {"$defs": _definitions()}
 
 
 @cache

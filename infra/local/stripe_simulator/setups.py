@@ -1,8 +1,7 @@
 """SetupIntents: saving a card for later without charging it."""
 
-from copy import deepcopy
-
 from infra.local.stripe_simulator.calls import Call, merge_metadata
+from infra.local.stripe_simulator.copying import copied
 from infra.local.stripe_simulator.customers import attach, check_customer, method_of_customer, refusal_at_once
 from infra.local.stripe_simulator.errors import Json, StripeError, declined, invalid
 from infra.local.stripe_simulator.lists import list_page
@@ -56,7 +55,7 @@ def confirm_setup(state: State, call: Call) -> Json:
     setup = state.find("setup_intent", call.target)
     if setup["status"] not in _CONFIRMABLE:
         message = f"You cannot confirm this SetupIntent because it has already {setup['status']}."
-        raise invalid(message, code="setup_intent_unexpected_state", setup_intent=deepcopy(setup))
+        raise invalid(message, code="setup_intent_unexpected_state", setup_intent=copied(setup))
     check_customer(state, setup)
     _check_return_url(call.params, setup["automatic_payment_methods"])
     if "payment_method" in call.params:
@@ -77,7 +76,7 @@ def _check_return_url(params: Json, automatic: Json) -> None:
 def _confirm(state: State, setup: Json) -> None:
     if setup["payment_method"] is None:
         message = "You cannot confirm this SetupIntent because it's missing a payment method."
-        raise invalid(message, code="setup_intent_unexpected_state", setup_intent=deepcopy(setup))
+        raise invalid(message, code="setup_intent_unexpected_state", setup_intent=copied(setup))
     method = state.find("payment_method", setup["payment_method"])
     if state.saved_cards[method["id"]].behavior.startswith("authentication"):
         setup |= {"status": "requires_action", "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {}}}
@@ -100,10 +99,10 @@ def set_up_in_person(state: State, setup: Json, method: Json) -> None:
 
 
 def _refused(state: State, setup: Json, method: Json, refusal: Json) -> StripeError:
-    error = refusal | {"payment_method": deepcopy(method), "type": "card_error"}
+    error = refusal | {"payment_method": copied(method), "type": "card_error"}
     setup |= {"last_setup_error": error, "payment_method": None, "status": "requires_payment_method"}
     state.emit("setup_intent.setup_failed", setup)
-    return declined(error, "setup_intent", deepcopy(setup))
+    return declined(error, "setup_intent", copied(setup))
 
 
 def list_setups(state: State, call: Call) -> Json:

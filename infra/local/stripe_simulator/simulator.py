@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from infra.local.stripe_simulator import checkout, payments, schema
 from infra.local.stripe_simulator.calls import Call
+from infra.local.stripe_simulator.copying import copied
 from infra.local.stripe_simulator.errors import Json, StripeError, outage
 from infra.local.stripe_simulator.faults import Fault, Faults
 from infra.local.stripe_simulator.keys import Account, ApiKeys
@@ -37,7 +38,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What goes back."""
+    """What goes back: `body` may be the very object that is stored, so it is to be written out at once."""
 
     status: int
     body: Json
@@ -170,7 +171,8 @@ def _remember(account: Account, request: ApiRequest, answer: ApiAnswer) -> None:
     if str(answer.body.get("error", {}).get("code", "")).startswith("parameter_"):
         account.idempotency.forget(request.idempotency_key)
     else:
-        account.idempotency.finish(request.idempotency_key, answer.status, answer.body)
+        # A copy: what is replayed is the first answer, however the object in it changes.
+        account.idempotency.finish(request.idempotency_key, answer.status, copied(answer.body))
 
 
 def _check_version(request: ApiRequest) -> None:

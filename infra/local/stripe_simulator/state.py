@@ -5,12 +5,12 @@ import string
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from infra.local.stripe_simulator import schema
 from infra.local.stripe_simulator.cards import Behavior, Card
+from infra.local.stripe_simulator.copying import copied
 from infra.local.stripe_simulator.errors import Json, missing
 from infra.local.stripe_simulator.settlement import Settled, Settlement
 
@@ -58,6 +58,7 @@ class SavedCard:
 class State:
     """Of one account in one mode. Mutable, single-threaded: a handler runs from start to end without another between.
 
+    `open_sessions` and `holds` are what time ends, and perhaps some that have ended otherwise.
     `other_mode` is what the same account has in its other mode, as far as anything is known of that.
     """
 
@@ -71,6 +72,8 @@ class State:
     line_items: dict[str, list[Json]] = field(default_factory=dict)
     checkout_data: dict[str, Json] = field(default_factory=dict)
     settlement: Settlement | None = None
+    open_sessions: set[str] = field(default_factory=set)
+    holds: set[str] = field(default_factory=set)
     cause: Cause = Cause()
     pending_webhooks: int = 0
     _outbox: list[Json] = field(default_factory=list)
@@ -91,7 +94,7 @@ class State:
 
     def new_id(self, prefix: str) -> str:
         """Unguessable and unlike those of an earlier run: a caller's database may outlive the simulator."""
-        return f"{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
+        return f"{prefix}_" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(24))
 
     def add(self, kind: str, prefix: str, values: Json) -> Json:
         """Store a new object of Stripe's `kind`, with null wherever nothing is given."""
@@ -101,9 +104,18 @@ class State:
         if "livemode" in new:
             new["livemode"] = self.is_live
         new |= {"created": self.now()} | values
-        self.objects[new["id"]] = new
-        self._of_kind[kind].append(new)
+        self.put(new)
         return new
+
+    def put(self, new: Json) -> None:
+        """Store an object as it is: the newest of its kind."""
+        self.objects[new["id"]] = new
+        self._of_kind[new["object"]].append(new)
+
+    def sort_by_creation(self) -> None:
+        """Put what was stored with an earlier time of creation where it belongs."""
+        for objects in self._of_kind.values():
+            objects.sort(key=lambda thing: thing["created"])
 
     def find(self, kind: str, object_id: str, param: str | None = None) -> Json:
         """The object itself, to read or change; `param` is the parameter that named it, if not the path."""
@@ -132,7 +144,7 @@ class State:
 
     def emit(self, event_type: str, subject: Json, previous: Json | None = None) -> None:
         """Record an event with a snapshot of its subject, proved against Stripe's schema, and queue its delivery."""
-        data: Json = {"object": deepcopy(subject)}
+        data: Json = {"object": copied(subject)}
         if previous is not None:
             data["previous_attributes"] = previous
         event = self.add(
