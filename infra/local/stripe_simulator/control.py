@@ -17,7 +17,7 @@ from infra.local.stripe_simulator.simulator import Simulator
 from infra.local.stripe_simulator.state import Cause
 from infra.local.stripe_simulator.webhooks import Endpoint
 
-MAX_TIMES = 1000
+MAX_TIMES = 100_000
 MAX_DUPLICATES = 10
 
 Action = Callable[[Simulator, str, Json], Awaitable[Json]]

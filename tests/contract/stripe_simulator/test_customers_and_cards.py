@@ -137,6 +137,28 @@ def test_a_saved_card_can_be_made_to_decline_and_to_work_again(
     assert pay(saved_card.id).status == "succeeded"
 
 
+def test_a_card_with_a_new_number_says_so_on_each_later_charge(
+    simulator: RunningSimulator, stripe_client: StripeClient, saved_card: stripe.PaymentMethod, pay: Pay
+) -> None:
+    before = pay(saved_card.id)
+    simulator.control(f"payment_methods/{saved_card.id}", {"number": "4000056655665556"})
+    after = pay(saved_card.id)
+    method = stripe_client.v1.payment_methods.retrieve(saved_card.id).card
+    old, new = (_card_charged(stripe_client, intent) for intent in (before, after))
+    assert saved_card.card is not None
+    assert method is not None
+    assert (old.last4, old.fingerprint) == ("4242", saved_card.card.fingerprint)
+    assert (new.last4, new.fingerprint) == ("5556", method.fingerprint)
+    assert old.fingerprint != new.fingerprint
+
+
+def _card_charged(client: StripeClient, intent: stripe.PaymentIntent) -> stripe.Charge.PaymentMethodDetails.Card:
+    details = client.v1.charges.retrieve(str(intent.latest_charge)).payment_method_details
+    assert details is not None
+    assert details.card is not None
+    return details.card
+
+
 def test_a_card_declines_from_the_month_after_its_expiry(
     simulator: RunningSimulator, stripe_client: StripeClient, saved_card: stripe.PaymentMethod, pay: Pay
 ) -> None:

@@ -1,11 +1,13 @@
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 import stripe
 from stripe import APIConnectionError, APIError, RateLimitError, StripeClient
 
 from infra.local.stripe_simulator import RunningSimulator
-from tests.contract.stripe_simulator.conftest import Pay
-
-OPTIONS: stripe.RequestOptions = {"idempotency_key": "intent-1"}
+from tests.contract.stripe_simulator.conftest import Pay, client_of
+from tests.patience import until
 
 
 def _arm(simulator: RunningSimulator, fault: str, times: int = 1, path: str = "/v1/payment_intents") -> None:
@@ -14,7 +16,12 @@ def _arm(simulator: RunningSimulator, fault: str, times: int = 1, path: str = "/
 
 
 def _create(client: StripeClient, customer: stripe.Customer) -> stripe.PaymentIntent:
-    return client.v1.payment_intents.create({"amount": 2000, "currency": "usd", "customer": customer.id}, OPTIONS)
+    return _create_as(client, customer, "intent-1")
+
+
+def _create_as(client: StripeClient, customer: stripe.Customer, key: str) -> stripe.PaymentIntent:
+    params: Any = {"amount": 2000, "currency": "usd", "customer": customer.id}
+    return client.v1.payment_intents.create(params, {"idempotency_key": key})
 
 
 def _made(client: StripeClient, customer: stripe.Customer) -> list[str]:
@@ -86,6 +93,29 @@ def test_a_fault_meets_only_its_method_and_path(
     with pytest.raises(RateLimitError):
         stripe_client.v1.payment_intents.cancel(created.id)
     assert stripe_client.v1.payment_intents.cancel(created.id).status == "canceled"
+
+
+def test_many_slow_requests_hold_up_nothing_else(
+    simulator: RunningSimulator, stripe_client: StripeClient, customer: stripe.Customer
+) -> None:
+    many = 20
+    simulator.control("faults", {"method": "*", "path": "*", "fault": "slow", "times": many, "seconds": 60})
+
+    def ask(number: int) -> str:
+        client = client_of(simulator)
+        if number % 2:
+            return client.v1.customers.retrieve(customer.id).id
+        return str(_create_as(client, customer, f"key-{number}").customer)
+
+    with ThreadPoolExecutor(many) as pool:
+        slow = [pool.submit(ask, number) for number in range(many)]
+        until(lambda: len(simulator.control("requests", method="GET")["requests"]) == 1 + many)
+        assert stripe_client.v1.customers.retrieve(customer.id).id == customer.id
+        assert _made(stripe_client, customer) == []
+        assert not any(answer.done() for answer in slow)
+        simulator.control("faults", method="DELETE")
+        assert {answer.result() for answer in slow} == {customer.id}
+    assert len(_made(stripe_client, customer)) == many // 2
 
 
 def test_faults_come_in_the_order_they_were_armed(
