@@ -59,7 +59,10 @@ def add_charge(
 
 
 def capture_money(state: State, charge: Json) -> None:
-    """Move what was captured of a charge. What is no card's is a `payment`: https://docs.stripe.com/reports/balance-transaction-types"""
+    """Move what was captured of a charge.
+
+    A bank's is a `payment`: https://docs.stripe.com/reports/balance-transaction-types
+    """
     kind = "payment" if is_bank_debit(charge) else "charge"
     charge["balance_transaction"] = add_movement(state, kind, charge, charge["amount_captured"])["id"]
 

@@ -73,7 +73,7 @@ def create_session(state: State, call: Call) -> Json:
             "url": f"{call.base_url}/c/pay/{session_id}",
         },
     )  # fmt: skip
-    state.open_sessions.add(session_id)
+    state.open_sessions.append(session_id)
     state.line_items[session_id] = items
     state.checkout_data[session_id] = params.get(f"{mode}_intent_data", {})
     if mode == "setup":
@@ -275,12 +275,11 @@ def expire(state: State, session: Json) -> None:
 
 def expire_due(state: State) -> None:
     """Close each session whose `expires_at` has come."""
-    for session_id in list(state.open_sessions):
-        session = state.find("checkout.session", session_id)
+    sessions = [state.find("checkout.session", session_id) for session_id in state.open_sessions]
+    for session in sessions:
         if session["status"] == "open" and session["expires_at"] <= state.now():
             expire(state, session)
-        if session["status"] != "open":
-            state.open_sessions.remove(session_id)
+    state.open_sessions = [session["id"] for session in sessions if session["status"] == "open"]
 
 
 def list_sessions(state: State, call: Call) -> Json:

@@ -39,6 +39,8 @@ async def change_method(simulator: Simulator, target: str, body: Json) -> Json:
         if fields["behavior"] not in BEHAVIORS:
             raise invalid(f"behavior must be one of {', '.join(sorted(BEHAVIORS))}", "behavior")
         simulator.state.saved_cards[target].behavior = fields.pop("behavior")
+    if fields and method["type"] != "card":
+        raise invalid(f"A {method['type']} has neither a number nor a date.", "payment_method")
     if "number" in fields:
         number = fields.pop("number")
         fields |= {"last4": number[-4:], "fingerprint": fingerprint_of(number)}

@@ -38,7 +38,8 @@ def open_dispute(
     inquiry or comes `with_money` false. `again`: an earlier dispute of the payment is over.
     """
     _check_disputable(state, charge, again=again)
-    if currency is None or currency == charge["currency"]:
+    currency = charge["currency"] if currency is None else parse_currency(currency)
+    if currency == charge["currency"]:
         amount = charge["amount_captured"] if amount is None else amount
         if not 1 <= amount <= charge["amount_captured"]:
             raise invalid(f"A dispute is of at most {charge['amount_captured']}.", "amount")
@@ -51,7 +52,7 @@ def open_dispute(
             "amount": amount,
             "balance_transactions": [],
             "charge": charge["id"],
-            "currency": charge["currency"] if currency is None else parse_currency(currency),
+            "currency": currency,
             "enhanced_eligibility_types": [],
             "evidence": schema.blank("dispute_evidence") | {"enhanced_evidence": {}},
             "evidence_details": {

@@ -181,7 +181,7 @@ def settle(state: State, intent: Json, method: Json, answer: Answer) -> None:
         _dispute_as_card_says(state, charge, method)
     else:
         intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
-        state.holds.add(intent["id"])
+        state.holds.append(intent["id"])
         state.emit("payment_intent.amount_capturable_updated", intent)
 
 
@@ -254,17 +254,19 @@ def cancel(state: State, intent: Json, reason: str | None) -> None:
 
 def expire_holds(state: State) -> None:
     """Release what was held for longer than the card networks allow."""
-    for intent_id in list(state.holds):
-        intent = state.find("payment_intent", intent_id)
-        if intent["status"] != "requires_capture":
-            state.holds.remove(intent_id)
-            continue
-        charge = state.find("charge", intent["latest_charge"])
-        # By Link, as by a card, for a week.
-        card = charge["payment_method_details"].get("card", {})
-        if card.get("capture_before", charge["created"] + HOLD_SECONDS) <= state.now():
-            state.emit("charge.expired", charge)
+    intents = [state.find("payment_intent", intent_id) for intent_id in state.holds]
+    for intent in intents:
+        if intent["status"] == "requires_capture" and _is_over(state, intent):
+            state.emit("charge.expired", state.find("charge", intent["latest_charge"]))
             cancel(state, intent, "automatic")
+    state.holds = [intent["id"] for intent in intents if intent["status"] == "requires_capture"]
+
+
+def _is_over(state: State, hold: Json) -> bool:
+    charge = state.find("charge", hold["latest_charge"])
+    # By Link, as by a card, for a week.
+    card = charge["payment_method_details"].get("card", {})
+    return bool(card.get("capture_before", charge["created"] + HOLD_SECONDS) <= state.now())
 
 
 def list_intents(state: State, call: Call) -> Json:

@@ -72,8 +72,8 @@ class State:
     line_items: dict[str, list[Json]] = field(default_factory=dict)
     checkout_data: dict[str, Json] = field(default_factory=dict)
     settlement: Settlement | None = None
-    open_sessions: set[str] = field(default_factory=set)
-    holds: set[str] = field(default_factory=set)
+    open_sessions: list[str] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)
     cause: Cause = Cause()
     pending_webhooks: int = 0
     _outbox: list[Json] = field(default_factory=list)

@@ -150,6 +150,8 @@ def test_a_bank_account_saved_by_paying_is_debited_again_off_session(
     simulator.control(f"checkout/sessions/{page.id}/complete", BANK)
     (method,) = stripe_client.v1.customers.payment_methods.list(customer.id).data
     assert method.type == "us_bank_account"
+    with pytest.raises(httpx.HTTPStatusError, match="neither a number nor a date"):
+        simulator.control(f"payment_methods/{method.id}", {"number": "4242424242424242"})
     assert pay(method.id).status == "processing"
 
 
