@@ -118,15 +118,21 @@ class Paying:
         return self.read("events")
 
     def read(self, resource: str, **params: str) -> list[dict[str, Any]]:
-        """A list of Stripe's, newest first."""
-        answer = httpx.get(
-            f"{self.stripe.url}/v1/{resource}",
-            params={"limit": "100", **params},
-            headers={"authorization": f"Bearer {self.stripe.api_key}"},
-            timeout=WITHIN_SECONDS,
-            trust_env=False,
-        )
-        return list(answer.raise_for_status().json()["data"])
+        """A list of Stripe's to its end, newest first."""
+        found: list[dict[str, Any]] = []
+        while True:
+            after = {"starting_after": found[-1]["id"]} if found else {}
+            answer = httpx.get(
+                f"{self.stripe.url}/v1/{resource}",
+                params={"limit": "100", **params, **after},
+                headers={"authorization": f"Bearer {self.stripe.api_key}"},
+                timeout=WITHIN_SECONDS,
+                trust_env=False,
+            )
+            page = answer.raise_for_status().json()
+            found += page["data"]
+            if not page["has_more"]:
+                return found
 
     def make_intent(self, **form: str) -> str:
         """A PaymentIntent that no request of ours makes, by Stripe's own parameters. Returns its id."""

@@ -61,8 +61,8 @@ class RefillRules:
         """Since the last refill started: calls, and whatever else took credit."""
         self.confirmed_at = 0
         """How many refills had started when the customer last saved the settings."""
-        self.stopped = False
-        """A refill was refunded or a payment disputed, and the customer has not said since that it is to go on."""
+        self.stops: dict[str, str] = {}
+        """By what, and of which card: a refill was refunded or a payment disputed, and it may not go on since."""
         self.declined: list[tuple[datetime, str]] = []
         """Of the default card, since it last paid, was chosen, or the customer paid by hand."""
         self.number_now: dict[str, str] = {}
@@ -104,7 +104,7 @@ class RefillRules:
         assert wanted.enabled, "switched off"
         assert at.status in {"active", "paused"}, "locked or canceled"
         assert not at.is_ending, "the subscription ends"
-        assert not self.stopped, "refunded or disputed, and nobody said that it is to go on"
+        assert not self.stops, "refunded or disputed, and nobody said that it is to go on"
         others = [each for each in self.transactions.values() if each.kind == "auto_refill"]
         assert all(each.status != "Processing" for each in others), "two at a time"
         assert at.balance_micros < max(1, wanted.threshold_micros), "nothing is missing"
@@ -166,7 +166,7 @@ class RefillRules:
         assert refill.enabled
         assert self.wallet.status in {"active", "paused"}
         assert not self.wallet.is_ending
-        assert not self.stopped
+        assert not self.stops
         missing = refill.threshold_micros - self.wallet.balance_micros
         assert 0 < missing <= CEILING, "an old intention, and the money came otherwise"
         assert pending.amount_micros - refill.amount_micros < missing, "more than would be asked for now"
@@ -178,6 +178,6 @@ class RefillRules:
 
     def _save(self, threshold: str, amount: str, limit: str | None, *, enabled: bool) -> None:
         wanted = RefillSettings(enabled, micros(threshold), micros(amount), None if limit is None else micros(limit))
-        self.stopped = False
+        self.stops = {}
         self.confirmed_at = len(self.started)
         self.write(Change(with_refill(Posted(configure(self.wallet, wanted)), self.now), None), may_start=True)

@@ -24,8 +24,8 @@ from billing.domain.rejection import RejectedEvent
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.subscription import Period, Subscription
 from billing.domain.terms import PendingChange, Terms
-from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
-from billing.domain.wallet import DefaultCard, Grant, Posted, Refill, Wallet
+from billing.domain.transaction import CardFace, Dispute, Refund, Transaction, TransactionLine
+from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Posted, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from billing.store.accounts import Accounts, StripeCustomer, Workspaces
 from billing.store.api_keys import ApiKeys
@@ -159,6 +159,13 @@ STOPPED = Wallet(
     refill=Refill(suspended="dispute_opened", stopped="dispute_opened", stopped_card="fingerprint-1"),
     version=1,
 )
+HELD = Wallet(
+    "acme",
+    "USD",
+    refill=Refill(stopped="dispute_opened", stopped_card="fingerprint-1", refunded_card="fingerprint-2"),
+    holds=(DisputeHold("du_1", "fingerprint-1"), DisputeHold("du_2", "fingerprint-1")),
+    version=1,
+)
 SUBSCRIBING = Wallet(
     "acme", "USD", pending_change=PendingChange("tx_first", TERMS, later=None, starts_at=START), version=1
 )
@@ -260,6 +267,19 @@ ASKED = Transaction(
     card_fingerprint="fingerprint-1",
     attempt=1,
     asked_at=NOW + timedelta(minutes=5),
+)
+DISPUTED = Transaction(
+    transaction_id="tx_disputed",
+    account_id="acme",
+    kind="top_up",
+    status="Paid",
+    amount_micros=50_000_000,
+    currency="EUR",
+    created_at=NOW,
+    check_at=None,
+    dispute_id="du_2",
+    dispute_status="opened",
+    disputes=(Dispute("du_1", "lost", 30_000_000, ("txn_1", "txn_2")), Dispute("du_2", "opened")),
 )
 CARD = Card(
     account_id="acme",
@@ -440,6 +460,13 @@ VALUES: Mapping[str, Stored] = {
         _write_wallet(STOPPED),
         lambda database: Wallets(database).get("acme"),
     ),
+    "0.2.0/wallets.held": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        HELD,
+        _write_wallet(HELD),
+        lambda database: Wallets(database).get("acme"),
+    ),
     "0.1.0/wallets.new": Stored(
         "wallets",
         {"account_id": "acme"},
@@ -488,6 +515,13 @@ VALUES: Mapping[str, Stored] = {
         ASKED,
         lambda database: Transactions(database).create(ASKED),
         lambda database: Transactions(database).get("tx_asked"),
+    ),
+    "0.2.0/transactions.disputed": Stored(
+        "transactions",
+        {"transaction_id": "tx_disputed"},
+        DISPUTED,
+        lambda database: Transactions(database).create(DISPUTED),
+        lambda database: Transactions(database).get("tx_disputed"),
     ),
     "0.1.0/transactions.adjustment": Stored(
         "transactions",

@@ -266,3 +266,38 @@ def test_a_top_up_on_a_page_needs_no_key_and_is_another_one_each_time(client: Cl
     first, second = (client.post(f"{ACCOUNT}/top-ups", {"amount": "50.00"}) for _ in range(2))
     assert (first.status, second.status) == (201, 201)
     assert first.json["transaction_id"] != second.json["transaction_id"]
+
+
+def test_an_administrator_lifts_the_hold_of_a_dispute(client: Client, paying: Paying) -> None:
+    card = with_card(paying)
+    transaction_id = top_up(client, payment_method=card).json["transaction_id"]
+    client.put(f"{ACCOUNT}/auto-refill", {"enabled": True, "threshold": "1.00", "amount": "20.00"})
+    intent = paying.transaction(transaction_id).payment_intent_id
+    paying.stripe.control("disputes", {"payment_intent": intent})
+    paying.tell_all()
+    assert client.get(f"{ACCOUNT}/billing").json["auto_refill"]["status"] == "suspended"
+    lifted = {"reason": "客户撤回", "by": "ops@example.com"}
+    for _ in range(2):
+        answer = client.send("DELETE", f"{ACCOUNT}/dispute-hold", lifted)
+        assert (answer.status, answer.json["status"]) == (200, "active")
+    assert client.get(f"{ACCOUNT}/billing").json["auto_refill"]["status"] != "suspended"
+    (trail,) = [each for each in client.get(f"{ACCOUNT}/ledger").json["items"] if each["kind"] == "dispute_hold"]
+    assert (trail["description"], trail["amount"]["amount"]) == ("客户撤回", "0.000000")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"reason": "x"}, 422, "invalid_value"),
+        (None, 400, "malformed_json"),
+        ({"reason": "", "by": "ops"}, 422, "invalid_value"),
+    ],
+)
+def test_who_lifts_a_hold_says_why_and_who_they_are(
+    client: Client, body: dict[str, str] | None, status: int, code: str
+) -> None:
+    answer = client.send("DELETE", f"{ACCOUNT}/dispute-hold", body)
+    assert (answer.status, answer.json["code"]) == (status, code)
+    lifted = {"reason": "x", "by": "ops"}
+    assert client.send("DELETE", "/v1/accounts/nobody/dispute-hold", lifted).json["code"] == "account_not_found"
+    assert client.with_key("billing:write", "acme").send("DELETE", f"{ACCOUNT}/dispute-hold", lifted).status == 403

@@ -2,10 +2,7 @@
 
 import pytest
 
-from billing.domain.dispute import DisputeReport
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
-from billing.domain.transaction import DisputeStatus
-from billing.services.dispute import apply_dispute
 from tests.builders import NOW, micros
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance
@@ -144,23 +141,6 @@ def test_a_dispute_lost_keeps_the_credit_away(topped_up: Paying) -> None:
     topped_up.stripe.control(f"disputes/{opened}/close", {"status": "lost"})
     topped_up.tell_all()
     assert (topped_up.transaction().dispute_status, topped_up.wallet.balance_micros) == ("lost", 0)
-
-
-def test_each_of_two_disputes_of_one_payment_takes_its_part_and_gives_it_back_once(topped_up: Paying) -> None:
-    def told(*reports: tuple[str, DisputeStatus]) -> str:
-        for dispute_id, status in reports * 2:
-            apply_dispute(
-                topped_up.store, topped_up.transaction(), DisputeReport(dispute_id, status, micros("20")), NOW
-            )
-        return str(topped_up.wallet.balance_micros // 1_000_000)
-
-    assert told(("du_1", "opened"), ("du_2", "opened")) == "10"
-    assert told(("du_1", "lost"), ("du_2", "opened")) == "10"
-    version = topped_up.transaction().version
-    assert told(("du_1", "lost"), ("du_2", "won")) == "30"
-    assert topped_up.transaction().version == version + 1
-    assert topped_up.transaction().dispute_status == "won"
-    assert_books_balance(topped_up.store)
 
 
 def test_an_inquiry_moves_no_money(topped_up: Paying) -> None:

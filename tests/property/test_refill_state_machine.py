@@ -18,7 +18,8 @@ from billing.domain.card_changes import make_default, record_entered_date, recor
 from billing.domain.change import Change
 from billing.domain.credit_by_hand import adjust_by_hand, give_credit
 from billing.domain.declines import NO_LONGER_WANTED, Failure, failure
-from billing.domain.dispute import DisputeReport, record_dispute
+from billing.domain.dispute import DisputeMovement, DisputeReport, record_dispute
+from billing.domain.dispute_hold import lift_by_hand
 from billing.domain.errors import BillingError
 from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_wanted
 from billing.domain.money import Money
@@ -29,7 +30,7 @@ from billing.domain.renewal import unlocked
 from billing.domain.settlement import settle
 from billing.domain.subscription_life import cancel, change_terms
 from billing.domain.terms import Terms
-from billing.domain.transaction import PaymentReport, Refund, Transaction, new_charge
+from billing.domain.transaction import DisputeStatus, PaymentReport, Refund, Transaction, new_charge
 from billing.domain.wallet import Posted, expire_grants
 from tests.builders import MICROS, NOW, call, micros
 from tests.refill_rules import A_DAY, A_MINUTE, PLAN, PLANS, RefillRules
@@ -118,7 +119,7 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
             f"tx_hand_{self.number}", "acme", "top_up", Money(micros(amount), "USD"), self.cards[0], now=self.now
         )
         self.transactions[paid.transaction_id] = paid
-        self.stopped, self.declined = False, []
+        self.stops, self.declined = {}, []
         self.write(apply_report(self.wallet, paid, self._succeeded(paid), self.now))
 
     @rule(index=st.integers(min_value=0, max_value=1))
@@ -126,7 +127,7 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
         card = self.cards[index]
         is_another = card.fingerprint != self._default().fingerprint
         if is_another:
-            self.stopped, self.declined = False, []
+            self.stops, self.declined = {}, []
         self.write(make_default(self.wallet, card, self.now), may_start=is_another)
 
     @rule()
@@ -243,22 +244,52 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
         refund = Refund(f"re_{self.number}", left // share, self.now)
         if left == 0:
             return
-        self.stopped = self.stopped or paid.kind == "auto_refill"
+        if paid.kind == "auto_refill":
+            self.stops["refunded"] = paid.card_fingerprint or ""
         self.write(record_refund(self.wallet, paid, refund, self.now))
         if by_bank:
             again = self.transactions[paid.transaction_id]
             self.write(record_refund(self.wallet, again, replace(refund, returned=True), self.now))
 
-    @rule(won=st.booleans())
-    def a_payment_is_disputed(self, *, won: bool) -> None:
+    @rule(decided=st.sampled_from([None, None, "won", "lost"]))
+    def a_payment_is_disputed(self, *, decided: DisputeStatus | None) -> None:
         paid = self._some_paid()
-        if paid is None or paid.dispute_id is not None or paid.refunds:
-            return
-        self.stopped = True
-        for status in ("opened", "won")[: 1 + won]:
-            report = DisputeReport(f"dp_{paid.transaction_id}", status, paid.amount_micros)  # type: ignore[arg-type]
-            booked = {entry.cause for entry in self.entries}
-            self.write(record_dispute(self.wallet, self.transactions[paid.transaction_id], report, booked, self.now))
+        if paid is not None and not paid.disputes:
+            self.stops[f"dp_{paid.transaction_id}"] = paid.card_fingerprint or ""
+            self._dispute(paid, "opened")
+            if decided is not None:
+                self._decide(self.transactions[paid.transaction_id], decided)
+
+    @rule(decided=st.sampled_from(["won", "lost"]))
+    def a_dispute_is_decided(self, decided: DisputeStatus) -> None:
+        paid = self._some_paid()
+        if paid is not None and paid.dispute_status == "opened":
+            self._decide(paid, decided)
+
+    @rule()
+    def an_administrator_lifts_what_disputes_hold(self) -> None:
+        if self.number % 4 == 0:
+            self._no_dispute_stops()
+            self.write(lift_by_hand(self.wallet, reason="撤回", by="ops", now=self.now))
+
+    def _decide(self, paid: Transaction, decided: DisputeStatus) -> None:
+        if decided == "won":
+            self.stops.pop(f"dp_{paid.transaction_id}", None)
+            if self._default().fingerprint not in self.stops.values():
+                self._no_dispute_stops()
+        self._dispute(paid, decided)
+
+    def _no_dispute_stops(self) -> None:
+        self.stops = {name: card for name, card in self.stops.items() if name == "refunded"}
+
+    def _dispute(self, paid: Transaction, status: DisputeStatus) -> None:
+        """The bank takes the payment when the dispute is opened, and gives it back when it is won."""
+        whole = Money(paid.amount_micros, "USD")
+        taken = DisputeMovement(f"txn_{paid.transaction_id}", replace(whole, micros=-whole.micros))
+        given_back = DisputeMovement(f"txn_{paid.transaction_id}_back", whole)
+        movements = (taken, given_back) if status == "won" else (taken,)
+        report = DisputeReport(f"dp_{paid.transaction_id}", status, whole, movements)
+        self.write(record_dispute(self.wallet, paid, report, {}, self.now))
 
     def _some_paid(self) -> Transaction | None:
         paid = [each for each in self.transactions.values() if each.status == "Paid" and each.is_payment]
@@ -309,7 +340,7 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
     def credit_goes_back_while_a_refill_is_under_way(self, *, disputed: bool) -> None:
         self.a_call_is_settled(30)
         if disputed:
-            self.a_payment_is_disputed(won=False)
+            self.a_payment_is_disputed(decided=None)
         else:
             self.a_payment_is_refunded(share=1, by_bank=False)
         self._settle_pending()

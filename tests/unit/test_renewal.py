@@ -7,7 +7,7 @@ import pytest
 
 from billing.domain.declines import failure
 from billing.domain.dunning import FailedTry, after_failure
-from billing.domain.payment import take_back
+from billing.domain.payment import record_refund
 from billing.domain.plan import RecurringFeature
 from billing.domain.renewal import Try, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
 from billing.domain.settlement import settle
@@ -258,18 +258,18 @@ def test_what_a_card_paid_beyond_the_price_is_taken_back_first_however_the_refun
     charge = replace(tried(DUE).transaction, status="Paid", amount_micros=micros("0.50"), lines=lines)
     after = DUE
     for part in parts:
-        after = taken_back(after, charge, micros(part))
         refund = Refund(part, micros(part), RENEWAL)
-        charge = replace(charge, refunds=(*charge.refunds, refund))
+        after, charge = refunded(after, charge, refund)
     assert after.paid_micros == DUE.paid_micros - micros("0.32")
     last = charge.refunds[-1]
     others = replace(charge, refunds=charge.refunds[:-1])
-    returned = taken_back(after, others, -last.amount_micros)
+    returned, _ = refunded(after, charge, replace(last, returned=True))
     assert returned.paid_micros == DUE.paid_micros - min(micros("0.32"), others.refunded_micros)
 
 
-def taken_back(before: Wallet, charge: Transaction, part: int) -> Wallet:
-    return take_back(before, charge, part, cause="refund:1", kind="refund", description="Refund", now=RENEWAL).wallet
+def refunded(before: Wallet, charge: Transaction, refund: Refund) -> tuple[Wallet, Transaction]:
+    change = record_refund(before, charge, refund, RENEWAL)
+    return change.wallet, change.answer
 
 
 def test_a_late_decline_of_a_month_that_was_paid_since_changes_nothing() -> None:

@@ -100,6 +100,13 @@ class LockBody(Body):
     reason: Reason
 
 
+class LiftedHoldBody(Body):
+    example: ClassVar[Example] = {"reason": "the customer withdrew the dispute", "by": "ops@example.com"}
+
+    reason: Reason
+    by: Reason
+
+
 class AccountStatusView(View):
     """The account's standing; `lock_reason` is null where it is not locked."""
 

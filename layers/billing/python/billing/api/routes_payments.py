@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from uuid import uuid4
 
+from billing.api.accounts import AccountStatusView, LiftedHoldBody
 from billing.api.payments import (
     AutoRefillBody,
     AutoRefillView,
@@ -25,6 +26,7 @@ from billing.payments.gateway import Gateway
 from billing.services.accounts import find_account
 from billing.services.add_card import open_card_page
 from billing.services.cards import list_cards, make_default, remove_card
+from billing.services.dispute import lift_dispute_holds
 from billing.services.refund import find_transaction, refund_payment
 from billing.services.renew_subscription import renew_now
 from billing.services.set_auto_refill import set_auto_refill
@@ -99,6 +101,17 @@ class PaymentsRoutes:
         return RemovedCardView(
             payment_method_id=payment_method_id, auto_refill_switched_off=removed.auto_refill_switched_off
         )
+
+    @route("DELETE", "/v1/accounts/{account_id}/dispute-hold", scope="admin", refusals=PAYMENT_REFUSALS)
+    def lift_dispute_hold(self, call: Call, account_id: str, body: LiftedHoldBody) -> AccountStatusView:
+        """Ask cards again though a payment by them is disputed: an unpaid renewal at once, auto-refill when it is due.
+
+        The ledger keeps who lifted it and why. Where nothing is held, nothing changes.
+        """
+        wallet = lift_dispute_holds(
+            self._store, self._gateway(), account_id, reason=body.reason, by=body.by, now=call.now
+        )
+        return AccountStatusView.of(wallet)
 
     @route(
         "POST",

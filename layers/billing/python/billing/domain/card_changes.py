@@ -108,7 +108,7 @@ def remove(wallet: Wallet, card: Card, cards: Sequence[Card]) -> Change[Removal]
 def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     """Make a verified card the default: an unpaid renewal is tried with it at once. The one that is so already, stays.
 
-    Another card than the one that failed, or was disputed, closes the breaker of auto-refill.
+    Another card than the one that failed, or was disputed, closes the breaker of auto-refill, and ends the holds.
     """
     default = DefaultCard(card.payment_method_id, card.fingerprint)
     if default == wallet.default_card:
@@ -116,7 +116,8 @@ def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     refill = wallet.refill
     if refill is not None:
         refill = refill_breaker.with_other_card(refill, card.fingerprint)
-    return replace(try_at_once(wallet, now), default_card=default, refill=refill)
+    holds = tuple(hold for hold in wallet.holds if hold.card_fingerprint == card.fingerprint)
+    return replace(try_at_once(wallet, now), default_card=default, refill=refill, holds=holds)
 
 
 def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
@@ -131,7 +132,8 @@ def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     if refill is not None:
         refill = refill_breaker.with_new_date(refill, card.fingerprint)
     default = replace(wallet.default_card, payment_method_id=card.payment_method_id)
-    renewed = replace(try_at_once(wallet, now), default_card=default, refill=refill)
+    tried = wallet if wallet.is_default_held else try_at_once(wallet, now)
+    renewed = replace(tried, default_card=default, refill=refill)
     return renewed if refill == wallet.refill else look_soon(renewed, now)
 
 

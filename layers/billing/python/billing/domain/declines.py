@@ -28,8 +28,11 @@ MENDED_BY_NEW_DATE = frozenset({EXPIRED, "card_unusable"})
 NO_LONGER_WANTED = "no_longer_wanted"
 """Nobody was asked, or nobody answered, until it was wanted no more (see `intention`)."""
 
+DISPUTE_OPENED = "dispute_opened"
+"""A payment by this card is disputed: by itself nothing is charged to it (see `dispute_hold`)."""
+
 NO_DECLINE = frozenset(
-    {"amount_refused", "canceled", "currency_mismatch", "no_card", "not_completed", NO_LONGER_WANTED}
+    {"amount_refused", "canceled", "currency_mismatch", DISPUTE_OPENED, "no_card", "not_completed", NO_LONGER_WANTED}
 )
 """These payments failed without a card's refusal."""
 
@@ -43,6 +46,7 @@ SENTENCES = {
     "canceled": "The payment was canceled. Nothing was charged.",
     "currency_mismatch": "The payment was made in another currency than the account's and not credited: contact us.",
     "currency_not_supported": "The card does not support this currency. Use another card.",
+    DISPUTE_OPENED: "A payment by this card is disputed, so it was not charged. Use another card, or contact us.",
     "do_not_honor": "Your bank declined the card without a reason. Ask your bank, or use another card.",
     "expired_card": "The card has expired. Use another card.",
     "incorrect_cvc": "The card's security code is wrong. Add the card again.",

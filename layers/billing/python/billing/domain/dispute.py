@@ -1,18 +1,22 @@
-"""Disputes: the cardholder's bank takes a payment back, and gives it again where the dispute is won."""
+"""Disputes: the cardholder's bank takes a payment back, and gives it again where the dispute is won.
 
-from collections.abc import Collection, Mapping
+What a dispute is called says nothing of money: only Stripe's balance transactions move it, each by one entry. A dispute
+that is lost may give a part back, one that is won another amount than it took, and a dispute may settle in a currency
+that is not the payment's. https://docs.stripe.com/api/disputes/object#dispute_object-balance_transactions
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from billing.domain.change import Change, Moved
+from billing.domain.dispute_hold import end_hold, hold, hold_and_stop
+from billing.domain.ledger import CARD_CLEARING, LedgerEntry
+from billing.domain.money import Money, share
 from billing.domain.payment import take_back
-from billing.domain.refill_breaker import after_dispute
-from billing.domain.transaction import DisputeStatus, Transaction
+from billing.domain.transaction import CREDIT_KINDS, Dispute, DisputeStatus, Transaction
 from billing.domain.wallet import Posted, Wallet
-
-Stage = Literal["opened", "won"]
-"""What moves money: a dispute that is lost leaves it where it went when it was opened."""
 
 # An inquiry moves no money and may become a dispute. A test compares the statuses with those that Stripe describes.
 STATUS_OF_STRIPE: Final[Mapping[str, DisputeStatus]] = {
@@ -27,13 +31,51 @@ STATUS_OF_STRIPE: Final[Mapping[str, DisputeStatus]] = {
 }
 
 
+class RateUnknown(Exception):
+    """A dispute moved money in a currency, and nothing tells how much of the payment that is. Nothing is guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeMovement:
+    """A balance transaction of a dispute: its `amount` without the fee, which is the seller's; below zero it left."""
+
+    movement_id: str
+    amount: Money
+
+
 @dataclass(frozen=True, slots=True)
 class DisputeReport:
-    """What Stripe says now of a dispute."""
+    """What Stripe says now of a dispute.
+
+    `amount` is what is disputed, in the bank's currency. `settled_as` is what the whole payment had come to in the
+    seller's balance, None where it is not known.
+    """
 
     dispute_id: str
     status: DisputeStatus
-    amount_micros: int
+    amount: Money
+    movements: tuple[DisputeMovement, ...] = ()
+    settled_as: Money | None = None
+
+    def worth(self, movement: DisputeMovement, paid: Money) -> int:
+        """What a movement takes of the payment, in micro-units of its currency; below zero it gives back.
+
+        In the payment's currency that is its amount. Otherwise it is the share of what is disputed that it is of all
+        that was withdrawn, half up to a minor unit: 50.00 EUR withdrawn as 54.00 USD, 21.60 USD reinstated are 20.00
+        EUR. Where what is disputed is in another currency, too, it is the share of the payment that it is of what the
+        payment settled as. Raises RateUnknown.
+        """
+        moved = movement.amount
+        if moved.currency == paid.currency:
+            return -moved.micros
+        withdrawn = sum(-each.amount.micros for each in self.movements if each.amount.micros < 0)
+        if self.amount.currency == paid.currency and withdrawn:
+            worth = share(self.amount, abs(moved.micros), withdrawn)
+        elif self.settled_as is not None and self.settled_as.currency == moved.currency and self.settled_as.micros:
+            worth = share(paid, abs(moved.micros), self.settled_as.micros)
+        else:
+            raise RateUnknown(f"dispute {self.dispute_id}: {movement.movement_id} is in {moved.currency}")
+        return worth.micros if moved.micros < 0 else -worth.micros
 
 
 def dispute_status(stripe_status: str) -> DisputeStatus:
@@ -41,45 +83,126 @@ def dispute_status(stripe_status: str) -> DisputeStatus:
     return STATUS_OF_STRIPE[stripe_status]
 
 
-def causes_of(dispute_id: str) -> Mapping[Stage, str]:
-    """The causes of the entries that a dispute can have."""
-    return {"opened": f"dispute:{dispute_id}:opened", "won": f"dispute:{dispute_id}:won"}
+def former_causes(dispute_id: str) -> tuple[str, str]:
+    """The causes of the entries that releases up to 0.2 posted by a dispute's status: money taken, and given back."""
+    return f"dispute:{dispute_id}:opened", f"dispute:{dispute_id}:won"
 
 
 def record_dispute(
-    wallet: Wallet, transaction: Transaction, report: DisputeReport, booked: Collection[str], now: datetime
-) -> Change[None]:
-    """What follows from a dispute for the wallet and the transaction; nothing where it is known already.
+    wallet: Wallet, transaction: Transaction, report: DisputeReport, former: Mapping[str, LedgerEntry], now: datetime
+) -> Change[Transaction]:
+    """Post what a dispute has moved since it was last heard of; hold the card from its opening on, until it is won.
 
-    `booked` are those of its causes that the ledger has: a payment can be disputed more than once, and the transaction
-    shows one of its disputes only. One of which the end is heard first is posted from its beginning: the books do not
-    depend on the order.
+    `former` are the entries that an earlier release posted of it (see `former_causes`): what they moved counts as
+    moved. The answer is the transaction as it is then. The books do not depend on the order in which anything is heard
+    of. Raises RateUnknown.
     """
+    known = next((each for each in transaction.disputes if each.dispute_id == report.dispute_id), None)
     is_shown = transaction.dispute_id == report.dispute_id
-    before = transaction.dispute_status if is_shown else None
-    if before == report.status or before in {"won", "lost"} or (before == "opened" and report.status == "inquiry"):
-        return Change(Posted(wallet), None)
-    causes = causes_of(report.dispute_id)
-    posted = Posted(wallet)
-    if report.status != "inquiry" and causes["opened"] not in booked:
-        posted = _posted(wallet, transaction, report, stage="opened", now=now)
-        posted = replace(posted, wallet=after_dispute(posted.wallet, transaction))
-    if report.status == "won" and causes["won"] not in booked:
-        won = _posted(posted.wallet, transaction, report, stage="won", now=now)
-        posted = Posted(won.wallet, (*posted.entries, *won.entries))
-    if not posted.entries and not is_shown and transaction.dispute_id is not None:
-        return Change(posted, None)
-    after = replace(transaction, dispute_id=report.dispute_id, dispute_status=report.status)
-    return Change(posted, None, (Moved(transaction, after),))
+    before = known.status if known is not None else transaction.dispute_status if is_shown else None
+    status = _later(before, report.status)
+    if known is not None and status == known.status and _is_all_posted(known, report):
+        return Change(Posted(wallet), transaction)
+    dispute = replace(known or Dispute(report.dispute_id, status), status=status)
+    if known is None and former:
+        moved = _moved(former)
+        after, posted = _restated(wallet, _with(transaction, replace(dispute, taken_micros=moved)), report, now)
+    else:
+        after, posted = _posted(wallet, transaction, dispute, report, now)
+    held = _held(posted.wallet, transaction, dispute, before, is_former=bool(former), now=now)
+    after = replace(after, dispute_id=dispute.dispute_id, dispute_status=status)
+    written = replace(after, version=transaction.version + 1)
+    return Change(replace(posted, wallet=held), written, (Moved(transaction, after),))
 
 
-def _posted(wallet: Wallet, transaction: Transaction, report: DisputeReport, *, stage: Stage, now: datetime) -> Posted:
-    return take_back(
+def _later(before: DisputeStatus | None, reported: DisputeStatus) -> DisputeStatus:
+    """What is decided stays, and what was opened is no inquiry any more: a report may be outrun by a later one."""
+    if before in {"won", "lost"} or (before == "opened" and reported == "inquiry"):
+        return before
+    return reported
+
+
+def _is_all_posted(dispute: Dispute, report: DisputeReport) -> bool:
+    return {each.movement_id for each in report.movements} <= set(dispute.movements)
+
+
+def _posted(
+    wallet: Wallet, transaction: Transaction, dispute: Dispute, report: DisputeReport, now: datetime
+) -> tuple[Transaction, Posted]:
+    """An entry for each movement that has none yet: what was taken before what is given back of it."""
+    posted, after = Posted(wallet), _with(transaction, dispute)
+    for movement in sorted(report.movements, key=lambda each: each.amount.micros):
+        if movement.movement_id in dispute.movements:
+            continue
+        worth = report.worth(movement, Money(transaction.amount_micros, transaction.currency))
+        dispute = replace(
+            dispute,
+            taken_micros=dispute.taken_micros + worth,
+            movements=(*dispute.movements, movement.movement_id),
+        )
+        before, after = after, _with(after, dispute)
+        if worth:
+            one = take_back(
+                posted.wallet,
+                before,
+                after,
+                worth,
+                cause=f"dispute:{movement.movement_id}",
+                kind="dispute",
+                description="Payment disputed" if worth > 0 else "Disputed payment given back",
+                now=now,
+            )
+            posted = Posted(one.wallet, (*posted.entries, *one.entries))
+    return after, posted
+
+
+def _moved(former: Mapping[str, LedgerEntry]) -> int:
+    postings = [posting for entry in former.values() for posting in entry.postings]
+    return sum(posting.micros for posting in postings if posting.account == CARD_CLEARING)
+
+
+def _restated(wallet: Wallet, before: Transaction, report: DisputeReport, now: datetime) -> tuple[Transaction, Posted]:
+    """A dispute that was posted by its status: one entry makes of that what the movements say."""
+    dispute = before.disputes[-1]
+    paid = Money(before.amount_micros, before.currency)
+    worth = sum(report.worth(movement, paid) for movement in report.movements)
+    movements = tuple(each.movement_id for each in report.movements)
+    after = _with(before, replace(dispute, taken_micros=worth, movements=movements))
+    # A refunded part was taken once more then, of credit alone.
+    gone = before.refunded_micros + sum(each.taken_micros for each in before.disputes)
+    too_much = max(0, gone - before.amount_micros) if before.kind in CREDIT_KINDS else 0
+    if worth == dispute.taken_micros and not too_much:
+        return after, Posted(wallet)
+    return after, take_back(
         wallet,
-        transaction,
-        report.amount_micros if stage == "opened" else -report.amount_micros,
-        cause=causes_of(report.dispute_id)[stage],
+        before,
+        after,
+        worth - dispute.taken_micros,
+        cause=f"dispute:{dispute.dispute_id}:restated",
         kind="dispute",
-        description="Payment disputed" if stage == "opened" else "Dispute won",
+        description="A disputed payment, corrected to what the bank took",
         now=now,
+        too_much_micros=too_much,
     )
+
+
+def _held(
+    wallet: Wallet,
+    transaction: Transaction,
+    dispute: Dispute,
+    before: DisputeStatus | None,
+    *,
+    is_former: bool,
+    now: datetime,
+) -> Wallet:
+    """An earlier release suspended auto-refill and held no card: what the customer did since then counts."""
+    if dispute.status == "won":
+        return end_hold(wallet, dispute.dispute_id, now)
+    if dispute.status == "inquiry" or (before in {"opened", "lost"} and not is_former):
+        return wallet
+    return (hold if is_former else hold_and_stop)(wallet, transaction, dispute.dispute_id)
+
+
+def _with(transaction: Transaction, dispute: Dispute) -> Transaction:
+    others = tuple(each for each in transaction.disputes if each.dispute_id != dispute.dispute_id)
+    return replace(transaction, disputes=(*others, dispute))

@@ -18,6 +18,7 @@ EntryKind = Literal[
     "renewal",
     "plan_change",
     "usage_reset",
+    "dispute_hold",
 ]
 
 PAID_CREDIT = "liability:paid_credit"

@@ -87,5 +87,15 @@ def card_minor_units(amount: Money) -> int:
     return -(-amount.micros // step_micros) * charged_in_minor_units
 
 
+def share(whole: Money, part: int, of: int) -> Money:
+    """`part` of `of` as the same share of `whole`, half up to a minor unit. Of 50.00 EUR, 21.60 of 54.00 are 20.00 EUR.
+
+    Parts are not negative, and of something.
+    """
+    minor_unit = _MICROS_A_MINOR_UNIT[minor_unit_decimals(whole.currency)]
+    units = (2 * whole.micros * part + of * minor_unit) // (2 * of * minor_unit)
+    return Money(units * minor_unit, whole.currency)
+
+
 def from_minor_units(minor_units: int, currency: str) -> Money:
     return Money(minor_units * _MICROS_A_MINOR_UNIT[minor_unit_decimals(currency)], currency)

@@ -201,8 +201,9 @@ def of_transaction(before: Transaction | None, after: Transaction, at: datetime)
     was_asked = after.failure is None or not after.failure.is_unwanted
     if after.status == "Failed" and was_asked and (before is None or before.status != "Failed"):
         notices.append(_of_transaction(_failed(kind, after), after, at))
-    dispute_id = _dispute_of(after)
-    if dispute_id is not None and (before is None or _dispute_of(before) != dispute_id):
+    for dispute_id in _disputes_of(after):
+        if before is not None and dispute_id in _disputes_of(before):
+            continue
         facts = DisputeOpened(
             account_id=after.account_id,
             transaction_id=after.transaction_id,
@@ -315,6 +316,9 @@ def _amount(transaction: Transaction) -> Money:
     return Money(transaction.amount_micros, transaction.currency)
 
 
-def _dispute_of(transaction: Transaction) -> str | None:
-    """The dispute that took the money back. An inquiry takes nothing."""
-    return None if transaction.dispute_status in {None, "inquiry"} else transaction.dispute_id
+def _disputes_of(transaction: Transaction) -> list[str]:
+    """The disputes that take the money back. An inquiry takes nothing. An earlier release kept one of them alone."""
+    statuses = {each.dispute_id: each.status for each in transaction.disputes}
+    if transaction.dispute_id is not None and transaction.dispute_status is not None:
+        statuses.setdefault(transaction.dispute_id, transaction.dispute_status)
+    return [dispute_id for dispute_id, status in statuses.items() if status != "inquiry"]

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 
 from billing.domain.change import Change, Moved
 from billing.domain.complete import complete
-from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.ledger import CARD_CLEARING, DISPUTE_EXPENSE, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
 from billing.domain.refill_breaker import after_refund
 from billing.domain.transaction import CREDIT_KINDS, PaymentKind, Refund, Transaction, TransactionKind
 from billing.domain.wallet import Posted, Wallet, post
@@ -40,20 +40,24 @@ def post_payment(wallet: Wallet, transaction: Transaction, now: datetime) -> Pos
 
 def take_back(
     wallet: Wallet,
-    transaction: Transaction,
+    before: Transaction,
+    after: Transaction,
     micros: int,
     *,
     cause: str,
     kind: Literal["refund", "dispute"],
     description: str,
     now: datetime,
+    too_much_micros: int = 0,
 ) -> Posted:
-    """Undo `micros` of a payment, or do it again where negative.
+    """Undo a payment as far as a refund or dispute has brought it from `before` to `after`, or do it again.
 
-    What gave credit takes credit, whatever the balance is by then; what paid for a subscription takes its revenue.
-    What did both takes the credit first. The transaction's refunds are those beside this one.
+    `micros` have left the seller's balance at Stripe, or have come back where negative. What of it the account bears,
+    the transaction says: what gave credit takes credit, whatever the balance is by then; what paid for a subscription
+    takes its revenue; the rest is the seller's loss. `too_much_micros` of credit were taken before, and come back.
     """
-    credit = micros if transaction.kind in CREDIT_KINDS else _credit_in(transaction, micros)
+    taken = after.taken_micros - before.taken_micros - too_much_micros
+    credit = after.credit_taken_micros - before.credit_taken_micros - too_much_micros
     return post(
         wallet,
         replace(wallet, paid_micros=wallet.paid_micros - credit),
@@ -61,7 +65,12 @@ def take_back(
         kind=kind,
         now=now,
         description=description,
-        postings=balanced((PAID_CREDIT, -credit), (SUBSCRIPTION_REVENUE, credit - micros), (CARD_CLEARING, micros)),
+        postings=balanced(
+            (PAID_CREDIT, -credit),
+            (SUBSCRIPTION_REVENUE, credit - taken),
+            (CARD_CLEARING, micros),
+            (DISPUTE_EXPENSE, taken - micros),
+        ),
     )
 
 
@@ -80,7 +89,8 @@ def record_refund(wallet: Wallet, transaction: Transaction, refund: Refund, now:
     micros = -refund.amount_micros if refund.returned else refund.amount_micros
     posted = take_back(
         after_refund(wallet, transaction, micros),
-        replace(transaction, refunds=others),
+        transaction,
+        after,
         micros,
         cause=f"refund:{refund.refund_id}" + (":returned" if refund.returned else ""),
         kind="refund",
@@ -88,10 +98,3 @@ def record_refund(wallet: Wallet, transaction: Transaction, refund: Refund, now:
         now=now,
     )
     return Change(posted, replace(after, version=transaction.version + 1), (Moved(transaction, after),))
-
-
-def _credit_in(transaction: Transaction, micros: int) -> int:
-    """The credit in `micros` of a subscription's charge, with the sign of `micros`."""
-    gone, credit = transaction.refunded_micros, transaction.credit_micros
-    part = min(gone + abs(micros), credit) - min(gone, credit)
-    return part if micros >= 0 else -part

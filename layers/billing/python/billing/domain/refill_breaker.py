@@ -4,7 +4,7 @@ What makes it stop (`Refill.suspended`), and what lets it go on:
 
     a decline's code    a payment by hand, another default card; a new date where only the date was wrong
     refunded            a payment by hand, another default card, settings that are saved
-    dispute_opened      the same
+    dispute_opened      the same, a dispute that is won, an administrator who lifts the hold (see `dispute_hold`)
     deficit_too_large   what leaves the missing amount within one charge: a payment by hand, an adjustment, settings
     too_many_refills    the next day (UTC), settings that are saved
 
@@ -22,7 +22,7 @@ from billing.domain.auto_refill import (
     month_of,
     within_reach,
 )
-from billing.domain.declines import MENDED_BY_NEW_DATE, Failure
+from billing.domain.declines import DISPUTE_OPENED, MENDED_BY_NEW_DATE, Failure
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import DefaultCard, Refill, Wallet
 
@@ -33,7 +33,7 @@ GIVES_UP_AFTER = len(RETRY_AFTER) + 1
 RETRY_UNBLAMED_AFTER = timedelta(hours=1)
 RETRY_UNBLAMED_AGAIN_AFTER = timedelta(hours=24)
 
-DISPUTED = "dispute_opened"
+DISPUTED = DISPUTE_OPENED
 REFUNDED = "refunded"
 _STOPS = frozenset({DISPUTED, REFUNDED})
 _OF_NO_CARD = frozenset({DEFICIT_TOO_LARGE, TOO_MANY})
@@ -53,8 +53,10 @@ def with_other_card(refill: Refill, fingerprint: str) -> Refill:
     refill = _parted(refill)
     if refill.breaker_card != fingerprint:
         refill = _without_declines(refill)
+    if refill.refunded_card != fingerprint:
+        refill = replace(refill, refunded_card=None)
     if refill.stopped_card != fingerprint:
-        refill = _without_stop(refill)
+        refill = _without_first_stop(refill)
     return _joined(replace(refill, next_attempt_at=None))
 
 
@@ -74,6 +76,12 @@ def with_saved_settings(refill: Refill) -> Refill:
     confirmed = None if refill.suspended in _OF_NO_CARD else refill.suspended
     refill = replace(refill, suspended=confirmed, next_attempt_at=None, retry_at=_declined_until(refill))
     return _joined(_without_stop(refill))
+
+
+def without_dispute(refill: Refill) -> Refill:
+    """Auto-refill once a dispute stops it no more. What was refunded does so still."""
+    refill = _parted(refill)
+    return _joined(_without_first_stop(refill)) if refill.stopped == DISPUTED else refill
 
 
 def _parted(refill: Refill) -> Refill:
@@ -100,7 +108,15 @@ def _without_declines(refill: Refill) -> Refill:
 
 
 def _without_stop(refill: Refill) -> Refill:
-    return replace(refill, stopped=None, stopped_card=None)
+    return replace(refill, stopped=None, stopped_card=None, refunded_card=None)
+
+
+def _without_first_stop(refill: Refill) -> Refill:
+    """Without the dispute; or, where there is none, without the refund."""
+    card = refill.refunded_card
+    if card is None:
+        return _without_stop(refill)
+    return replace(refill, stopped=REFUNDED, stopped_card=card or None, refunded_card=None)
 
 
 def _declined_until(refill: Refill) -> datetime | None:
@@ -212,4 +228,10 @@ def _stopped(wallet: Wallet, why: str, transaction: Transaction) -> Wallet:
     refill = _parted(wallet.refill)
     default = None if wallet.default_card is None else wallet.default_card.fingerprint
     card = transaction.card_fingerprint or default
-    return replace(wallet, refill=_joined(replace(refill, stopped=why, stopped_card=card)))
+    if (refill.stopped, why) == (DISPUTED, REFUNDED):
+        stopped = replace(refill, refunded_card=card or "")
+    elif (refill.stopped, why) == (REFUNDED, DISPUTED):
+        stopped = replace(refill, stopped=why, stopped_card=card, refunded_card=refill.stopped_card or "")
+    else:
+        stopped = replace(refill, stopped=why, stopped_card=card)
+    return replace(wallet, refill=_joined(stopped))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from billing.domain.declines import failure
+from billing.domain.declines import DISPUTE_OPENED, failure
 from billing.domain.dunning import GRACE, Dunning, FailedTry, after_failure
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
 from billing.domain.money import Money
@@ -23,7 +23,10 @@ from billing.domain.wallet import Posted, Wallet, post
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A renewal as it is tried now: the wallet that was decided on, and the transaction: Failed without a card."""
+    """A renewal as it is tried now: the wallet that was decided on, and the transaction.
+
+    It is Failed already without a card, and with one that a dispute holds: nobody is asked.
+    """
 
     wallet: Wallet
     transaction: Transaction
@@ -54,7 +57,9 @@ def next_try(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime, *, as
         now=asked_at,
         lines=charge.lines,
     )
-    return Try(wallet, transaction if card is not None else failed(transaction, failure("no_card")))
+    if card is None:
+        return Try(wallet, failed(transaction, failure("no_card")))
+    return Try(wallet, failed(transaction, failure(DISPUTE_OPENED)) if wallet.is_default_held else transaction)
 
 
 def _catch_up(subscription: Subscription, plans: Mapping[PlanKey, Plan], now: datetime) -> Subscription:
@@ -74,9 +79,12 @@ def renewal_id(account_id: str, period: Period, dunning: Dunning | None) -> str:
 
 
 def is_renewal_wanted(wallet: Wallet, transaction: Transaction, now: datetime) -> bool:
-    """Whether the subscription still waits for this try. A month that went by unpaid is never charged."""
+    """Whether the subscription still waits for this try. A month that went by unpaid is never charged.
+
+    Nor is a card asked that was disputed since: the month has a try at once, which says so.
+    """
     running = wallet.running
-    if running is None or transaction.transaction_id != last_try(wallet):
+    if running is None or transaction.transaction_id != last_try(wallet) or wallet.is_default_held:
         return False
     return running.period.payment != "failed" or now < running.period.end
 
@@ -149,14 +157,16 @@ def post_subscription(
 def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> Wallet:
     """The month is not paid: no allowance until a later try pays it. Counted once for each try.
 
-    A try that was given up because its month went by was none: the present month has its own, at once. A subscription
-    that was to end with this month has ended.
+    A try that was given up because its month went by was none: the present month has its own, at once. One that was
+    given up because a dispute holds the card is a failed one. A subscription that was to end with this month has ended.
     """
     running = wallet.running
     if running is None or transaction.transaction_id != last_try(wallet):
         return wallet
     if transaction.failure is not None and transaction.failure.is_unwanted:
-        return try_at_once(wallet, now)
+        if not wallet.is_default_held:
+            return try_at_once(wallet, now)
+        transaction = failed(transaction, failure(DISPUTE_OPENED))
     # A sweep may be run as of a later moment than the clock's: no try fails before it was due.
     failed_at = max(now, running.due_at or now)
     dunning = after_failure(running.dunning, _failed_try(transaction), failed_at)

@@ -20,7 +20,7 @@ Paid.
 Paid is final. What a payment may still get beside its status:
 
     each refund    given back ----> returned by the bank
-    a dispute      inquiry ----> opened ----> won or lost      (any of them may be heard of first)
+    each dispute   inquiry ----> opened ----> won or lost      (any of them may be heard of first)
 """
 
 import hashlib
@@ -75,6 +75,20 @@ class Refund(ByPosition):
 
 
 @dataclass(frozen=True, slots=True)
+class Dispute(ByPosition):
+    """What a dispute of the payment has come to. `taken_micros` is what it has moved, in the payment's currency: above
+    zero the bank has it. `movements` are the balance transactions of Stripe's that are posted.
+
+    Stored by position: a new field goes last, with a default.
+    """
+
+    dispute_id: str
+    status: DisputeStatus
+    taken_micros: int = 0
+    movements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionLine(ByPosition):
     """What a part of the amount was for.
 
@@ -100,6 +114,7 @@ class Transaction:
     `version` counts writes. `asked_at` is when a card was last about to be asked, None before it was asked again.
 
     `card_fingerprint` of a saved card is what we read when it was saved; of a card on a page, what its charge says.
+    `dispute_id` and `dispute_status` are of the one dispute that is shown: the last that changed.
     """
 
     transaction_id: str
@@ -126,6 +141,7 @@ class Transaction:
     attempt: int = 0
     version: int = 0
     asked_at: datetime | None = None
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def is_payment(self) -> bool:
@@ -152,6 +168,20 @@ class Transaction:
         if self.kind in CREDIT_KINDS:
             return self.amount_micros
         return self.amount_micros - sum(line.amount_micros for line in self.lines if line.period_start is not None)
+
+    @property
+    def taken_micros(self) -> int:
+        """What refunds and disputes took from the account: at most the payment. More than that is the seller's loss.
+
+        50.00 paid, 20.00 refunded, and the bank takes all 50.00: the account bears 50.00, the seller 20.00.
+        """
+        gone = self.refunded_micros + sum(dispute.taken_micros for dispute in self.disputes)
+        return min(self.amount_micros, max(0, gone))
+
+    @property
+    def credit_taken_micros(self) -> int:
+        """What of that is credit: of a payment that was both, credit goes first."""
+        return min(self.taken_micros, self.credit_micros)
 
     @property
     def idempotency_key(self) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from billing.domain.transaction import Transaction
 
 MAX_GRANTS = 8
+MAX_HOLDS = 20
 
 AccountStatus = Literal["active", "paused", "locked", "canceled"]
 
@@ -55,6 +56,17 @@ class DefaultCard(ByPosition):
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeHold(ByPosition):
+    """A dispute for which nothing is charged by itself to the card with this fingerprint (see `dispute_hold`).
+
+    Stored by position: a new field goes last, with a default.
+    """
+
+    dispute_id: str
+    card_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refill(ByName):
     """Auto-refill: what the customer wants, what is under way, and the breaker (see `auto_refill`, `refill_breaker`).
 
@@ -62,8 +74,9 @@ class Refill(ByName):
     charged or are charging in `month` ("2026-11"), `started_today` how many started on `day` ("2026-11-23"), in UTC.
     After `failures` of the card with the fingerprint `breaker_card`, it is not asked again before `retry_at`, and never
     after the third. `next_attempt_at` is when the clock must look. `stopped` says that a payment by the card with the
-    fingerprint `stopped_card` was refunded or disputed. `suspended` is the one reason why none starts that the customer
-    is told: the parts may have more.
+    fingerprint `stopped_card` was refunded or disputed; `refunded_card` beside a dispute that one by this card was
+    refunded, too ("" where it is not known). `suspended` is the one reason why none starts that the customer is told:
+    the parts may have more.
 
     Stored by name: a new field goes last, with a default.
     """
@@ -87,6 +100,7 @@ class Refill(ByName):
     retry_at: datetime | None = None
     stopped: str | None = None
     stopped_card: str | None = None
+    refunded_card: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +128,7 @@ class Wallet(ByName):
     alert_thresholds: tuple[int, ...] = ()
     alerted_micros: int | None = None
     version: int = 0
+    holds: tuple[DisputeHold, ...] = ()
 
     @property
     def promotional_micros(self) -> int:
@@ -147,6 +162,12 @@ class Wallet(ByName):
     def is_past_due(self) -> bool:
         """Whether a renewal waits to be paid."""
         return self.subscription is not None and self.subscription.dunning is not None
+
+    @property
+    def is_default_held(self) -> bool:
+        """Whether a dispute keeps the default card from being charged by itself."""
+        card = self.default_card
+        return card is not None and any(hold.card_fingerprint == card.fingerprint for hold in self.holds)
 
     @property
     def plan_keys(self) -> set[PlanKey]:

@@ -18,6 +18,7 @@ from stripe import StripeClient
 from billing.domain.account import Account
 from billing.domain.card import Card
 from billing.domain.charge_limits import hold_minor_units
+from billing.domain.dispute import DisputeReport
 from billing.domain.money import Money, card_minor_units
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.transaction import Transaction
@@ -29,7 +30,6 @@ from billing.payments.reading import (
     HostedPage,
     Intent,
     SavedMethod,
-    StripeDispute,
     StripeRefund,
     read_dispute,
     read_intent,
@@ -259,8 +259,12 @@ class Gateway:
             found = self._stripe.v1.refunds.list(params).auto_paging_iter()
             return [read_refund(refund.to_dict()) for refund in _to_the_end(found)]
 
-    def disputes(self, payment_intent_id: str) -> list[StripeDispute]:
-        params: Any = {"payment_intent": payment_intent_id, "limit": 100}
+    def disputes(self, payment_intent_id: str) -> list[DisputeReport]:
+        params: Any = {
+            "payment_intent": payment_intent_id,
+            "limit": 100,
+            "expand": ["data.charge.balance_transaction"],
+        }
         with _answered():
             found = self._stripe.v1.disputes.list(params).auto_paging_iter()
             return [read_dispute(dispute.to_dict()) for dispute in _to_the_end(found)]

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 
 from billing.domain.card import Card
 from billing.domain.declines import Failure, decline
-from billing.domain.dispute import DisputeReport, dispute_status
-from billing.domain.money import from_minor_units
+from billing.domain.dispute import DisputeMovement, DisputeReport, dispute_status
+from billing.domain.money import Money, from_minor_units
 from billing.domain.transaction import CardFace, Outcome, PaymentReport, Refund
 
 TRANSACTION_KEY = "talktime_transaction"
@@ -123,11 +123,6 @@ class StripeRefund:
     asked: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StripeDispute:
-    report: DisputeReport
-
-
 def read_intent(intent: Any, is_foreign: IsForeign) -> Intent:
     metadata = intent["metadata"] or {}
     charge = intent["latest_charge"]
@@ -232,7 +227,18 @@ def read_refund(refund: Any) -> StripeRefund:
     )
 
 
-def read_dispute(dispute: Any) -> StripeDispute:
-    currency = str(dispute["currency"]).upper()
-    amount = from_minor_units(dispute["amount"], currency).micros
-    return StripeDispute(DisputeReport(dispute["id"], dispute_status(dispute["status"]), amount))
+def read_dispute(dispute: Any) -> DisputeReport:
+    """With its charge as an object, and its charge's balance transaction, which Stripe makes a moment after it paid."""
+    settled = dispute["charge"]["balance_transaction"]
+    return DisputeReport(
+        dispute["id"],
+        dispute_status(dispute["status"]),
+        _money(dispute),
+        tuple(DisputeMovement(each["id"], _money(each)) for each in dispute["balance_transactions"]),
+        None if settled is None else _money(settled),
+    )
+
+
+def _money(thing: Any) -> Money:
+    """The amount that an object of Stripe's says in minor units of its currency."""
+    return from_minor_units(thing["amount"], str(thing["currency"]).upper())

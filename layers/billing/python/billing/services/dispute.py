@@ -1,21 +1,48 @@
-"""Take over what Stripe says of a dispute."""
+"""Take over what Stripe says of a dispute, and let an administrator lift what it holds."""
 
 from datetime import datetime
 
 from billing.domain.change import Change
-from billing.domain.dispute import DisputeReport, causes_of, record_dispute
+from billing.domain.dispute import DisputeReport, former_causes, record_dispute
+from billing.domain.dispute_hold import lift_by_hand
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
+from billing.payments.gateway import Gateway
 from billing.services.change_wallet import change_wallet, known_first
+from billing.services.renew_subscription import renew_now
 from billing.store.store import Store
 
 
-def apply_dispute(store: Store, transaction: Transaction, report: DisputeReport, now: datetime) -> None:
-    """Take the money back, or give it again; once for each stage of the dispute, in whatever order it is heard of."""
+def apply_dispute(
+    store: Store, gateway: Gateway, transaction: Transaction, report: DisputeReport, now: datetime
+) -> Transaction:
+    """Post what the dispute has moved, once for each balance transaction, in whatever order they are heard of.
+
+    A dispute that is won frees its card: an unpaid renewal is tried at once. Returns the transaction as it is then.
+    Raises RateUnknown, StoreBusy.
+    """
     current = known_first(transaction, lambda: store.transactions.get(transaction.transaction_id))
 
-    def decide(wallet: Wallet) -> Change[None]:
-        booked = store.books.entries(causes_of(report.dispute_id).values())
-        return record_dispute(wallet, current(), report, booked, now)
+    def decide(wallet: Wallet) -> Change[Transaction]:
+        disputed = current()
+        is_known = any(each.dispute_id == report.dispute_id for each in disputed.disputes)
+        former = {} if is_known else store.books.entries(former_causes(report.dispute_id))
+        return record_dispute(wallet, disputed, report, former, now)
 
-    change_wallet(store, transaction.account_id, decide)
+    change = change_wallet(store, transaction.account_id, decide)
+    if report.status == "won" and change.wallet.is_past_due:
+        renew_now(store, gateway, transaction.account_id, now)
+    return change.answer
+
+
+def lift_dispute_holds(
+    store: Store, gateway: Gateway, account_id: str, *, reason: str, by: str, now: datetime
+) -> Wallet:
+    """Let cards be asked again, whatever becomes of the disputes: an unpaid renewal at once. The ledger says by whom.
+
+    Where nothing is held, nothing changes. Raises AccountNotFound, StoreBusy.
+    """
+    change = change_wallet(store, account_id, lambda wallet: lift_by_hand(wallet, reason=reason, by=by, now=now))
+    if change.posted.entries and change.wallet.is_past_due:
+        renew_now(store, gateway, account_id, now)
+    return change.wallet

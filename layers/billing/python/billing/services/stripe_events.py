@@ -79,7 +79,7 @@ def bring_up_to_date(store: Store, gateway: Gateway, payment_intent_id: str, now
             transaction = apply_refund(store, transaction, made.refund, now)
     if intent.disputed:
         for dispute in gateway.disputes(payment_intent_id):
-            apply_dispute(store, transaction, dispute.report, now)
+            transaction = apply_dispute(store, gateway, transaction, dispute, now)
     return applied
 
 

@@ -24,6 +24,7 @@ class Part(NamedTuple):
 
 
 MOMENT = Part(format_instant, parse_stored_instant)
+TUPLE = Part(list, tuple)
 
 
 class PositionFormat(Generic[P]):

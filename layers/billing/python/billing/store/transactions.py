@@ -14,6 +14,7 @@ from billing.domain.declines import Failure
 from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.transaction import (
     CardFace,
+    Dispute,
     Refund,
     Transaction,
     TransactionKind,
@@ -22,7 +23,7 @@ from billing.domain.transaction import (
 )
 from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
 from billing.store.database import Database, Item
-from billing.store.formats import MOMENT, P, PositionFormat
+from billing.store.formats import MOMENT, TUPLE, P, PositionFormat
 from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item
 from billing.store.versioned import versioned_update
@@ -83,6 +84,7 @@ class TransactionItem(Model):
     fingerprint = UnicodeAttribute(null=True)
     attempt = IntegerAttribute()
     asked_at = InstantAttribute(null=True)
+    disputes = JsonAttribute(null=True)
 
     by_account = TransactionsOfAccount()
     open_transactions = OpenTransactions()
@@ -94,6 +96,7 @@ _OPEN = "open"
 _BEFORE_ANY_MOMENT, _AFTER_ANY_MOMENT = "0", "~"
 _FACE = PositionFormat(CardFace)
 _REFUND = PositionFormat(Refund, created_at=MOMENT)
+_DISPUTE = PositionFormat(Dispute, movements=TUPLE)
 _LINE = PositionFormat(TransactionLine, period_start=MOMENT, period_end=MOMENT)
 
 
@@ -239,6 +242,7 @@ def _item(transaction: Transaction, version: int) -> Item:
         fingerprint=transaction.fingerprint,
         attempt=transaction.attempt,
         asked_at=transaction.asked_at,
+        disputes=_list(_DISPUTE, transaction.disputes),
     )
 
 
@@ -273,6 +277,7 @@ def _transaction(item: TransactionItem) -> Transaction:
         attempt=item.attempt,
         version=item.version,
         asked_at=item.asked_at,
+        disputes=tuple(map(_DISPUTE.read, item.disputes or ())),
     )
 
 

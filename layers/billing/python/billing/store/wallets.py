@@ -13,7 +13,7 @@ from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant
 from billing.domain.subscription import RENEWAL_SHARDS, Period, Subscription, renewal_shard
 from billing.domain.terms import PendingChange, Terms
-from billing.domain.wallet import DefaultCard, Grant, Refill, Wallet
+from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Refill, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import Database, Item
 from billing.store.formats import MOMENT, MapFormat, NameFormat, PositionFormat
@@ -39,6 +39,7 @@ _DUNNING = PositionFormat(
     Dunning, failed_at=MOMENT, next_attempt_at=MOMENT, last=PositionFormat(FailedTry), grace_until=MOMENT
 )
 _DEFAULT_CARD = PositionFormat(DefaultCard)
+_HOLD = PositionFormat(DisputeHold)
 _REFILL = NameFormat(Refill, next_attempt_at=MOMENT, last_attempt_at=MOMENT, retry_at=MOMENT)
 
 
@@ -120,6 +121,7 @@ class WalletItem(Model):
     waits_until = InstantAttribute(null=True)
     alert_thresholds = JsonAttribute(null=True)
     alerted_micros = IntegerAttribute(null=True)
+    holds = JsonAttribute(null=True)
 
     by_moment = WalletsWaiting()
     due_for_renewal = WalletsDueForRenewal()
@@ -191,6 +193,7 @@ def _item(wallet: Wallet, version: int) -> Item:
         alerted_micros=wallet.alerted_micros,
         default_card=None if wallet.default_card is None else _DEFAULT_CARD.write(wallet.default_card),
         refill=None if wallet.refill is None else _REFILL.write(wallet.refill),
+        holds=[_HOLD.write(hold) for hold in wallet.holds] or None,
         waiting=None if waits_until is None else _WAITING,
         waits_until=waits_until,
         subscription=_said(wallet),
@@ -216,6 +219,7 @@ def _wallet(item: WalletItem) -> Wallet:
         default_card=None if item.default_card is None else _DEFAULT_CARD.read(item.default_card),
         refill=None if item.refill is None else _REFILL.read(item.refill),
         version=item.version,
+        holds=tuple(map(_HOLD.read, item.holds or ())),
         newer={name: value for name, value in said.items() if name not in _SAID},
     )
 
