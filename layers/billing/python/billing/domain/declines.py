@@ -22,6 +22,8 @@ _DEAD = frozenset(
     }
 )
 
+_BOUNCES = frozenset({"account_closed", "debit_not_authorized", "debit_without_funds", "no_account"})
+
 MENDED_BY_NEW_DATE = frozenset({EXPIRED, "card_unusable"})
 """These say nothing of the card's number: the same one entered again may do."""
 
@@ -37,6 +39,7 @@ NO_DECLINE = frozenset(
 """These payments failed without a card's refusal."""
 
 SENTENCES = {
+    "account_closed": "The bank account was closed. Use another one, or a card.",
     "amount_refused": "The amount cannot be charged. Choose another one, or contact us. Nothing was charged.",
     "authentication_required": "Your bank wants you to confirm this payment yourself.",
     "card_declined": "Your bank declined the card without a reason. Ask your bank, or use another card.",
@@ -46,15 +49,19 @@ SENTENCES = {
     "canceled": "The payment was canceled. Nothing was charged.",
     "currency_mismatch": "The payment was made in another currency than the account's and not credited: contact us.",
     "currency_not_supported": "The card does not support this currency. Use another card.",
+    "debit_not_authorized": "The bank says that this debit was not authorized. Ask your bank, or use a card.",
+    "debit_returned": "The bank returned the debit. Ask your bank, or use a card.",
     DISPUTE_OPENED: "A payment by this card is disputed, so it was not charged. Use another card, or contact us.",
     "do_not_honor": "Your bank declined the card without a reason. Ask your bank, or use another card.",
     "expired_card": "The card has expired. Use another card.",
     "incorrect_cvc": "The card's security code is wrong. Add the card again.",
+    "debit_without_funds": "There was not enough money on the bank account. Use a card, or try again once there is.",
     "insufficient_funds": "The card has insufficient funds. Use another card, or try again once it has.",
     "invalid_account": "The card, or the account behind it, is not valid. Use another card.",
     "invalid_amount": "The amount is more than the card allows. Use a smaller amount or another card.",
     "issuer_not_available": "Your bank could not be reached. Try again later.",
     NO_LONGER_WANTED: "The payment was not needed any more. Nothing was charged.",
+    "no_account": "The bank account could not be found. Check its numbers, or use a card.",
     "no_card": "There is no card to charge. Add one.",
     "not_completed": "The payment was not made. Nothing was charged; please try again.",
     "processing_error": "The bank had a problem with this payment. Try again later.",
@@ -113,3 +120,9 @@ def decline(code: str | None, decline_code: str | None) -> Failure:
     if decline_code in {None, "generic_decline"}:
         return failure(code or "card_declined")
     return failure(decline_code or "card_declined")
+
+
+def bounce(code: str | None) -> Failure:
+    """The failure of a bank debit that Stripe's error tells. https://docs.stripe.com/payments/ach-direct-debit"""
+    named = "debit_without_funds" if code == "insufficient_funds" else code
+    return failure(named if named in _BOUNCES else "debit_returned")

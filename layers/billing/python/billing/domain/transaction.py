@@ -7,13 +7,16 @@ reconciliation) says it as a `PaymentReport`, and `record` is the only way from 
            |                                       |
            v        the bank wants the customer    v       declined, canceled or not made
        Checkout <------- (top-up only) ------ Processing ---------------------------------> Failed
+           |  a bank debit on the page, for days   ^                                           |
+           | ------------------------------------> +                                           |
            |                                       |                                           |
            | money arrived                         | money arrived               money arrived |
            +-------------------------------------> v <-----------------------------------------+
                                                  Paid
 
 Money in another currency than the account's makes it Failed in place of Paid. If the bank wants the customer of another
-charge than a top-up, it is Failed. If a card is declined on a page, or the page expires, it stays at Checkout. A
+charge than a top-up, it is Failed. If a card is declined on a page, or the page expires, it stays at Checkout: only on
+a page that is complete nobody can pay again. So a bank debit that bounces is Failed, in whatever order that is heard. A
 renewal without a card begins as Failed. Credit by hand is the one transaction that is no payment: it begins and ends as
 Paid.
 
@@ -37,7 +40,7 @@ from billing.domain.stored import ByPosition
 PaymentKind = Literal["top_up", "auto_refill", "renewal", "plan_change"]
 TransactionKind = Literal[PaymentKind, "adjustment"]
 TransactionStatus = Literal["Checkout", "Processing", "Paid", "Failed"]
-Outcome = Literal["succeeded", "declined", "needs_customer", "canceled", "held", "pending"]
+Outcome = Literal["succeeded", "declined", "needs_customer", "canceled", "held", "pending", "under_way"]
 DisputeStatus = Literal["inquiry", "opened", "won", "lost"]
 
 CREDIT_KINDS: frozenset[TransactionKind] = frozenset({"top_up", "auto_refill"})
@@ -191,7 +194,11 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class PaymentReport:
-    """What Stripe says now of a payment that names one of our transactions."""
+    """What Stripe says now of a payment that names one of our transactions.
+
+    `under_way`: a bank was asked, and answers in some days. `page_is_complete`: it was made on a hosted page that takes
+    no other payment, whatever becomes of this one.
+    """
 
     transaction_id: str
     account_id: str
@@ -202,6 +209,7 @@ class PaymentReport:
     card: CardFace | None = None
     card_fingerprint: str | None = None
     failure: Failure | None = None
+    page_is_complete: bool = False
 
 
 class SavedCard(Protocol):
@@ -288,9 +296,13 @@ def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Tr
     )
     if report.outcome == "succeeded":
         return _arrived(seen, report, now)
-    if transaction.status != "Processing":
+    if transaction.status == "Checkout" and (report.page_is_complete or report.outcome == "under_way"):
+        seen = replace(seen, status="Processing", url=None, check_at=now + CHECKOUT_CHECK)
+    if seen.status != "Processing":
         return transaction
     match report.outcome:
+        case "needs_customer" if seen.session_id is not None and report.failure is None:
+            return seen  # as to confirm a bank account: the page is over, and the bank waits for its customer
         case "needs_customer" if transaction.kind == "top_up":
             # Soon: whoever is told of it first may not be the one who opens the page.
             return replace(seen, status="Checkout", check_at=now + PROCESSING_CHECK)
@@ -309,9 +321,10 @@ def failed(transaction: Transaction, why: Failure) -> Transaction:
 def declined(before: Transaction | None, after: Transaction) -> bool | None:
     """Whether a saved card's charge was refused where a change answers it: false where it paid, None for all others.
 
-    A decline on a hosted page is none: the page stays open for another card. So what is paid there counts neither.
+    What becomes of a hosted page is none: it stays open for another card. So what is paid there counts neither, nor
+    does a bank debit.
     """
-    if before is None or before.status != "Processing":
+    if before is None or before.status != "Processing" or before.session_id is not None:
         return None
     if after.status == "Paid":
         return False

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from billing.domain.card import Card
-from billing.domain.declines import Failure, decline
+from billing.domain.declines import Failure, bounce, decline
 from billing.domain.dispute import DisputeMovement, DisputeReport, dispute_status
 from billing.domain.money import Money, from_minor_units
 from billing.domain.transaction import CardFace, Outcome, PaymentReport, Refund
@@ -14,6 +14,9 @@ from billing.domain.transaction import CardFace, Outcome, PaymentReport, Refund
 TRANSACTION_KEY = "talktime_transaction"
 CARD_KEY = "talktime_card"
 """What our objects' metadata names: a transaction, or the card that a verification hold is about."""
+
+_DEBITS = ("_bank_account", "_debit")
+"""How Stripe calls payment methods by which a bank account is debited, such as us_bank_account and sepa_debit."""
 
 IsForeign = Callable[[Mapping[str, str] | None], bool]
 
@@ -23,7 +26,7 @@ OUTCOME_OF_STATUS: Final[Mapping[str, Outcome]] = {
     "requires_payment_method": "pending",
     "requires_confirmation": "pending",
     "requires_action": "needs_customer",
-    "processing": "pending",
+    "processing": "under_way",
     "requires_capture": "held",
     "succeeded": "succeeded",
     "canceled": "canceled",
@@ -163,7 +166,11 @@ def _outcome(status: str, error: Any) -> Outcome:
 
 
 def _failure(error: Any) -> Failure | None:
-    return None if error is None else decline(error.get("code"), error.get("decline_code"))
+    if error is None:
+        return None
+    if str((error.get("payment_method") or {}).get("type")).endswith(_DEBITS):
+        return bounce(error.get("code"))
+    return decline(error.get("code"), error.get("decline_code"))
 
 
 def _card_of(charge: Any, error: Any) -> tuple[CardFace | None, str | None]:

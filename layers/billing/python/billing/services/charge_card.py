@@ -32,10 +32,10 @@ def charge_card(
 
     Returns it as it is then: Paid; Failed; Checkout with the address of a page, where the bank demands the customer of
     a top-up; or Processing still, where Stripe gave no answer: the webhook or reconciliation finishes it. One that is
-    not Processing is returned as it is. Raises StoreBusy.
+    not Processing is returned as it is, and so is a bank debit, which its page has asked for. Raises StoreBusy.
     """
     try:
-        if transaction.status == "Processing":
+        if transaction.status == "Processing" and transaction.session_id is None:
             transaction = _charge(store, gateway, transaction, now)
         if transaction.status == "Checkout" and transaction.url is None:
             transaction = open_page(store, gateway, transaction, return_url=return_url, now=now)
@@ -114,6 +114,8 @@ def charge_at_stripe(store: Store, gateway: Gateway, transaction: Transaction, n
 
     None says that it was never asked for. Raises PaymentsUnavailable where that is not known.
     """
+    if transaction.session_id is not None and transaction.payment_intent_id is not None:
+        return gateway.intent(transaction.payment_intent_id)  # what its page made: there is no other
     customer = stripe_customer(store, gateway, transaction.account_id, now)
     about = gateway.intents_about(customer, TRANSACTION_KEY, transaction.transaction_id, transaction.created_at)
     return min(about, key=lambda intent: (intent.report.outcome != "succeeded", not intent.is_open), default=None)

@@ -159,7 +159,9 @@ class Reconciliation:
             give_up(self._store, transaction, failure("not_completed"), now)
         current = self._store.transactions.get(transaction.transaction_id)
         if current is not None and current.status == "Processing":
-            self._store.transactions.move(current, replace(current, check_at=now + PROCESSING_CHECK))
+            # A bank debit, asked for on a page, takes days.
+            later = PROCESSING_CHECK if current.session_id is None else CHECKOUT_CHECK
+            self._store.transactions.move(current, replace(current, check_at=now + later))
 
     def _finish_card(self, account_id: str, fingerprint: str, now: datetime) -> None:
         card = self._store.cards.get(account_id, fingerprint)

@@ -5,6 +5,7 @@ may come late, twice, in reverse, or two at a time, and the books are the same. 
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 from billing.domain.payment_report import Applied
@@ -55,13 +56,18 @@ def finish_page(store: Store, gateway: Gateway, session_id: str, now: datetime) 
         if page.payment_method_id is not None:
             keep_card(store, gateway, page.account_id, page.payment_method_id, now)
         return None
-    return None if page.payment_intent_id is None else bring_up_to_date(store, gateway, page.payment_intent_id, now)
+    if page.payment_intent_id is None:
+        return None
+    return bring_up_to_date(store, gateway, page.payment_intent_id, now, page_is_complete=True)
 
 
-def bring_up_to_date(store: Store, gateway: Gateway, payment_intent_id: str, now: datetime) -> Applied | None:
+def bring_up_to_date(
+    store: Store, gateway: Gateway, payment_intent_id: str, now: datetime, *, page_is_complete: bool = False
+) -> Applied | None:
     """Record all that Stripe knows of a payment: its outcome, its refunds, its disputes, in this order.
 
     The money has to arrive before it can be taken back; an event that is early finds it so all the same.
+    `page_is_complete`: it was made on a hosted page that is.
     """
     intent = gateway.intent(payment_intent_id)
     if intent.foreign:
@@ -70,7 +76,8 @@ def bring_up_to_date(store: Store, gateway: Gateway, payment_intent_id: str, now
     if intent.card_id is not None:
         _finish_verification(store, gateway, intent, now)
         return None
-    applied = apply_payment(store, intent.report, now)
+    report = replace(intent.report, page_is_complete=page_is_complete)
+    applied = apply_payment(store, report, now)
     transaction = applied.transaction
     if transaction is None or transaction.payment_intent_id != payment_intent_id or transaction.status != "Paid":
         return applied
