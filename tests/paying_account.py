@@ -232,6 +232,12 @@ class Paying:
     def stored_cards(self) -> list[Card]:
         return Cards(self.database).of_account(self.account_id)
 
+    def delete_customer(self) -> str:
+        """The merchant deletes the account's customer in Stripe's Dashboard. Returns its id."""
+        customer_id = str(self.read("customers")[0]["id"])
+        self.stripe.control(f"customers/{customer_id}/delete")
+        return customer_id
+
     def fault(self, path: str, fault: str, *, times: int = 1, method: str = "POST") -> None:
         self.stripe.control("faults", {"method": method, "path": path, "fault": fault, "times": times, "seconds": 0})
 

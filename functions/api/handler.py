@@ -21,7 +21,7 @@ logger = Logger(service="api", level=_settings.log_level)
 _api = rest_api(
     wiring.store(_settings),
     UsageQueue(aws.sqs(), _settings.usage_queue_url or ""),
-    cache(partial(stripe_access.gateway, _settings)),
+    cache(partial(stripe_access.gateway, _settings, "api")),
     return_url=_settings.return_url,
     local=_settings.local,
 )

@@ -19,7 +19,7 @@ _settings = settings.from_environment()
 log = logs.logger("apply_payments", _settings.log_level)
 _loop = batch.BatchLoop(log, "an event cannot be handled", batch.body, expected=(PaymentsUnavailable, StoreBusy))
 _store = wiring.store(_settings)
-_gateway = gateway(_settings)
+_gateway = gateway(_settings, "apply_payments")
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:

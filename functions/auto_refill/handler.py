@@ -17,7 +17,7 @@ _settings = settings.from_environment()
 log = logs.logger("auto_refill", _settings.log_level)
 _loop = BatchLoop(log, "a refill broke", lambda record: {"transaction_id": _transaction_id(record)})
 _store = wiring.store(_settings)
-_gateway = gateway(_settings)
+_gateway = gateway(_settings, "auto_refill")
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from billing.services.reconcile_payments import Reconciliation
 
 _settings = settings.from_environment()
 log = logs.logger("reconcile", _settings.log_level)
-_reconciliation = Reconciliation(wiring.store(_settings), gateway(_settings), _settings.return_url)
+_reconciliation = Reconciliation(wiring.store(_settings), gateway(_settings, "reconcile"), _settings.return_url)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, int]:

@@ -15,7 +15,7 @@ _settings = settings.from_environment()
 log = logs.logger("renew_subscriptions", _settings.log_level)
 _loop = batch.BatchLoop(log, "a renewal broke", batch.body)
 _store = wiring.store(_settings)
-_gateway = gateway(_settings)
+_gateway = gateway(_settings, "renew_subscriptions")
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:

@@ -61,6 +61,8 @@ class Payments(Construct):
         self._build_reconciliation(stage, alarms, reconcile)
         for function in (apply, reconcile):
             self._alarm_on_uncredited(alarms, function)
+        for asker in askers:
+            self._alarm_on_refused_key(alarms, asker)
 
     def _let_read(self, name: str, readers: Sequence[BillingFunction], stage: Stage) -> None:
         """Keep what Stripe issues as a secret, and let `readers` read it."""
@@ -118,5 +120,14 @@ class Payments(Construct):
             self,
             f"{function.node.id}NotCredited",
             says="Money arrived that no account was credited with: the log names the payment and why.",
+            alarms=alarms,
+        )
+
+    def _alarm_on_refused_key(self, alarms: sns.ITopic, function: BillingFunction) -> None:
+        alarm_when(
+            function.metric("StripeKeyRefused"),
+            self,
+            f"{function.node.id}KeyRefused",
+            says="Stripe does not take our key: revoked, restricted, or of another account or mode. Nobody is charged.",
             alarms=alarms,
         )

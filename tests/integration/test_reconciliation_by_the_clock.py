@@ -54,7 +54,7 @@ def test_a_run_as_of_a_later_day_gives_up_nothing_that_may_be_on_its_way(unanswe
 
 def test_what_a_customer_that_stripe_no_longer_knows_had_open_ends_all_the_same(unanswered: Paying) -> None:
     set_auto_refill(unanswered.store, "acme", None, NOW)
-    unanswered.stripe.control("reset")
+    unanswered.delete_customer()
     for minutes in range(5, 30, 5):
         assert unanswered.reconcile(NOW + minutes * MINUTE).stuck == 0
     assert status(unanswered) == "Failed"
@@ -66,10 +66,10 @@ def test_cards_of_a_customer_that_stripe_no_longer_knows_end_all_the_same(paying
     with pytest.raises(PaymentsUnavailable):
         paying.tell("checkout.session.completed", paying.enter_card("pm_card_mastercard", key="page-2"))
     pending = next(each for each in paying.cards if each.verification == "pending")
-    paying.stripe.control("reset")
+    paying.delete_customer()
     paying.reconcile(NOW + 5 * MINUTE)
     left = next(each for each in paying.stored_cards if each.fingerprint == pending.fingerprint)
-    assert left.verification == "failed"
+    assert left.verification == "gone"
     remove_card(paying.store, paying.gateway, "acme", left.payment_method_id)
     assert paying.reconcile(NOW + 10 * MINUTE).stuck == 0
     assert [each.fingerprint for each in paying.stored_cards] == [paying.cards[0].fingerprint]

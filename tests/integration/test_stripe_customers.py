@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from billing.domain.account import Account
+from billing.payments.errors import StripeRefused
 from billing.payments.gateway import Gateway
 from billing.services.stripe_customer import stripe_customer
 from billing.store.accounts import AccountItem
@@ -108,12 +109,11 @@ def test_an_update_that_stripe_refuses_is_logged_and_stops_no_charge(
     client: Client, paying: Paying, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paying.add_card()
-    update = Gateway.update_customer
 
-    def of_nobody(gateway: Gateway, customer_id: str, account: Account) -> None:
-        update(gateway, f"{customer_id}-gone", account)
+    def refuse(_gateway: Gateway, _customer_id: str, _account: Account) -> None:
+        raise StripeRefused("Invalid email address", code="email_invalid", param="email")
 
-    monkeypatch.setattr(Gateway, "update_customer", of_nobody)
+    monkeypatch.setattr(Gateway, "update_customer", refuse)
     change(client, RENAMED)
     assert paying.top_up("50", card=paying.cards[0].payment_method_id).status == "Paid"
     assert "Stripe refused a customer's name or address" in caplog.text

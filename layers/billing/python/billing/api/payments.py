@@ -62,7 +62,7 @@ class DefaultCardView(View):
 
 
 class CardView(View):
-    """A card. One whose verification `failed` was not kept: `failure` says why.
+    """A card. One whose verification `failed` was not kept, and Stripe has one that is `gone` no longer: see `failure`.
 
     On a `verified` card, `failure` says why a new expiry date that was entered for it was not accepted.
     """
@@ -72,7 +72,7 @@ class CardView(View):
     last4: str
     exp_month: int
     exp_year: int
-    verification: Literal["pending", "verified", "failed"]
+    verification: Literal["pending", "verified", "failed", "gone"]
     is_default: bool
     added_at: str
     failure: FailureView | None

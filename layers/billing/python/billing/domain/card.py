@@ -13,6 +13,9 @@
                                                                    v
                                                                 no row
 
+A card that Stripe has no longer for us (its customer was deleted there, or it was detached by hand) is `gone`, from
+pending or verified: it is listed, and may be removed, or entered again.
+
 Only a verified card is charged or made the default; the first one becomes it. A pending card cannot be removed, nor the
 default one while another is verified. Another date that is entered is proved by a hold, too. If that is declined, the
 old date stays, and `failure` says why. A date that the card's network changes is taken over as it is. A card that is
@@ -25,7 +28,7 @@ from typing import Literal
 
 from billing.domain.declines import Failure
 
-Verification = Literal["pending", "verified", "failed", "removing"]
+Verification = Literal["pending", "verified", "failed", "removing", "gone"]
 
 MAX_CARDS = 20
 MAX_CARDS_NOT_KEPT = 50

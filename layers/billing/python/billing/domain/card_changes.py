@@ -12,7 +12,7 @@ from billing.domain import refill_breaker
 from billing.domain.auto_refill import look_soon, with_refill
 from billing.domain.card import Card
 from billing.domain.change import Change, Moved, Unmoved
-from billing.domain.declines import Failure
+from billing.domain.declines import Failure, failure
 from billing.domain.errors import Conflict
 from billing.domain.renewal import try_at_once
 from billing.domain.wallet import DefaultCard, Posted, Wallet
@@ -74,6 +74,26 @@ def record_network_date(wallet: Wallet, card: Card, seen: Card | None, now: date
     has_new_date = not card.has_date_of(renewed)
     after = with_new_date(wallet, renewed, now) if has_new_date else wallet
     return Change(_posted(wallet, after, now), has_new_date, (Moved(card, renewed),))
+
+
+def record_lost(wallet: Wallet, cards: Sequence[Card], fingerprint: str, now: datetime) -> Change[None]:
+    """A card that Stripe has no longer for us is gone. Another verified one takes its place as the default.
+
+    Without another one auto-refill is suspended as by a card that can no longer be charged, until a card is added.
+    """
+    card = next((each for each in cards if each.fingerprint == fingerprint), None)
+    if card is None or card.verification not in {"pending", "verified"}:
+        return Change(Posted(wallet), None)
+    gone = replace(card, verification="gone", failure=failure("card_unusable"))
+    after = wallet
+    if wallet.default_card is not None and wallet.default_card.payment_method_id == card.payment_method_id:
+        other = next((each for each in cards if each.is_usable and each.fingerprint != fingerprint), None)
+        if other is not None:
+            after = with_default_card(wallet, other, now)
+        else:
+            refill = None if wallet.refill is None else refill_breaker.with_lost_card(wallet.refill, fingerprint)
+            after = replace(wallet, default_card=None, refill=refill)
+    return Change(_posted(wallet, after, now), None, (Moved(card, gone),))
 
 
 def make_default(wallet: Wallet, card: Card, now: datetime) -> Change[None]:

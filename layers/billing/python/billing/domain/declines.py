@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 NEEDS_CUSTOMER = "authentication_required"
 EXPIRED = "expired_card"
+UNUSABLE = "card_unusable"
 
 # These cards will not work again: asking once more tells the bank of a careless merchant.
 _DEAD = frozenset(
@@ -24,7 +25,7 @@ _DEAD = frozenset(
 
 _BOUNCES = frozenset({"account_closed", "debit_not_authorized", "debit_without_funds", "no_account"})
 
-MENDED_BY_NEW_DATE = frozenset({EXPIRED, "card_unusable"})
+MENDED_BY_NEW_DATE = frozenset({EXPIRED, UNUSABLE})
 """These say nothing of the card's number: the same one entered again may do."""
 
 NO_LONGER_WANTED = "no_longer_wanted"

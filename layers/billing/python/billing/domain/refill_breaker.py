@@ -22,7 +22,7 @@ from billing.domain.auto_refill import (
     month_of,
     within_reach,
 )
-from billing.domain.declines import DISPUTE_OPENED, MENDED_BY_NEW_DATE, Failure
+from billing.domain.declines import DISPUTE_OPENED, MENDED_BY_NEW_DATE, UNUSABLE, Failure
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import DefaultCard, Refill, Wallet
 
@@ -76,6 +76,14 @@ def with_saved_settings(refill: Refill) -> Refill:
     confirmed = None if refill.suspended in _OF_NO_CARD else refill.suspended
     refill = replace(refill, suspended=confirmed, next_attempt_at=None, retry_at=_declined_until(refill))
     return _joined(_without_stop(refill))
+
+
+def with_lost_card(refill: Refill, fingerprint: str) -> Refill:
+    """Auto-refill whose card is gone, as if that had been declined for good."""
+    if not refill.enabled:
+        return refill
+    lost = replace(_parted(refill), failures=GIVES_UP_AFTER, breaker_card=fingerprint, retry_at=None)
+    return _joined(replace(lost, last_failure=UNUSABLE))
 
 
 def without_dispute(refill: Refill) -> Refill:

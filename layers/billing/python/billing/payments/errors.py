@@ -13,7 +13,7 @@ class PaymentsUnavailable(Exception):
 
 
 class PaymentsMisconfigured(PaymentsUnavailable):
-    """Stripe does not accept our key. No customer can mend that: the operator must."""
+    """Stripe does not accept our key, or it is of another account or mode: the operator must mend that, no customer."""
 
 
 class StripeRefused(Exception):
@@ -29,3 +29,7 @@ class StripeRefused(Exception):
     def is_missing(self) -> bool:
         """Whether Stripe does not know the object."""
         return self.code == "resource_missing"
+
+
+class CustomerDeleted(StripeRefused):
+    """The customer was deleted at Stripe: nothing can be asked for it any more, and its cards are nobody's."""

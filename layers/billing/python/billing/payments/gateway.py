@@ -7,7 +7,7 @@ people type, it is ASCII, and within Stripe's 255 characters.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,8 @@ from billing.domain.dispute import DisputeReport
 from billing.domain.money import Money, card_minor_units
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.transaction import Transaction
-from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
+from billing.payments.answers import answered
+from billing.payments.errors import CustomerDeleted, PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
 from billing.payments.event_types import HANDLED_EVENTS
 from billing.payments.reading import (
     CARD_KEY,
@@ -38,10 +39,9 @@ from billing.payments.reading import (
     read_session,
 )
 from billing.payments.settings import StripeSettings
+from billing.payments.time_limit import TimedSession, TimeLimit
 
-_TIMEOUT_SECONDS = 12.0
 _RETRIES = 1
-_SERVER_ERROR = 500
 _KEY_SLOT_SECONDS = 600
 _KEY_DIGITS = 32
 _MOST_LOOKED_THROUGH = 10_000
@@ -51,37 +51,82 @@ _LOOK_BACK = timedelta(hours=1)
 class Gateway:
     """Stripe's account of one deployment; objects of other stages and products in it are not ours."""
 
-    def __init__(self, settings: StripeSettings, stage: str, *, retries: int = _RETRIES) -> None:
+    def __init__(
+        self,
+        settings: StripeSettings,
+        stage: str,
+        *,
+        retries: int = _RETRIES,
+        limit: TimeLimit | None = None,
+        key_refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`limit` is how long all that is asked may take; `key_refused` is called when Stripe does not take our key."""
+        self.limit = limit or TimeLimit()
         bases: Any = {} if settings.api_base is None else {"api": settings.api_base}
         self._stripe = StripeClient(
             settings.api_key,
             base_addresses=bases,
             max_network_retries=retries,
-            http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
+            http_client=stripe.RequestsClient(session=TimedSession(self.limit)),
         )
         self._stage = stage
+        self._key_refused = key_refused
 
-    def create_customer(self, account: Account, now: datetime) -> str:
-        """A customer at Stripe for the account: its id. One too many does no harm: the store keeps the first."""
+    @contextmanager
+    def _asking(self, *, customer: str | None = None, method: str | None = None) -> Iterator[None]:
+        """Stripe's errors in our words (see `answers`), of a request that names a customer or a payment method.
+
+        Raises CustomerDeleted.
+        """
+        try:
+            with answered():
+                yield
+        except PaymentsMisconfigured:
+            self._key_refused()
+            raise
+        except StripeRefused as refusal:
+            if not refusal.is_missing:
+                raise
+            if customer is not None and refusal.param in {"customer", "id", None}:
+                if not self.is_deleted(customer):
+                    raise
+                raise CustomerDeleted(refusal.detail, code=refusal.code, param=refusal.param) from refusal
+            if method is not None and refusal.param == "payment_method":
+                self.method(method)  # it is there: then it is this customer's no more
+                raise
+            self._key_refused()
+            raise PaymentsMisconfigured(refusal.detail) from refusal
+
+    def is_deleted(self, customer_id: str) -> bool:
+        """Raises PaymentsMisconfigured where Stripe does not know the customer at all: the key is of elsewhere."""
+        with self._asking():
+            return bool(self._stripe.v1.customers.retrieve(customer_id).to_dict().get("deleted"))
+
+    def create_customer(self, account: Account, now: datetime, *, instead_of: str | None = None) -> str:
+        """A customer at Stripe for the account: its id. One too many does no harm: the store keeps the first.
+
+        `instead_of` is one that was deleted there.
+        """
         params: Any = {
             "name": account.name,
             "email": account.email,
             "metadata": self._metadata(account.account_id),
         }
         # Stripe refuses a key with other content: a renamed account is another request.
-        key = self._key("customer", account.account_id, account.name, account.email, _key_slot(now))
-        with _answered():
+        facts = (account.account_id, account.name, account.email, _key_slot(now))
+        key = self._key("customer", *facts, *([] if instead_of is None else [instead_of]))
+        with self._asking():
             return self._stripe.v1.customers.create(params, key).id
 
     def update_customer(self, customer_id: str, account: Account) -> None:
         """Give a customer the account's present name and address. Doing it twice does no harm."""
         params: Any = {"name": account.name, "email": account.email}
-        with _answered():
+        with self._asking(customer=customer_id):
             self._stripe.v1.customers.update(customer_id, params)
 
     def account_of(self, customer_id: str) -> str | None:
         """The account that a customer of ours stands for; None for another's customer."""
-        with _answered():
+        with self._asking():
             customer = self._stripe.v1.customers.retrieve(customer_id).to_dict()
         metadata: dict[str, str] = customer.get("metadata") or {}
         return None if self.is_foreign(metadata) else metadata["talktime_account"]
@@ -121,7 +166,7 @@ class Gateway:
 
     def _confirmed(self, params: Any, key: Any) -> Intent:
         try:
-            with _answered():
+            with self._asking(customer=params["customer"], method=params["payment_method"]):
                 return self._read(self._stripe.v1.payment_intents.create(params, key).to_dict())
         except stripe.CardError as decline:
             body: Any = decline.json_body
@@ -130,14 +175,14 @@ class Gateway:
     def release(self, intent_id: str) -> None:
         """Cancel what is not captured; what is canceled already, stays so. Raises StripeRefused for what was paid."""
         try:
-            with _answered():
+            with self._asking():
                 self._stripe.v1.payment_intents.cancel(intent_id)
         except StripeRefused as refusal:
             if self.intent(intent_id).status != "canceled":
                 raise StripeRefused(refusal.detail, code=refusal.code, param=refusal.param) from refusal
 
     def intent(self, intent_id: str) -> Intent:
-        with _answered():
+        with self._asking():
             intent = self._stripe.v1.payment_intents.retrieve(intent_id, {"expand": ["latest_charge"]})
             return self._read(intent.to_dict())
 
@@ -146,7 +191,7 @@ class Gateway:
 
         All of them since then are read: what is not among them was never asked for. Raises PaymentsUnavailable where
         there are too many to know. A customer that was deleted at Stripe has none: its cards can be charged no more,
-        and a webhook tells of what was charged before.
+        and events tell of what was charged before.
         """
         params: Any = {
             "customer": customer_id,
@@ -155,12 +200,10 @@ class Gateway:
             "expand": ["data.latest_charge"],
         }
         try:
-            with _answered():
+            with self._asking(customer=customer_id):
                 found = self._stripe.v1.payment_intents.list(params).auto_paging_iter()
                 intents = [self._read(intent.to_dict()) for intent in _to_the_end(found)]
-        except StripeRefused as refusal:
-            if not (refusal.is_missing and refusal.param == "customer"):
-                raise
+        except CustomerDeleted:
             return []
         return [intent for intent in intents if not intent.foreign and intent.metadata.get(key) == value]
 
@@ -183,7 +226,7 @@ class Gateway:
             "cancel_url": return_url,
         }
         # Who asks for another way back, as reconciliation may, would else be refused for as long as the key is known.
-        return self._page(params, self._key("page", transaction.idempotency_key, return_url))
+        return self._page(params, self._key("page", transaction.idempotency_key, return_url, customer_id))
 
     def open_card_page(self, account: Account, customer_id: str, return_url: str, key: str) -> HostedPage:
         """Stripe's page on which the customer adds a card, and nothing but a card."""
@@ -198,43 +241,35 @@ class Gateway:
             "success_url": return_url,
             "cancel_url": return_url,
         }
-        return self._page(params, self._key("card-page", key))
+        return self._page(params, self._key("card-page", key, customer_id))
 
     def _page(self, params: Any, key: Any) -> HostedPage:
-        with _answered():
+        with self._asking(customer=params["customer"]):
             session = self._stripe.v1.checkout.sessions.create(params, key)
             return read_session(session.to_dict(), self.is_foreign)
 
-    def session(self, session_id: str) -> HostedPage | None:
-        """None for a page that Stripe does not know, or no longer."""
-        try:
-            with _answered():
-                session = self._stripe.v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent"]})
-                return read_session(session.to_dict(), self.is_foreign)
-        except StripeRefused as refusal:
-            if not refusal.is_missing:
-                raise
-            return None
+    def session(self, session_id: str) -> HostedPage:
+        with self._asking():
+            session = self._stripe.v1.checkout.sessions.retrieve(session_id, {"expand": ["setup_intent"]})
+            return read_session(session.to_dict(), self.is_foreign)
 
     def method(self, payment_method_id: str) -> SavedMethod:
-        with _answered():
+        with self._asking():
             return read_method(self._stripe.v1.payment_methods.retrieve(payment_method_id).to_dict())
 
     def cards_of(self, customer_id: str) -> list[SavedMethod]:
         """The cards that are attached to a customer, the newest first."""
         params: Any = {"type": "card", "limit": 100}
-        with _answered():
+        with self._asking(customer=customer_id):
             found = self._stripe.v1.customers.payment_methods.list(customer_id, params).auto_paging_iter()
             return [read_method(method.to_dict()) for method in _to_the_end(found)]
 
     def detach(self, payment_method_id: str) -> None:
-        """Let Stripe forget a payment method; one that it has forgotten already is fine."""
+        """Let Stripe forget a payment method; one that is nobody's already is fine."""
         try:
-            with _answered():
+            with self._asking():
                 self._stripe.v1.payment_methods.detach(payment_method_id)
         except StripeRefused as refusal:
-            if refusal.is_missing:
-                return
             if self.method(payment_method_id).customer_id is not None:
                 raise StripeRefused(refusal.detail, code=refusal.code, param=refusal.param) from refusal
 
@@ -250,12 +285,12 @@ class Gateway:
             "amount": minor_units,
             "metadata": {"talktime_refund": refund_key, "talktime_asked": asked, "talktime_stage": self._stage},
         }
-        with _answered():
+        with self._asking():
             return read_refund(self._stripe.v1.refunds.create(params, self._key("refund", refund_key)).to_dict())
 
     def refunds(self, payment_intent_id: str) -> list[StripeRefund]:
         params: Any = {"payment_intent": payment_intent_id, "limit": 100}
-        with _answered():
+        with self._asking():
             found = self._stripe.v1.refunds.list(params).auto_paging_iter()
             return [read_refund(refund.to_dict()) for refund in _to_the_end(found)]
 
@@ -265,7 +300,7 @@ class Gateway:
             "limit": 100,
             "expand": ["data.charge.balance_transaction"],
         }
-        with _answered():
+        with self._asking():
             found = self._stripe.v1.disputes.list(params).auto_paging_iter()
             return [read_dispute(dispute.to_dict()) for dispute in _to_the_end(found)]
 
@@ -276,7 +311,7 @@ class Gateway:
             "refund": self._stripe.v1.refunds.retrieve,
             "dispute": self._stripe.v1.disputes.retrieve,
         }
-        with _answered():
+        with self._asking():
             intent: str | None = retrieve[object_type](object_id).payment_intent
             return intent
 
@@ -287,7 +322,7 @@ class Gateway:
             "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
             "limit": 100,
         }
-        with _answered():
+        with self._asking():
             for event in self._stripe.v1.events.list(params).auto_paging_iter():
                 yield StripeEvent(event.id, event.type, event.to_dict()["data"]["object"]["id"])
 
@@ -322,24 +357,3 @@ def _to_the_end(found: Iterator[Any]) -> Iterator[Any]:
         if number == _MOST_LOOKED_THROUGH:
             raise PaymentsUnavailable(f"more than {number} objects to look through")
         yield each
-
-
-@contextmanager
-def _answered() -> Iterator[None]:
-    """Stripe's errors in our words; a card's decline passes."""
-    try:
-        yield
-    except stripe.CardError:
-        raise
-    except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        raise PaymentsMisconfigured(_said(error)) from error
-    except stripe.InvalidRequestError as error:
-        raise StripeRefused(_said(error), code=error.code, param=error.param) from error
-    except (stripe.RateLimitError, stripe.APIConnectionError, stripe.IdempotencyError) as error:
-        raise PaymentsUnavailable(_said(error)) from error
-    except stripe.StripeError as error:
-        raise PaymentsUnavailable(_said(error), spoiled=(error.http_status or 0) >= _SERVER_ERROR) from error
-
-
-def _said(error: stripe.StripeError) -> str:
-    return f"{type(error).__name__}: {error.user_message or error}"

@@ -3,12 +3,13 @@
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from billing.payments.settings import StripeNotConfigured, StripeSettings, parse_webhook_secrets
-from billing.runtime import aws
+from billing.runtime import aws, metrics
 from billing.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def gateway(settings: Settings) -> "Gateway":
-    """Raises StripeNotConfigured."""
+def gateway(settings: Settings, service: str) -> "Gateway":
+    """`service` is the function, which counts how often Stripe refuses our key. Raises StripeNotConfigured."""
     # Importing the SDK takes 100 ms, which functions that only may need Stripe spend when they do.
     from billing.payments.gateway import Gateway
 
     key = _said(settings, "STRIPE_API_KEY")
-    return Gateway(StripeSettings(key, settings.stripe.get("STRIPE_API_BASE") or None), settings.stage)
+    return Gateway(
+        StripeSettings(key, settings.stripe.get("STRIPE_API_BASE") or None),
+        settings.stage,
+        key_refused=lambda: metrics.emit(service, datetime.now(UTC), counts={"StripeKeyRefused": 1}),
+    )
 
 
 def _said(settings: Settings, name: str) -> str:

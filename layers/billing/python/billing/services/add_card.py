@@ -11,17 +11,17 @@ from datetime import datetime
 
 from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Card
 from billing.domain.card_changes import record_entered_date, record_verdict
-from billing.domain.declines import Failure, failure
+from billing.domain.declines import UNUSABLE, Failure, failure
 from billing.domain.errors import Conflict
 from billing.domain.intention import UNCONFIRMED_FOR
-from billing.payments.errors import PaymentsUnavailable, StripeRefused
+from billing.payments.errors import CustomerDeleted, PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
-from billing.payments.reading import CARD_KEY, SavedMethod
+from billing.payments.reading import CARD_KEY, Intent, SavedMethod
 from billing.services.accounts import find_account
 from billing.services.cards import card_of_method, finish_removal
 from billing.services.change_wallet import change_wallet
 from billing.services.renew_subscription import renew_now
-from billing.services.stripe_customer import stripe_customer
+from billing.services.stripe_customer import replace_customer, stripe_customer, with_customer
 from billing.store.database import StoreBusy
 from billing.store.store import Store
 
@@ -35,13 +35,18 @@ def open_card_page(store: Store, gateway: Gateway, account_id: str, *, key: str,
     """
     account = find_account(store, account_id)
     cards = store.cards.of_account(account_id)
-    not_kept = sum(card.verification == "failed" for card in cards)
+    not_kept = sum(card.verification in {"failed", "gone"} for card in cards)
     if len(cards) - not_kept >= MAX_CARDS:
         raise Conflict(f"an account has at most {MAX_CARDS} cards", code="too_many_cards")
     if not_kept >= MAX_CARDS_NOT_KEPT:
         raise Conflict("too many cards were declined: remove some of them first", code="too_many_cards")
-    customer = stripe_customer(store, gateway, account_id, now)
-    page = gateway.open_card_page(account, customer, return_url, key)
+    page = with_customer(
+        store,
+        gateway,
+        account_id,
+        now,
+        lambda customer: gateway.open_card_page(account, customer, return_url, key),
+    )
     return page.url or return_url
 
 
@@ -153,9 +158,13 @@ def verify_card(store: Store, gateway: Gateway, card: Card, now: datetime) -> No
 
 def _refusal(store: Store, gateway: Gateway, card: Card, now: datetime) -> Failure | None:
     """Why the hold was declined, or None: it was placed, now or before a crash, and nothing is held any more."""
-    account = find_account(store, card.account_id)
-    customer = stripe_customer(store, gateway, card.account_id, now)
-    holds = gateway.intents_about(customer, CARD_KEY, card.payment_method_id, card.added_at)
+    holds = with_customer(
+        store,
+        gateway,
+        card.account_id,
+        now,
+        lambda customer: gateway.intents_about(customer, CARD_KEY, card.payment_method_id, card.added_at),
+    )
     for hold in holds:
         if hold.is_unconfirmed:
             if now - hold.created_at >= UNCONFIRMED_FOR:
@@ -163,14 +172,26 @@ def _refusal(store: Store, gateway: Gateway, card: Card, now: datetime) -> Failu
             raise PaymentsUnavailable(f"the bank was not asked for hold {hold.intent_id} yet")
     asked = [hold for hold in holds if hold.was_held or hold.report.outcome != "canceled"]
     if not asked:
-        try:
-            asked = [gateway.place_hold(card, customer, account.currency, now)]
-        except StripeRefused as refusal:
-            log.warning("no hold", extra={"account_id": card.account_id, "reason": refusal.detail})
-            return failure("card_unusable")
+        placed = _place_hold(store, gateway, card, now)
+        if placed is None:
+            return failure(UNUSABLE)
+        asked = [placed]
     for hold in asked:
         if hold.report.outcome == "held":
             gateway.release(hold.intent_id)
     if any(hold.was_held for hold in asked):
         return None
     return asked[0].report.failure or failure("card_declined")
+
+
+def _place_hold(store: Store, gateway: Gateway, card: Card, now: datetime) -> Intent | None:
+    """None where Stripe has no such card for us."""
+    account = find_account(store, card.account_id)
+    try:
+        customer = stripe_customer(store, gateway, card.account_id, now)
+        return gateway.place_hold(card, customer, account.currency, now)
+    except StripeRefused as refusal:
+        log.warning("no hold", extra={"account_id": card.account_id, "reason": refusal.detail})
+        if isinstance(refusal, CustomerDeleted):
+            replace_customer(store, gateway, card.account_id, now)
+        return None

@@ -58,7 +58,8 @@ def find_card(store: Store, account_id: str, payment_method_id: str, *, usable: 
     if card is None:
         raise CardNotFound(payment_method_id, field="payment_method" if usable else None)
     if usable and not card.is_usable:
-        why = "is being verified" if card.failure is None else f"was not kept: {card.failure.message}"
+        state = "is gone" if card.verification == "gone" else "was not kept"
+        why = "is being verified" if card.failure is None else f"{state}: {card.failure.message}"
         raise Conflict(f"the card {why}", code="card_not_verified", field="payment_method")
     return card
 

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from billing.domain.declines import NO_LONGER_WANTED, Failure, failure
+from billing.domain.declines import NO_LONGER_WANTED, UNUSABLE, Failure, failure
 from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_asked, unless_wanted
 from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, PaymentReport, Transaction
-from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
+from billing.payments.errors import CustomerDeleted, PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
 from billing.payments.reading import TRANSACTION_KEY, Intent
 from billing.services.accounts import find_wallet
 from billing.services.apply_payment import Decide, apply_payment
-from billing.services.stripe_customer import stripe_customer
+from billing.services.lose_cards import lose_cards
+from billing.services.stripe_customer import replace_customer, stripe_customer, with_customer
 from billing.store.store import Store
 
 # Stripe forgets an idempotency key after 24 hours; an hour of grace for clocks and queues.
@@ -54,12 +55,17 @@ def open_page(
     """Give a transaction at Checkout its hosted page; one that has a page keeps it. Raises PaymentsUnavailable."""
     if transaction.url is not None or transaction.status != "Checkout":
         return transaction
-    customer = stripe_customer(store, gateway, transaction.account_id, now)
     if transaction.payment_intent_id is not None:
         # Two ways to pay one transaction would be one too many.
         gateway.release(transaction.payment_intent_id)
     try:
-        page = gateway.open_payment_page(transaction, customer, return_url)
+        page = with_customer(
+            store,
+            gateway,
+            transaction.account_id,
+            now,
+            lambda customer: gateway.open_payment_page(transaction, customer, return_url),
+        )
     except PaymentsUnavailable as trouble:
         _use_another_key(store, transaction, trouble, now)
         raise
@@ -89,13 +95,21 @@ def _charge(store: Store, gateway: Gateway, transaction: Transaction, now: datet
 
 
 def _ask(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Transaction:
-    customer = stripe_customer(store, gateway, transaction.account_id, now)
+    account_id = transaction.account_id
     try:
-        intent = gateway.charge(transaction, customer)
+        intent = gateway.charge(transaction, stripe_customer(store, gateway, account_id, now))
+    except CustomerDeleted as refusal:
+        log.warning("Stripe refused", extra={"transaction_id": transaction.transaction_id, "reason": refusal.detail})
+        replace_customer(store, gateway, account_id, now)
+        return _recorded(store, transaction, nothing_came_of(transaction, failure(UNUSABLE)), now)
     except StripeRefused as refusal:
         facts = {"transaction_id": transaction.transaction_id, "reason": refusal.detail, "stripe_code": refusal.code}
         log.warning("Stripe refused", extra=facts)
-        return _recorded(store, transaction, nothing_came_of(transaction, why_refused(refusal)), now)
+        why = why_refused(refusal)
+        refused = _recorded(store, transaction, nothing_came_of(transaction, why), now)
+        if why.code == UNUSABLE:
+            lose_cards(store, gateway, account_id, now, payment_method_id=transaction.payment_method_id)
+        return refused
     except PaymentsUnavailable as trouble:
         _use_another_key(store, transaction, trouble, now)
         raise
@@ -106,7 +120,7 @@ def why_refused(refusal: StripeRefused) -> Failure:
     """Only what Stripe says of the payment method blames the card. Anything else is a mistake of ours."""
     if refusal.code in _OF_THE_AMOUNT:
         return failure("amount_refused")
-    return failure("card_unusable" if refusal.param == "payment_method" else "not_completed")
+    return failure(UNUSABLE if refusal.param == "payment_method" else "not_completed")
 
 
 def charge_at_stripe(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Intent | None:
@@ -116,8 +130,14 @@ def charge_at_stripe(store: Store, gateway: Gateway, transaction: Transaction, n
     """
     if transaction.session_id is not None and transaction.payment_intent_id is not None:
         return gateway.intent(transaction.payment_intent_id)  # what its page made: there is no other
-    customer = stripe_customer(store, gateway, transaction.account_id, now)
-    about = gateway.intents_about(customer, TRANSACTION_KEY, transaction.transaction_id, transaction.created_at)
+    name, since = transaction.transaction_id, transaction.created_at
+    about = with_customer(
+        store,
+        gateway,
+        transaction.account_id,
+        now,
+        lambda customer: gateway.intents_about(customer, TRANSACTION_KEY, name, since),
+    )
     return min(about, key=lambda intent: (intent.report.outcome != "succeeded", not intent.is_open), default=None)
 
 

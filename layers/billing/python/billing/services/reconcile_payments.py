@@ -133,8 +133,7 @@ class Reconciliation:
         status = "expired"
         if transaction.session_id is not None:
             self._note(done, finish_page(self._store, self._gateway, transaction.session_id, now))
-            page = self._gateway.session(transaction.session_id)
-            status = "expired" if page is None else page.status
+            status = self._gateway.session(transaction.session_id).status
         current = self._store.transactions.get(transaction.transaction_id)
         if current is None or current.status != "Checkout" or current.session_id != transaction.session_id:
             return

@@ -47,7 +47,7 @@ def handle_event(store: Store, gateway: Gateway, event: StripeEvent, now: dateti
 def finish_page(store: Store, gateway: Gateway, session_id: str, now: datetime) -> Applied | None:
     """Take over what the customer did on a hosted page: a card entered, or a payment made."""
     page = gateway.session(session_id)
-    if page is None or page.foreign:
+    if page.foreign:
         log.info("foreign page ignored", extra={"session_id": session_id})
         return None
     if page.status != "complete":

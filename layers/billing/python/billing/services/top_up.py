@@ -138,10 +138,10 @@ def _again(
             facts = {"transaction_id": transaction.transaction_id, "reason": str(trouble)}
             log.warning("the page could not be looked at, so its address is given again", extra=facts)
             return transaction
-        if page is not None and page.status == "complete" and page.payment_intent_id is not None:
+        if page.status == "complete" and page.payment_intent_id is not None:
             bring_up_to_date(store, gateway, page.payment_intent_id, now)
             return find_charge(store, transaction.transaction_id)
-        if page is not None and page.status != "expired":
+        if page.status != "expired":
             return transaction
         _require_debt(wallet, transaction)
         transaction = _without_page(store, transaction, now)

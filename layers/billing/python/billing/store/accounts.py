@@ -107,6 +107,20 @@ class Accounts:
         found = None if kept else self.with_customer(account_id)
         return customer_id if found is None or found[1] is None else found[1].customer_id
 
+    def replace_customer(self, account_id: str, deleted_id: str, customer_id: str, digest: str) -> None:
+        """Keep a customer in the place of one that was deleted; nothing where another one has that place already."""
+        self._database.update(
+            AccountItem,
+            {"account_id": account_id},
+            UpdateExpression="SET stripe_customer_id = :customer, stripe_customer_digest = :digest",
+            ConditionExpression="stripe_customer_id = :deleted",
+            ExpressionAttributeValues={
+                ":customer": {"S": customer_id},
+                ":deleted": {"S": deleted_id},
+                ":digest": {"S": digest},
+            },
+        )
+
     def mark_customer(self, account_id: str, before: StripeCustomer, digest: str) -> None:
         """Keep the digest of what Stripe was just told. `before` is the customer as it was read before that.
 

@@ -83,12 +83,13 @@ class Cards:
         return sorted(cards, key=lambda card: (card.added_at, card.fingerprint))
 
     def add(self, card: Card) -> Card:
-        """Write a card where there is none of its fingerprint, or only one that was not kept. Returns what is there."""
+        """Write a card where there is none of its fingerprint, or one that cannot be used. Returns what is there."""
         added = self._database.move(
             PaymentMethodItem,
             _item(card),
-            condition="attribute_not_exists(account_id) OR #verification = :failed",
+            condition="attribute_not_exists(account_id) OR #verification IN (:failed, :gone)",
             failed={"S": "failed"},
+            gone={"S": "gone"},
         )
         return card if added else self.get(card.account_id, card.fingerprint) or card
 
