@@ -58,6 +58,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("wallets", ("GetItem", "UpdateItem")),
         Access("ledger_entries", ("PutItem",)),
         Access("transactions", ("GetItem", "PutItem", "UpdateItem")),
+        Access("payment_methods", ("Query", "UpdateItem")),
     ),
     "reconcile": (
         Access("plans", ("GetItem",)),
@@ -66,7 +67,8 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("ledger_entries", ("BatchGetItem", "PutItem")),
         Access("transactions", ("GetItem", "PutItem", "UpdateItem"), indexes=("open",)),
         Access("payment_methods", ("GetItem", "Query", "UpdateItem", "DeleteItem"), indexes=("open",)),
-        Access("stripe_inbox", ("BatchGetItem", "UpdateItem")),
+        Access("stripe_inbox", ("BatchGetItem", "UpdateItem"), indexes=("undone",)),
+        Access("reconciliation", ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem")),
     ),
     "announce_expiring_cards": (Access("payment_methods", ("Scan", "UpdateItem")),),
     "schedule_renewals": (Access("wallets", (), indexes=("renewals",)),),
@@ -76,6 +78,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("wallets", ("GetItem", "UpdateItem")),
         Access("ledger_entries", ("PutItem",)),
         Access("transactions", ("GetItem", "PutItem", "UpdateItem")),
+        Access("payment_methods", ("Query", "UpdateItem")),
     ),
     # Its rights are the tables' streams: see `ChangeRelay`.
     "relay_changes": (),

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -37,6 +37,7 @@ from tests.platform_of_one import World
 STAGE = "test"
 UNREACHABLE = "timeout_before"
 """A fault: the request never reaches Stripe."""
+WRONG_KEY = "sk_test_wrong"
 RETURN_URL = "https://portal.example/billing"
 
 
@@ -245,6 +246,19 @@ class Paying:
         """The card's bank answers so from now on."""
         card = card or self.cards[0]
         self.stripe.control(f"payment_methods/{card.payment_method_id}", {"behavior": behavior})
+
+
+class WithTheWrongKey(Paying):
+    """The same account, store and Stripe, asked with a key that is none of ours."""
+
+    @property
+    def gateway(self) -> Gateway:
+        return Gateway(StripeSettings(WRONG_KEY, self.stripe.url), STAGE, retries=0, key_refused=self.heard)
+
+    refusals: ClassVar[list[int]] = []
+
+    def heard(self) -> None:
+        self.refusals.append(1)
 
 
 def signature(body: str, secret: str, at: datetime) -> str:

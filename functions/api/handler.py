@@ -1,7 +1,6 @@
 """The JSON API but for its hot paths: plans, accounts, credit, history, keys, and its own OpenAPI document."""
 
 from datetime import UTC, datetime
-from functools import cache, partial
 from typing import Any
 
 from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
@@ -18,10 +17,11 @@ from billing.web.http import RequestRefused, Response, problem
 _settings = settings.from_environment()
 logs.logger("api", _settings.log_level)
 logger = Logger(service="api", level=_settings.log_level)
+_limit, _gateway = stripe_access.on_demand(_settings, "api")
 _api = rest_api(
     wiring.store(_settings),
     UsageQueue(aws.sqs(), _settings.usage_queue_url or ""),
-    cache(partial(stripe_access.gateway, _settings, "api")),
+    _gateway,
     return_url=_settings.return_url,
     local=_settings.local,
 )
@@ -29,6 +29,7 @@ _api = rest_api(
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Response:
+    _limit.set(stripe_access.seconds_left(context))
     try:
         return _api.respond(event, datetime.now(UTC), lambda facts: logger.info("answered", extra=dict(facts)))
     except Exception:

@@ -10,7 +10,7 @@ from billing.contracts.stripe_queue import decode
 from billing.domain.payment_report import Applied
 from billing.payments.errors import PaymentsUnavailable
 from billing.runtime import batch, logs, metrics, settings
-from billing.runtime.stripe_access import gateway
+from billing.runtime.stripe_access import Invocation, gateway, seconds_left
 from billing.services.apply_payment import count_applied
 from billing.services.stripe_events import handle_event
 from billing.store.database import StoreBusy
@@ -22,10 +22,12 @@ _store = wiring.store(_settings)
 _gateway = gateway(_settings, "apply_payments")
 
 
-def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
     """Only what could not be handled now goes back to the queue."""
+    _gateway.limit.set(seconds_left(context))
     now = datetime.now(UTC)
-    worked = _loop.try_all(event["Records"], lambda record: _handle(record, now))
+    has_time = _gateway.limit.has_time
+    worked = _loop.try_all(event["Records"], lambda record: _handle(record, now), has_time=has_time)
     applied = [each for each in worked.results if each is not None]
     metrics.emit("apply_payments", now, counts={**count_applied(applied), "FailedEvents": len(worked.broken)})
     return worked.answer

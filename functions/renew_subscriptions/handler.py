@@ -8,7 +8,7 @@ from billing.runtime import wiring  # the first: what comes after it is not look
 # isort: split
 from billing.contracts.renewal_queue import decode
 from billing.runtime import batch, logs, metrics, settings
-from billing.runtime.stripe_access import gateway
+from billing.runtime.stripe_access import Invocation, gateway, seconds_left
 from billing.services.renew_subscription import Renewed, count_renewals, renew_subscription
 
 _settings = settings.from_environment()
@@ -18,12 +18,13 @@ _store = wiring.store(_settings)
 _gateway = gateway(_settings, "renew_subscriptions")
 
 
-def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
     """Only what broke goes back to the queue.
 
     If Stripe does not answer, the subscription stays due: the next sweep orders it again, and the same try goes on.
     """
-    worked = _loop.try_all(event["Records"], _renew)
+    _gateway.limit.set(seconds_left(context))
+    worked = _loop.try_all(event["Records"], _renew, has_time=_gateway.limit.has_time)
     counts = count_renewals(worked.results) | {"FailedRenewals": len(worked.broken)}
     metrics.emit("renew_subscriptions", datetime.now(UTC), counts=counts)
     return worked.answer

@@ -63,6 +63,13 @@ class Payments(Construct):
             self._alarm_on_uncredited(alarms, function)
         for asker in askers:
             self._alarm_on_refused_key(alarms, asker)
+        alarm_when(
+            reconcile.metric("EventsOutOfReach"),
+            self,
+            "EventsOutOfReach",
+            says="Reconciliation did not run for longer than Stripe lists its events: the log names the time between.",
+            alarms=alarms,
+        )
 
     def _let_read(self, name: str, readers: Sequence[BillingFunction], stage: Stage) -> None:
         """Keep what Stripe issues as a secret, and let `readers` read it."""

@@ -35,6 +35,7 @@ from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.leases import Leases
 from billing.store.plans import Plans
+from billing.store.reconciliation import Bookmark, Deferral, ReconciliationMemory
 from billing.store.rejected_events import RejectedEvents
 from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions, transaction_update
@@ -344,6 +345,9 @@ DELIVERY = Delivery(
     last_error="answered 500",
 )
 STRIPE_EVENT = StripeEvent("evt_stripe_1", "payment_intent.succeeded", "pi_1")
+REFUND_EVENT = StripeEvent("evt_stripe_2", "refund.created", "re_1", "pi_1")
+BOOKMARK = Bookmark(read_to=NOW, span_seconds=21_600, event_id="evt_stripe_2", event_at=START)
+DEFERRAL = Deferral(failures=3, due_at=END)
 
 
 def _write_wallet(wallet: Wallet) -> Write:
@@ -389,7 +393,7 @@ def _write_secret(database: Database) -> None:
 
 
 def _write_inbox(database: Database) -> None:
-    StripeInbox(database).take(STRIPE_EVENT, NOW)
+    StripeInbox(database).take(REFUND_EVENT, NOW)
 
 
 def _customer(database: Database) -> tuple[Account, StripeCustomer | None] | None:
@@ -606,7 +610,28 @@ VALUES: Mapping[str, Stored] = {
         "stripe_inbox",
         {"event_id": "evt_stripe_1"},
         [STRIPE_EVENT],
+        None,
+        lambda database: StripeInbox(database).unknown([STRIPE_EVENT]),  # nobody sweeps such a row: it is taken anew
+    ),
+    "0.2.0/stripe_inbox": Stored(
+        "stripe_inbox",
+        {"event_id": "evt_stripe_2"},
+        [[REFUND_EVENT]],
         _write_inbox,
-        lambda database: StripeInbox(database).not_done([STRIPE_EVENT]),
+        lambda database: list(StripeInbox(database).undone(END)),
+    ),
+    "0.2.0/reconciliation.events": Stored(
+        "reconciliation",
+        {"name": "events"},
+        BOOKMARK,
+        lambda database: ReconciliationMemory(database).move_bookmark(None, BOOKMARK),
+        lambda database: ReconciliationMemory(database).bookmark(),
+    ),
+    "0.2.0/reconciliation.deferral": Stored(
+        "reconciliation",
+        {"name": "transaction:tx_1"},
+        {"transaction:tx_1": DEFERRAL},
+        lambda database: ReconciliationMemory(database).defer("transaction:tx_1", DEFERRAL),
+        lambda database: ReconciliationMemory(database).deferrals(["transaction:tx_1", "transaction:tx_2"]),
     ),
 }

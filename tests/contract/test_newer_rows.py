@@ -31,6 +31,7 @@ from billing.store.deliveries import Deliveries
 from billing.store.formats import MapFormat, NameFormat, PositionFormat
 from billing.store.leases import Leases
 from billing.store.plans import Plans
+from billing.store.reconciliation import ReconciliationMemory
 from billing.store.rejected_events import RejectedEvents
 from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions
@@ -39,8 +40,10 @@ from billing.store.webhook_endpoints import WebhookEndpoints
 from tests.builders import dunning_of
 from tests.contract.stored_values import (
     ACCOUNT,
+    BOOKMARK,
     CALL,
     CARD,
+    DEFERRAL,
     DELIVERY,
     END,
     ENDPOINT,
@@ -225,6 +228,14 @@ REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
         lambda database: StripeInbox(database).take(STRIPE_EVENT, LATER),
     ),
     "an event of Stripe's is done with": ("stripe_inbox", lambda database: StripeInbox(database).done("evt_stripe_1")),
+    "the bookmark is moved": (
+        "reconciliation.events",
+        lambda database: ReconciliationMemory(database).move_bookmark(BOOKMARK, replace(BOOKMARK, read_to=LATER)),
+    ),
+    "something fails again": (
+        "reconciliation.deferral",
+        lambda database: ReconciliationMemory(database).defer("transaction:tx_1", replace(DEFERRAL, failures=4)),
+    ),
 }
 # An API key and a ledger entry are never written again. A plan's versions neither; its current one is a whole copy.
 NEVER_WRITTEN_AGAIN = {"api_keys", "ledger_entries", "plans"}
@@ -235,7 +246,7 @@ def test_an_attribute_that_a_newer_release_added_to_a_row_is_kept_when_the_row_i
     how: str, database: Database
 ) -> None:
     name, rewrite = REWRITINGS[how]
-    stored, row = VALUES[f"0.1.0/{name}"], golden(f"0.1.0/{name}")
+    stored, row = VALUES[path_of(name)], golden(path_of(name))
     database.client.put_item(TableName=stored.table, Item={**row, "newer_attribute": NEWER_ATTRIBUTE})
     rewrite(database)
     written = row_of(database, stored)
@@ -244,7 +255,7 @@ def test_an_attribute_that_a_newer_release_added_to_a_row_is_kept_when_the_row_i
 
 
 def test_each_table_is_tried_with_an_attribute_of_a_newer_release() -> None:
-    tried = {VALUES[f"0.1.0/{name}"].table for name, _ in REWRITINGS.values()}
+    tried = {VALUES[path_of(name)].table for name, _ in REWRITINGS.values()}
     assert tried | NEVER_WRITTEN_AGAIN == {model.Meta.table_name for model in ALL_TABLES}
 
 

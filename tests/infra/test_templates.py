@@ -267,6 +267,14 @@ def test_only_what_asks_stripe_reads_its_key_and_only_the_webhook_its_secrets(re
     assert readers == MOVE_MONEY - {"SettleUsage"}
 
 
+def test_whoever_asks_stripe_raises_an_alarm_when_the_key_is_refused(resources: Resources) -> None:
+    alarms = [each for each in of_type(resources, "AWS::CloudWatch::Alarm").values() if each["AlarmActions"]]
+    watched = {each["Dimensions"][0]["Value"] for each in alarms if each["MetricName"] == "StripeKeyRefused"}
+    assert watched == {name for name, size in FUNCTION_SIZES.items() if size.uses_stripe}
+    (out_of_reach,) = [each for each in alarms if each["MetricName"] == "EventsOutOfReach"]
+    assert out_of_reach["Dimensions"][0]["Value"] == "reconcile"
+
+
 def test_refills_are_charged_from_the_stream_of_new_transactions(resources: Resources) -> None:
     mappings = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
     (refills,) = (each for each in mappings if "FilterCriteria" in each)

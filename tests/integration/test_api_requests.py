@@ -279,7 +279,11 @@ def test_a_bug_is_a_500_with_the_number_under_which_it_was_logged(
     monkeypatch.setattr(function.logger.registered_handler, "stream", logged)
     monkeypatch.setattr(function, "_api", SimpleNamespace(respond=broken))
     context = SimpleNamespace(
-        function_name="api", memory_limit_in_mb=1024, invoked_function_arn="arn", aws_request_id="request-1"
+        function_name="api",
+        memory_limit_in_mb=1024,
+        invoked_function_arn="arn",
+        aws_request_id="request-1",
+        get_remaining_time_in_millis=lambda: 29_000,
     )
     response = function.handler(client.event("GET", "/v1/plans"), context)
     document = json.loads(response["body"])

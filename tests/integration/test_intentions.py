@@ -255,16 +255,17 @@ def test_of_two_workers_that_go_on_with_the_same_charge_one_asks(refilling: Payi
 
 @pytest.mark.parametrize("happens", [None, switched_off])
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("write", [1, 2, 3])
+@pytest.mark.parametrize("write", [1, 2, 3, 4])
 def test_a_kill_around_any_write_leaves_a_charge_that_ends_once_and_right(
     refilling: Paying, write: int, moment: str, happens: Callable[[Paying], None] | None
 ) -> None:
     if happens is not None:
         happens(refilling)
     for minutes in (5, 11):
-        KillSwitch(refilling.database, write, moment=moment)
+        switch = KillSwitch(refilling.database, write, moment=moment)
         with suppress(Killed):
             refilling.reconcile(NOW + minutes * MINUTE)
+        switch.disarm()
     for minutes in (20, 25, 30):
         assert refilling.reconcile(NOW + minutes * MINUTE).stuck == 0
     ended = ("Paid", [10000]) if happens is None else ("Failed", [])

@@ -4,38 +4,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from billing.domain.card import Card
 from billing.payments.errors import PaymentsMisconfigured, PaymentsUnavailable
-from billing.payments.gateway import Gateway
-from billing.payments.settings import StripeSettings
 from billing.services.add_card import open_card_page
 from billing.services.cards import refresh_card, remove_card
 from billing.services.change_subscription import PaymentPending
 from tests.builders import NOW, micros
-from tests.paying_account import RETURN_URL, STAGE, Paying
+from tests.paying_account import RETURN_URL, WRONG_KEY, Paying, WithTheWrongKey
 from tests.platform_of_one import assert_books_balance
 from tests.subscriber import PRO, RENEWAL, Subscriber
 
 KINDS = ["other_account", "other_mode", "restricted", "revoked"]
-WRONG_KEY = "sk_test_wrong"
 MINUTES = timedelta(minutes=1)
-
-
-class WithTheWrongKey(Paying):
-    """The same account, store and Stripe, asked with a key that is none of ours."""
-
-    @property
-    def gateway(self) -> Gateway:
-        return Gateway(StripeSettings(WRONG_KEY, self.stripe.url), STAGE, retries=0, key_refused=self.heard)
-
-    refusals: ClassVar[list[int]] = []
-
-    def heard(self) -> None:
-        self.refusals.append(1)
 
 
 @pytest.fixture

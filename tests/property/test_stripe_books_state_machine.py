@@ -58,9 +58,9 @@ class LifeAtStripe(RuleBasedStateMachine):
     def the_customer_pays_by_the_saved_card(self, amount: str, *, answer_is_lost: bool) -> None:
         if answer_is_lost:
             self.paying.fault("/v1/payment_intents", "timeout_after")
-        card = self.paying.cards[0].payment_method_id
+        (card, *_) = [each for each in self.paying.cards if each.verification in {"verified", "gone"}]
         with suppress(BillingError, PaymentsUnavailable):
-            self.paying.top_up(amount, card=card, transaction_id=self._next("tx"), now=self.now)
+            self.paying.top_up(amount, card=card.payment_method_id, transaction_id=self._next("tx"), now=self.now)
         self.stripe.control("faults", method="DELETE")
 
     @rule(amount=AMOUNTS, by=st.sampled_from(["pm_card_visa", "us_bank_account", "us_bank_account", "link", "nothing"]))
@@ -85,6 +85,16 @@ class LifeAtStripe(RuleBasedStateMachine):
                 self.paying.refund(chosen, amount, key=self._next("refund"))
 
     # Banks, the Dashboard, card networks.
+
+    @rule(is_customer=st.booleans())
+    def the_merchant_deletes_the_customer_or_a_network_replaces_the_number(self, *, is_customer: bool) -> None:
+        usable = [each for each in self.paying.cards if each.is_usable]
+        if is_customer and self.paying.read("customers"):
+            self.paying.delete_customer()
+            self.paying.add_card(key=self._next("page"), now=self.now)
+        elif usable:
+            number = {"number": f"40000566555{self.number:05d}"}
+            self.stripe.control(f"payment_methods/{usable[0].payment_method_id}", number)
 
     @rule(nth=st.integers(0, 9), succeed=st.booleans())
     def a_bank_answers_a_debit(self, nth: int, *, succeed: bool) -> None:
@@ -202,7 +212,8 @@ class LifeAtStripe(RuleBasedStateMachine):
             for dispute in disputes:
                 if dispute["charge"] == charge["id"]:
                     known |= {each["id"] for each in dispute["balance_transactions"]}
-                    gone += sum(_cents(dispute, each) for each in dispute["balance_transactions"])
+                    settled = movements[charge["balance_transaction"]]
+                    gone += sum(_cents(dispute, each, charge, settled) for each in dispute["balance_transactions"])
             found.append((charge["amount_captured"] * MICROS_OF_A_CENT, gone * MICROS_OF_A_CENT))
         assert known == set(movements), "money of Stripe's that this oracle does not know"
         if self.currency == "USD":
@@ -241,13 +252,16 @@ class LifeAtStripe(RuleBasedStateMachine):
         return f"{name}_{self.number}"
 
 
-def _cents(dispute: dict[str, Any], movement: dict[str, Any]) -> int:
-    """What a movement of a dispute took, in cents of the payment: below 0 it gave back."""
+def _cents(dispute: dict[str, Any], movement: dict[str, Any], charge: dict[str, Any], settled: dict[str, Any]) -> int:
+    """What a movement of a dispute took, in cents of the payment: below 0 it gave back.
+
+    Of what is given back though nothing was withdrawn, the payment's own settlement is the measure.
+    """
     if movement["currency"] == dispute["currency"]:
         return -int(movement["amount"])
     withdrawn = sum(-each["amount"] for each in dispute["balance_transactions"] if each["amount"] < 0)
-    worth = Fraction(dispute["amount"] * abs(movement["amount"]), withdrawn)
-    cents = math.floor(worth + Fraction(1, 2))
+    whole, of = (dispute["amount"], withdrawn) if withdrawn else (charge["amount"], settled["amount"])
+    cents = math.floor(Fraction(whole * abs(movement["amount"]), of) + Fraction(1, 2))
     return cents if movement["amount"] < 0 else -cents
 
 

@@ -103,3 +103,22 @@ def test_the_end_of_a_process_is_no_record_s_trouble() -> None:
 
 def test_a_service_that_takes_the_whole_batch_answers_in_the_same_words() -> None:
     assert come_again(["a"]) == {"batchItemFailures": [{"itemIdentifier": "a"}]}
+
+
+def test_what_there_is_no_time_for_is_given_back_untried() -> None:
+    left = [3, 2, 1, 0]
+
+    def has_time() -> bool:
+        return left.pop(0) > 1
+
+    work = Work()
+    worked = loop.try_all([message(number) for number in range(4)], work, has_time=has_time)
+    assert (work.tried, worked.results) == ([0, 1], [0, 2])
+    assert worked.answer == {"batchItemFailures": [{"itemIdentifier": "m-2"}, {"itemIdentifier": "m-3"}]}
+
+
+def test_a_stream_that_has_no_time_left_goes_on_from_there() -> None:
+    left = [True, False]
+    records = [change(number) for number in range(3)]
+    worked = loop.try_in_order(records, Work(), has_time=lambda: left.pop(0))
+    assert worked.answer == {"batchItemFailures": [{"itemIdentifier": "s-1"}]}

@@ -23,6 +23,7 @@ def test_every_table_has_a_part_of_the_store_which_is_made_once() -> None:
         "deliveries",
         "leases",
         "plans",
+        "reconciliation",
         "rejected_events",
         "stripe_inbox",
         "transactions",

@@ -9,6 +9,7 @@ from billing.domain.card import Card
 from billing.domain.declines import Failure, bounce, decline
 from billing.domain.dispute import DisputeMovement, DisputeReport, dispute_status
 from billing.domain.money import Money, from_minor_units
+from billing.domain.stripe_event import StripeEvent
 from billing.domain.transaction import CardFace, Outcome, PaymentReport, Refund
 
 TRANSACTION_KEY = "talktime_transaction"
@@ -249,3 +250,12 @@ def read_dispute(dispute: Any) -> DisputeReport:
 def _money(thing: Any) -> Money:
     """The amount that an object of Stripe's says in minor units of its currency."""
     return from_minor_units(thing["amount"], str(thing["currency"]).upper())
+
+
+def read_event(event: Any, is_foreign: IsForeign) -> StripeEvent | None:
+    """None for what says itself that it is another's: a refund or a dispute only says of which payment it is."""
+    thing = event["data"]["object"]
+    if thing["object"] in {"charge", "payment_intent", "checkout.session"} and is_foreign(thing["metadata"]):
+        return None
+    created_at = datetime.fromtimestamp(event["created"], UTC)
+    return StripeEvent(event["id"], event["type"], thing["id"], thing.get("payment_intent"), created_at)

@@ -13,7 +13,13 @@ Record = Mapping[str, Any]
 """A message of SQS, or a change of a table's stream."""
 Facts = Callable[[Record], Mapping[str, object]]
 
+HasTime = Callable[[], bool]
+
 T = TypeVar("T")
+
+
+def _always() -> bool:
+    return True
 
 
 class Run(Protocol):
@@ -36,29 +42,41 @@ class Worked(NamedTuple, Generic[T]):
 class BatchLoop:
     """Tries each record of a batch. The log says `broke` of one that breaks, with its `facts` and the traceback.
 
-    What a later try may mend is `expected`: a warning with the reason, and no traceback.
+    What a later try may mend is `expected`: a warning with the reason, and no traceback. What there is no time for, as
+    `has_time` says before each record, is given back untried.
     """
 
     def __init__(
-        self, log: logging.Logger, broke: str, facts: Facts, *, expected: tuple[type[Exception], ...] = ()
+        self,
+        log: logging.Logger,
+        broke: str,
+        facts: Facts,
+        *,
+        expected: tuple[type[Exception], ...] = (),
     ) -> None:
         self.log = log
         self._broke = broke
         self._facts = facts
         self._expected = expected
 
-    def try_all(self, records: Sequence[Record], work: Callable[[Record], T], *, run: Run = map) -> Worked[T]:
+    def try_all(
+        self, records: Sequence[Record], work: Callable[[Record], T], *, run: Run = map, has_time: HasTime = _always
+    ) -> Worked[T]:
         """Try every record, as a queue wants it: its messages do not depend on each other."""
-        return self._work(records, work, run, stops=False)
+        return self._work(records, partial(self._try, work, has_time), run, stops=False)
 
-    def try_in_order(self, records: Sequence[Record], work: Callable[[Record], T]) -> Worked[T]:
+    def try_in_order(
+        self, records: Sequence[Record], work: Callable[[Record], T], *, has_time: HasTime = _always
+    ) -> Worked[T]:
         """Stop at the first record that breaks, as a stream wants it: Lambda goes on from there."""
-        return self._work(records, work, map, stops=True)
+        return self._work(records, partial(self._try, work, has_time), map, stops=True)
 
-    def _work(self, records: Sequence[Record], work: Callable[[Record], T], run: Run, *, stops: bool) -> Worked[T]:
+    def _work(
+        self, records: Sequence[Record], attempt: Callable[[Record], "T | _Broken"], run: Run, *, stops: bool
+    ) -> Worked[T]:
         results: list[T] = []
         broken: list[Record] = []
-        for record, outcome in zip(records, run(partial(self._try, work), records), strict=True):
+        for record, outcome in zip(records, run(attempt, records), strict=True):
             if isinstance(outcome, _Broken):
                 broken.append(record)
                 if stops:
@@ -67,7 +85,10 @@ class BatchLoop:
                 results.append(outcome)
         return Worked(results, broken)
 
-    def _try(self, work: Callable[[Record], T], record: Record) -> "T | _Broken":
+    def _try(self, work: Callable[[Record], T], has_time: HasTime, record: Record) -> "T | _Broken":
+        if not has_time():
+            self.log.warning("no time is left for it", extra=dict(self._facts(record)))
+            return _BROKEN
         try:
             return work(record)
         except self._expected as trouble:

@@ -29,12 +29,14 @@ def handle_event(store: Store, gateway: Gateway, event: StripeEvent, now: dateti
     """
     family = event.type.rpartition(".")[0]
     match family:
+        case "checkout.session" if event.payment_intent_id is not None:
+            return bring_up_to_date(store, gateway, event.payment_intent_id, now, page_is_complete=True)
         case "checkout.session":
             return finish_page(store, gateway, event.object_id, now)
         case "payment_intent":
             return bring_up_to_date(store, gateway, event.object_id, now)
         case "charge" | "refund" | "charge.dispute":
-            payment = gateway.payment_of(family.removeprefix("charge."), event.object_id)
+            payment = event.payment_intent_id or gateway.payment_of(family.removeprefix("charge."), event.object_id)
             return None if payment is None else bring_up_to_date(store, gateway, payment, now)
         case "payment_method":
             _refresh_method(store, gateway, event.object_id, now)

@@ -9,6 +9,7 @@ from billing.store.cards import PaymentMethodItem
 from billing.store.deliveries import DeliveryItem
 from billing.store.leases import LeasePageItem
 from billing.store.plans import PlanVersionItem
+from billing.store.reconciliation import ReconciliationItem
 from billing.store.rejected_events import RejectedEventItem
 from billing.store.stripe_inbox import StripeEventItem
 from billing.store.tables import stream_of
@@ -29,6 +30,7 @@ ALL_TABLES: tuple[type[Model], ...] = (
     TransactionItem,
     PaymentMethodItem,
     StripeEventItem,
+    ReconciliationItem,
     WebhookEndpointItem,
     WebhookSecretItem,
     DeliveryItem,

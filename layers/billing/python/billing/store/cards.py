@@ -53,7 +53,6 @@ class PaymentMethodItem(Model):
 
 
 _OPEN = "open"
-_OPEN_KEY = ("open", "added_at", "account_id", "card_fingerprint")
 _UNCHANGED = "payment_method_id = :method AND verification = :verification"
 _MAX_CARDS_READ = 100
 _CARDS_A_REQUEST = 1000
@@ -107,20 +106,17 @@ class Cards:
             ]
         )
 
-    def open(self, limit: int) -> list[tuple[str, str]]:
-        """Account and fingerprint of the cards of which something is under way, the oldest first."""
-        page = self._database.page(
+    def open(self) -> Iterator[list[tuple[str, str]]]:
+        """Account and fingerprint of the cards of which something is under way, the oldest first, in pages."""
+        pages = self._database.pages(
             "query",
             PaymentMethodItem,
-            _OPEN_KEY,
-            limit=limit,
-            start=None,
             IndexName=OpenPaymentMethods.Meta.index_name,
             KeyConditionExpression="#open = :open",
             ExpressionAttributeNames={"#open": "open"},
             ExpressionAttributeValues={":open": {"S": _OPEN}},
         )
-        return [(item["account_id"]["S"], item["card_fingerprint"]["S"]) for item in page.items]
+        return ([(item["account_id"]["S"], item["card_fingerprint"]["S"]) for item in page] for page in pages)
 
     def expiring(self, now: datetime) -> Iterator[Card]:
         """The verified cards that name this month or the next. Reads the whole table: for once a day."""

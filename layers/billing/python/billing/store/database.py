@@ -189,6 +189,18 @@ class Database:
                 return Page(items, None)
         return Page(items, start)
 
+    def pages(self, operation: str, model: type[Model], **arguments: Any) -> Iterator[list[Item]]:
+        """All items of a `query` or `scan`, in order, as they come: the next ones are read when they are asked for."""
+        while True:
+            with _busy_errors():
+                answer = getattr(self.client, operation)(
+                    TableName=self.table(model), Limit=_MAX_BATCH_GET_KEYS, **arguments
+                )
+            yield answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def transact(self, items: Sequence[Item]) -> Canceled | None:
         """Write all of the items or none. Returns None when written, else why not.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from billing.store.due_renewals import DueRenewals
     from billing.store.leases import Leases
     from billing.store.plans import Plans
+    from billing.store.reconciliation import ReconciliationMemory
     from billing.store.rejected_events import RejectedEvents
     from billing.store.stripe_inbox import StripeInbox
     from billing.store.transactions import Transactions
@@ -110,6 +111,12 @@ class Store:
         from billing.store.rejected_events import RejectedEvents
 
         return RejectedEvents(self.database)
+
+    @cached_property
+    def reconciliation(self) -> "ReconciliationMemory":
+        from billing.store.reconciliation import ReconciliationMemory
+
+        return ReconciliationMemory(self.database)
 
     @cached_property
     def stripe_inbox(self) -> "StripeInbox":

@@ -1,6 +1,6 @@
 """Transactions in the table: the billing history, and the part of a write that moves one from a status to the next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,7 +91,6 @@ class TransactionItem(Model):
 
 
 _KEY = ("account_id", "position", "transaction_id")
-_OPEN_KEY = ("open", "check_at", "transaction_id")
 _OPEN = "open"
 _BEFORE_ANY_MOMENT, _AFTER_ANY_MOMENT = "0", "~"
 _FACE = PositionFormat(CardFace)
@@ -131,20 +130,17 @@ class Transactions:
         """Write what changes nothing of the account. False, with nothing written, where it moved on since."""
         return self._database.write_all([transaction_update(self._database, before, after)])
 
-    def to_check(self, now: datetime, limit: int) -> list[str]:
-        """The ids of open transactions that somebody must look at by now, the longest waiting first."""
-        page = self._database.page(
+    def to_check(self, now: datetime) -> Iterator[list[str]]:
+        """The ids of open transactions that somebody must look at by now, the longest waiting first, in pages."""
+        pages = self._database.pages(
             "query",
             TransactionItem,
-            _OPEN_KEY,
-            limit=limit,
-            start=None,
             IndexName=OpenTransactions.Meta.index_name,
             KeyConditionExpression="#open = :open AND check_at <= :now",
             ExpressionAttributeNames={"#open": "open"},
             ExpressionAttributeValues={":open": {"S": _OPEN}, ":now": {"S": format_instant(now)}},
         )
-        return [item["transaction_id"]["S"] for item in page.items]
+        return ([item["transaction_id"]["S"] for item in page] for page in pages)
 
     def page(self, account_id: str, limit: int, cursor: str | None, wanted: HistoryFilter) -> Listing[Transaction]:
         """An account's transactions, newest first."""

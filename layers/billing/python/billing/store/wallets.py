@@ -1,6 +1,6 @@
 """Wallets in the table, and the part of a transaction that moves one from a version to the next."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -128,7 +128,6 @@ class WalletItem(Model):
 
 
 _WAITING = "waiting"
-_WAITING_KEY = ("waiting", "waits_until", "account_id")
 _NO_SUBSCRIPTION: dict[str, Any] = {"canceled": False, "quantities": {}}
 _SAID = frozenset({"next", "cancel", "change", "dunning"})
 """The members of the attribute `subscription`."""
@@ -148,19 +147,16 @@ class Wallets:
         wallets = readable(WalletItem, self._database.get_many(WalletItem, keys), read_wallet)
         return {wallet.account_id: wallet for wallet in wallets}
 
-    def waited(self, now: datetime, limit: int) -> list[str]:
-        """The accounts in which something waited for a moment that has come, the longest waiting first."""
-        page = self._database.page(
+    def waited(self, now: datetime) -> Iterator[list[str]]:
+        """The accounts in which something waited for a moment that has come, the longest waiting first, in pages."""
+        pages = self._database.pages(
             "query",
             WalletItem,
-            _WAITING_KEY,
-            limit=limit,
-            start=None,
             IndexName=WalletsWaiting.Meta.index_name,
             KeyConditionExpression="waiting = :waiting AND waits_until <= :now",
             ExpressionAttributeValues={":waiting": {"S": _WAITING}, ":now": {"S": format_instant(now)}},
         )
-        return [item["account_id"]["S"] for item in page.items]
+        return ([item["account_id"]["S"] for item in page] for page in pages)
 
 
 def read_wallet(raw: Item) -> Wallet:
