@@ -7,9 +7,11 @@ from typing import Any
 from billing.domain.auto_refill import with_refill
 from billing.domain.card import Card
 from billing.domain.change import Added, Change, Moved
+from billing.domain.dispute import DisputeMovement, DisputeReport, record_dispute
 from billing.domain.ledger import LedgerEntry
+from billing.domain.money import Money
 from billing.domain.refill_settings import RefillSettings, configure
-from billing.domain.transaction import PaymentReport, Transaction
+from billing.domain.transaction import DisputeStatus, PaymentReport, Transaction
 from billing.domain.wallet import DefaultCard, Posted, Wallet
 from tests.builders import NOW, calls_feature, change, micros, plan, wallet
 
@@ -181,3 +183,25 @@ class RefillRules:
         self.stops = {}
         self.confirmed_at = len(self.started)
         self.write(Change(with_refill(Posted(configure(self.wallet, wanted)), self.now), None), may_start=True)
+
+    def _decide(self, paid: Transaction, decided: DisputeStatus) -> None:
+        if decided == "won":
+            self.stops.pop(f"dp_{paid.transaction_id}", None)
+            if self._default().fingerprint not in self.stops.values():
+                self._no_dispute_stops()
+        self._dispute(paid, decided)
+
+    def _no_dispute_stops(self) -> None:
+        self.stops = {name: card for name, card in self.stops.items() if name == "refunded"}
+
+    def _dispute(self, paid: Transaction, status: DisputeStatus) -> None:
+        self.write(record_dispute(self.wallet, paid, disputed(paid, status), {}, self.now))
+
+
+def disputed(paid: Transaction, status: DisputeStatus) -> DisputeReport:
+    """A dispute of the whole payment: its bank takes it when it is opened, and gives it back when it is won."""
+    whole = Money(paid.amount_micros, paid.currency)
+    taken = DisputeMovement(f"txn_{paid.transaction_id}", replace(whole, micros=-whole.micros))
+    given_back = DisputeMovement(f"txn_{paid.transaction_id}_back", whole)
+    movements = (taken, given_back) if status == "won" else (taken,)
+    return DisputeReport(f"dp_{paid.transaction_id}", status, whole, movements)

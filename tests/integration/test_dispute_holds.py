@@ -8,7 +8,7 @@ import pytest
 
 from billing.domain.refill_settings import RefillSettings
 from billing.domain.wallet import Refill
-from billing.services.cards import make_default
+from billing.services.cards import make_default, remove_card
 from billing.services.dispute import lift_dispute_holds
 from billing.services.set_auto_refill import set_auto_refill
 from tests.builders import NOW, micros
@@ -146,6 +146,17 @@ def test_the_same_number_as_a_new_payment_method_is_held_too(acme: Subscriber) -
     acme.paying.add_card(key="page-2", expires=(2031, 5), now=BEFORE)
     assert len(acme.paying.cards) == 1
     assert acme.sweep(RENEWAL) == ["declined"]
+    assert codes(acme) == ["dispute_opened"]
+
+
+def test_a_held_card_that_is_removed_and_entered_again_makes_no_try_that_can_only_fail(acme: Subscriber) -> None:
+    dispute(acme)
+    acme.sweep(RENEWAL)
+    moment = RENEWAL + A_DAY / 2
+    acme.at(moment)
+    remove_card(acme.paying.store, acme.paying.gateway, "acme", acme.paying.cards[0].payment_method_id)
+    acme.paying.add_card(key="page-2", now=moment)
+    assert acme.wallet.is_default_held
     assert codes(acme) == ["dispute_opened"]
 
 

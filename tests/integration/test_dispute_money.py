@@ -12,6 +12,7 @@ from billing.domain.money import Money
 from billing.domain.payment import take_back
 from billing.domain.transaction import Dispute, DisputeStatus, Transaction
 from billing.domain.wallet import Wallet
+from billing.payments.gateway import Gateway
 from billing.services.dispute import apply_dispute
 from billing.store.transactions import Transactions
 from tests.builders import NOW, micros
@@ -183,6 +184,66 @@ def test_what_no_rate_is_known_of_is_not_guessed() -> None:
             replace(report, settled_as=settled).worth(report.movements[0], Money(50_000_000, "EUR"))
 
 
+def test_what_is_unknown_of_a_dispute_is_heard_of_and_holds_up_nothing_that_is_known(paying: Paying) -> None:
+    """A payment of 50.00 EUR; nothing tells how much of it 20.00 GBP are. The card is held all the same."""
+    euro = Paying(paying.database, paying.stripe, "euro")
+    euro.open(currency="EUR", paid="50")
+    transaction = Transactions(euro.database).create(
+        replace(unbooked(euro, "tx_euro"), currency="EUR", card_fingerprint="a number")
+    )
+    euros, pounds = Money(micros("-10"), "EUR"), Money(micros("-20"), "GBP")
+    report = reported("opened", euros, pounds, amount=Money(micros("25"), "CHF"))
+    for _ in range(2):
+        with pytest.raises(RateUnknown, match="txn_1 is in GBP"):
+            apply_dispute(euro.store, euro.gateway, transaction, report, NOW)
+    kept = euro.transaction("tx_euro")
+    assert (kept.dispute_status, kept.disputes[0].movements, kept.version) == ("opened", ("txn_0",), 1)
+    assert euro.wallet.balance_micros == micros("40")
+    assert [hold.card_fingerprint for hold in euro.wallet.holds] == ["a number"]
+    known = replace(report, settled_as=Money(micros("40"), "GBP"))
+    apply_dispute(euro.store, euro.gateway, kept, known, NOW)
+    assert euro.wallet.balance_micros == micros("15")
+
+
+def test_a_dispute_that_nobody_can_value_holds_up_no_other_of_the_same_payment(
+    topped_up: Paying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = reported("opened", Money(-1, "GBP"), amount=Money(1, "CHF"), name="du_strange")
+    plain = reported("opened", Money(micros("-30"), "USD"), name="du_plain")
+    plain = replace(plain, movements=tuple(replace(each, movement_id="txn_plain") for each in plain.movements))
+    dispute(topped_up, inquiry=True)
+    monkeypatch.setattr(Gateway, "disputes", lambda *_: [strange, plain])
+    with pytest.raises(RateUnknown):
+        topped_up.tell_all()
+    assert topped_up.wallet.balance_micros == micros("20")
+
+
+def test_withdrawals_in_two_currencies_are_not_added_up_as_one() -> None:
+    dollars, pounds = Money(micros("-27"), "USD"), Money(micros("-21"), "GBP")
+    report = replace(reported("opened", dollars, pounds), settled_as=Money(micros("54"), "USD"))
+    paid = Money(micros("50"), "EUR")
+    assert report.worth(report.movements[0], paid) == micros("25")
+    with pytest.raises(RateUnknown):
+        report.worth(report.movements[1], paid)
+
+
+def test_a_dispute_gives_back_at_most_what_it_took_and_pays_for_no_other(topped_up: Paying) -> None:
+    first = dispute(topped_up, amount=1000)
+    close(topped_up, first, "won", reinstated=4000)
+    dispute(topped_up, amount=2000, again=True)
+    topped_up.tell_all()
+    assert topped_up.wallet.balance_micros == micros("30")
+    assert -moved(topped_up, CARD_CLEARING) == at_stripe(topped_up)
+
+
+def test_a_dispute_that_was_lost_may_still_be_won(topped_up: Paying) -> None:
+    taken, back = Money(micros("-50"), "USD"), Money(micros("50"), "USD")
+    for report in (reported("lost", taken), reported("won", taken, back), reported("lost", taken)):
+        apply_dispute(topped_up.store, topped_up.gateway, topped_up.transaction(), report, NOW)
+    assert (topped_up.wallet.balance_micros, topped_up.transaction().dispute_status) == (micros("50"), "won")
+    assert topped_up.wallet.holds == ()
+
+
 @pytest.mark.parametrize(
     ("withdrawn", "movement", "worth"), [(300, 100, "16.67"), (5400, 2160, "20"), (7, 1, "7.14"), (7, 7, "50")]
 )
@@ -218,11 +279,14 @@ def test_the_books_do_not_depend_on_the_order_in_which_it_is_heard_of(topped_up:
 
 
 def paid_by(paying: Paying, transaction_id: str) -> Transaction:
-    """A row of a payment of 50.00 whose credit is not in the books: a dispute takes it all the same."""
-    row = Transaction(
+    return Transactions(paying.database).create(unbooked(paying, transaction_id))
+
+
+def unbooked(paying: Paying, transaction_id: str) -> Transaction:
+    """A payment of 50.00 whose credit is not in the books: a dispute takes it all the same."""
+    return Transaction(
         transaction_id, paying.account_id, "top_up", "Paid", micros("50"), "USD", NOW, None, payment_intent_id="pi_1"
     )
-    return Transactions(paying.database).create(row)
 
 
 @pytest.mark.parametrize(("stages", "gone"), [(("opened",), "50"), (("opened", "won"), "0")])

@@ -18,7 +18,6 @@ from billing.domain.card_changes import make_default, record_entered_date, recor
 from billing.domain.change import Change
 from billing.domain.credit_by_hand import adjust_by_hand, give_credit
 from billing.domain.declines import NO_LONGER_WANTED, Failure, failure
-from billing.domain.dispute import DisputeMovement, DisputeReport, record_dispute
 from billing.domain.dispute_hold import lift_by_hand
 from billing.domain.errors import BillingError
 from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_wanted
@@ -271,25 +270,6 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
         if self.number % 4 == 0:
             self._no_dispute_stops()
             self.write(lift_by_hand(self.wallet, reason="撤回", by="ops", now=self.now))
-
-    def _decide(self, paid: Transaction, decided: DisputeStatus) -> None:
-        if decided == "won":
-            self.stops.pop(f"dp_{paid.transaction_id}", None)
-            if self._default().fingerprint not in self.stops.values():
-                self._no_dispute_stops()
-        self._dispute(paid, decided)
-
-    def _no_dispute_stops(self) -> None:
-        self.stops = {name: card for name, card in self.stops.items() if name == "refunded"}
-
-    def _dispute(self, paid: Transaction, status: DisputeStatus) -> None:
-        """The bank takes the payment when the dispute is opened, and gives it back when it is won."""
-        whole = Money(paid.amount_micros, "USD")
-        taken = DisputeMovement(f"txn_{paid.transaction_id}", replace(whole, micros=-whole.micros))
-        given_back = DisputeMovement(f"txn_{paid.transaction_id}_back", whole)
-        movements = (taken, given_back) if status == "won" else (taken,)
-        report = DisputeReport(f"dp_{paid.transaction_id}", status, whole, movements)
-        self.write(record_dispute(self.wallet, paid, report, {}, self.now))
 
     def _some_paid(self) -> Transaction | None:
         paid = [each for each in self.transactions.values() if each.status == "Paid" and each.is_payment]

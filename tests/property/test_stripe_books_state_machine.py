@@ -179,8 +179,8 @@ class LifeAtStripe(RuleBasedStateMachine):
             for posting in entry.postings
             if posting.account == CARD_CLEARING
         )
-        assert -cleared == sum(paid - gone for paid, gone in payments), "the ledger is not what Stripe's balance says"
-        credit = sum(paid - min(paid, max(0, gone)) for paid, gone in payments)
+        assert -cleared == sum(paid - gone for paid, gone, _ in payments), "the ledger is not Stripe's balance"
+        credit = sum(paid - borne for paid, _, borne in payments)
         assert self.paying.wallet.balance_micros == credit + self.by_hand, "the customer has another balance"
 
     def _check_that_all_payments_ended_here_as_at_stripe(self) -> None:
@@ -196,8 +196,11 @@ class LifeAtStripe(RuleBasedStateMachine):
         }
         assert {said[name].status for name in bounced} <= {"Failed"}, "a bank debit that bounced is not Failed"
 
-    def _money_by_payment(self) -> list[tuple[int, int]]:
-        """Of each payment at Stripe, in micro-units: what arrived, and what of it has gone again."""
+    def _money_by_payment(self) -> list[tuple[int, int, int]]:
+        """Of each payment at Stripe, in micro-units: what arrived, what has gone, and what the account bears.
+
+        That is at most the payment, and a dispute gives back at most what it took.
+        """
         movements = {each["id"]: each for each in self.paying.read("balance_transactions")}
         charges = [each for each in self.paying.read("charges") if each["captured"] and each["paid"]]
         refunds, disputes = self.paying.read("refunds"), self.paying.read("disputes")
@@ -208,17 +211,19 @@ class LifeAtStripe(RuleBasedStateMachine):
             returned = [each for each in mine if each.get("failure_balance_transaction")]
             known |= {each["balance_transaction"] for each in mine}
             known |= {each["failure_balance_transaction"] for each in returned}
-            gone = sum(each["amount"] for each in mine) - sum(each["amount"] for each in returned)
+            gone = borne = sum(each["amount"] for each in mine) - sum(each["amount"] for each in returned)
             for dispute in disputes:
                 if dispute["charge"] == charge["id"]:
                     known |= {each["id"] for each in dispute["balance_transactions"]}
                     settled = movements[charge["balance_transaction"]]
-                    gone += sum(_cents(dispute, each, charge, settled) for each in dispute["balance_transactions"])
-            found.append((charge["amount_captured"] * MICROS_OF_A_CENT, gone * MICROS_OF_A_CENT))
+                    taken = sum(_cents(dispute, each, charge, settled) for each in dispute["balance_transactions"])
+                    gone, borne = gone + taken, borne + max(0, taken)
+            paid = charge["amount_captured"]
+            found.append((paid * MICROS_OF_A_CENT, gone * MICROS_OF_A_CENT, min(paid, borne) * MICROS_OF_A_CENT))
         assert known == set(movements), "money of Stripe's that this oracle does not know"
         if self.currency == "USD":
             total = sum(each["amount"] for each in movements.values()) * MICROS_OF_A_CENT
-            assert total == sum(paid - gone for paid, gone in found)
+            assert total == sum(paid - gone for paid, gone, _ in found)
         return found
 
     # In short.

@@ -137,7 +137,8 @@ def with_default_card(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     if refill is not None:
         refill = refill_breaker.with_other_card(refill, card.fingerprint)
     holds = tuple(hold for hold in wallet.holds if hold.card_fingerprint == card.fingerprint)
-    return replace(try_at_once(wallet, now), default_card=default, refill=refill, holds=holds)
+    chosen = replace(wallet, default_card=default, refill=refill, holds=holds)
+    return chosen if chosen.is_default_held else try_at_once(chosen, now)
 
 
 def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:

@@ -31,6 +31,9 @@ STATUS_OF_STRIPE: Final[Mapping[str, DisputeStatus]] = {
 }
 
 
+_IN_ORDER: Final = ("inquiry", "opened", "lost", "won")
+
+
 class RateUnknown(Exception):
     """A dispute moved money in a currency, and nothing tells how much of the payment that is. Nothing is guessed."""
 
@@ -62,15 +65,15 @@ class DisputeReport:
 
         In the payment's currency that is its amount. Otherwise it is the share of what is disputed that it is of all
         that was withdrawn, half up to a minor unit: 50.00 EUR withdrawn as 54.00 USD, 21.60 USD reinstated are 20.00
-        EUR. Where what is disputed is in another currency, too, it is the share of the payment that it is of what the
-        payment settled as. Raises RateUnknown.
+        EUR. Where what is disputed is in another currency, too, or was not withdrawn in that of the movement alone, it
+        is the share of the payment that it is of what the payment settled as. Raises RateUnknown.
         """
         moved = movement.amount
         if moved.currency == paid.currency:
             return -moved.micros
-        withdrawn = sum(-each.amount.micros for each in self.movements if each.amount.micros < 0)
-        if self.amount.currency == paid.currency and withdrawn:
-            worth = share(self.amount, abs(moved.micros), withdrawn)
+        withdrawn = [each.amount for each in self.movements if each.amount.micros < 0]
+        if self.amount.currency == paid.currency and {each.currency for each in withdrawn} == {moved.currency}:
+            worth = share(self.amount, abs(moved.micros), -sum(each.micros for each in withdrawn))
         elif self.settled_as is not None and self.settled_as.currency == moved.currency and self.settled_as.micros:
             worth = share(paid, abs(moved.micros), self.settled_as.micros)
         else:
@@ -94,21 +97,22 @@ def record_dispute(
     """Post what a dispute has moved since it was last heard of; hold the card from its opening on, until it is won.
 
     `former` are the entries that an earlier release posted of it (see `former_causes`): what they moved counts as
-    moved. The answer is the transaction as it is then. The books do not depend on the order in which anything is heard
-    of. Raises RateUnknown.
+    moved. The answer is the transaction as it is then. A report lists all movements so far, so the books do not depend
+    on the order in which reports are heard of. A movement without a known rate is left out: see `require_posted`.
+    Raises RateUnknown for one of a dispute that an earlier release posted.
     """
-    known = next((each for each in transaction.disputes if each.dispute_id == report.dispute_id), None)
+    known = _of(transaction, report)
     is_shown = transaction.dispute_id == report.dispute_id
     before = known.status if known is not None else transaction.dispute_status if is_shown else None
     status = _later(before, report.status)
-    if known is not None and status == known.status and _is_all_posted(known, report):
-        return Change(Posted(wallet), transaction)
     dispute = replace(known or Dispute(report.dispute_id, status), status=status)
     if known is None and former:
         moved = _moved(former)
         after, posted = _restated(wallet, _with(transaction, replace(dispute, taken_micros=moved)), report, now)
     else:
         after, posted = _posted(wallet, transaction, dispute, report, now)
+    if known is not None and known == _of(after, report):
+        return Change(Posted(wallet), transaction)
     held = _held(posted.wallet, transaction, dispute, before, is_former=bool(former), now=now)
     after = replace(after, dispute_id=dispute.dispute_id, dispute_status=status)
     written = replace(after, version=transaction.version + 1)
@@ -116,14 +120,21 @@ def record_dispute(
 
 
 def _later(before: DisputeStatus | None, reported: DisputeStatus) -> DisputeStatus:
-    """What is decided stays, and what was opened is no inquiry any more: a report may be outrun by a later one."""
-    if before in {"won", "lost"} or (before == "opened" and reported == "inquiry"):
-        return before
-    return reported
+    """The further one: a report may be outrun by a later one. What was lost may still be won."""
+    return reported if before is None else max(before, reported, key=_IN_ORDER.index)
 
 
-def _is_all_posted(dispute: Dispute, report: DisputeReport) -> bool:
-    return {each.movement_id for each in report.movements} <= set(dispute.movements)
+def require_posted(transaction: Transaction, report: DisputeReport) -> None:
+    """Raises RateUnknown for a movement that is not posted, since nothing tells how much of the payment it is."""
+    dispute = _of(transaction, report)
+    posted = () if dispute is None else dispute.movements
+    missing = [each for each in report.movements if each.movement_id not in posted]
+    if missing:
+        raise RateUnknown(f"dispute {report.dispute_id}: {missing[0].movement_id} is in {missing[0].amount.currency}")
+
+
+def _of(transaction: Transaction, report: DisputeReport) -> Dispute | None:
+    return next((each for each in transaction.disputes if each.dispute_id == report.dispute_id), None)
 
 
 def _posted(
@@ -134,7 +145,10 @@ def _posted(
     for movement in sorted(report.movements, key=lambda each: each.amount.micros):
         if movement.movement_id in dispute.movements:
             continue
-        worth = report.worth(movement, Money(transaction.amount_micros, transaction.currency))
+        try:
+            worth = report.worth(movement, Money(transaction.amount_micros, transaction.currency))
+        except RateUnknown:
+            continue
         dispute = replace(
             dispute,
             taken_micros=dispute.taken_micros + worth,

@@ -176,10 +176,11 @@ class Transaction:
     def taken_micros(self) -> int:
         """What refunds and disputes took from the account: at most the payment. More than that is the seller's loss.
 
-        50.00 paid, 20.00 refunded, and the bank takes all 50.00: the account bears 50.00, the seller 20.00.
+        50.00 paid, 20.00 refunded, and the bank takes all 50.00: the account bears 50.00, the seller 20.00. A dispute
+        gives back at most what it took.
         """
-        gone = self.refunded_micros + sum(dispute.taken_micros for dispute in self.disputes)
-        return min(self.amount_micros, max(0, gone))
+        gone = self.refunded_micros + sum(max(0, dispute.taken_micros) for dispute in self.disputes)
+        return min(self.amount_micros, gone)
 
     @property
     def credit_taken_micros(self) -> int:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from billing.domain.change import Change
-from billing.domain.dispute import DisputeReport, former_causes, record_dispute
+from billing.domain.dispute import DisputeReport, former_causes, record_dispute, require_posted
 from billing.domain.dispute_hold import lift_by_hand
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
@@ -19,7 +19,7 @@ def apply_dispute(
     """Post what the dispute has moved, once for each balance transaction, in whatever order they are heard of.
 
     A dispute that is won frees its card: an unpaid renewal is tried at once. Returns the transaction as it is then.
-    Raises RateUnknown, StoreBusy.
+    Raises StoreBusy, and RateUnknown once all else is written.
     """
     current = known_first(transaction, lambda: store.transactions.get(transaction.transaction_id))
 
@@ -32,6 +32,7 @@ def apply_dispute(
     change = change_wallet(store, transaction.account_id, decide)
     if report.status == "won" and change.wallet.is_past_due:
         renew_now(store, gateway, transaction.account_id, now)
+    require_posted(change.answer, report)
     return change.answer
 
 

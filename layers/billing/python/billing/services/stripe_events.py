@@ -5,11 +5,14 @@ may come late, twice, in reverse, or two at a time, and the books are the same. 
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from billing.domain.dispute import DisputeReport, RateUnknown
 from billing.domain.payment_report import Applied
 from billing.domain.stripe_event import StripeEvent
+from billing.domain.transaction import Transaction
 from billing.payments.gateway import Gateway
 from billing.payments.reading import Intent
 from billing.services.add_card import keep_card, verify_card
@@ -87,9 +90,22 @@ def bring_up_to_date(
         for made in gateway.refunds(payment_intent_id):
             transaction = apply_refund(store, transaction, made.refund, now)
     if intent.disputed:
-        for dispute in gateway.disputes(payment_intent_id):
-            transaction = apply_dispute(store, gateway, transaction, dispute, now)
+        _apply_disputes(store, gateway, transaction, gateway.disputes(payment_intent_id), now)
     return applied
+
+
+def _apply_disputes(
+    store: Store, gateway: Gateway, transaction: Transaction, reports: Sequence[DisputeReport], now: datetime
+) -> None:
+    """One that a person must look at does not hold up the others. Raises RateUnknown when all are done."""
+    unknown: RateUnknown | None = None
+    for report in reports:
+        try:
+            transaction = apply_dispute(store, gateway, transaction, report, now)
+        except RateUnknown as trouble:
+            unknown = trouble
+    if unknown is not None:
+        raise unknown
 
 
 def _finish_verification(store: Store, gateway: Gateway, hold: Intent, now: datetime) -> None:
