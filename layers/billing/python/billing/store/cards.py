@@ -14,6 +14,7 @@ from billing.domain.declines import Failure
 from billing.domain.subscription import month_after
 from billing.store.attributes import InstantAttribute, IntegerAttribute
 from billing.store.database import Database, Item
+from billing.store.due import due_pages
 from billing.store.tables import item_update, raw_item, readable
 
 
@@ -108,14 +109,7 @@ class Cards:
 
     def open(self) -> Iterator[list[tuple[str, str]]]:
         """Account and fingerprint of the cards of which something is under way, the oldest first, in pages."""
-        pages = self._database.pages(
-            "query",
-            PaymentMethodItem,
-            IndexName=OpenPaymentMethods.Meta.index_name,
-            KeyConditionExpression="#open = :open",
-            ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues={":open": {"S": _OPEN}},
-        )
+        pages = due_pages(self._database, PaymentMethodItem, OpenPaymentMethods.Meta.index_name, ("open", _OPEN))
         return ([(item["account_id"]["S"], item["card_fingerprint"]["S"]) for item in page] for page in pages)
 
     def expiring(self, now: datetime) -> Iterator[Card]:

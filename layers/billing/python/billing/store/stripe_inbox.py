@@ -8,10 +8,10 @@ from pynamodb.attributes import BooleanAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from billing.domain.instants import format_instant
 from billing.domain.stripe_event import StripeEvent
 from billing.store.attributes import InstantAttribute
 from billing.store.database import Database, Item
+from billing.store.due import due_pages
 from billing.store.tables import raw_item
 
 
@@ -98,12 +98,8 @@ class StripeInbox:
 
     def undone(self, now: datetime) -> Iterator[list[StripeEvent]]:
         """What is to be swept by now, the longest waiting first, in pages."""
-        pages = self._database.pages(
-            "query",
-            StripeEventItem,
-            IndexName=UndoneStripeEvents.Meta.index_name,
-            KeyConditionExpression="undone = :undone AND due_at <= :now",
-            ExpressionAttributeValues={":undone": {"S": _UNDONE}, ":now": {"S": format_instant(now)}},
+        pages = due_pages(
+            self._database, StripeEventItem, UndoneStripeEvents.Meta.index_name, ("undone", _UNDONE), ("due_at", now)
         )
         return ([_event(item) for item in page] for page in pages)
 

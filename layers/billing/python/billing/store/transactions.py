@@ -23,6 +23,7 @@ from billing.domain.transaction import (
 )
 from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
 from billing.store.database import Database, Item
+from billing.store.due import due_pages
 from billing.store.formats import MOMENT, TUPLE, P, PositionFormat
 from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item
@@ -132,13 +133,8 @@ class Transactions:
 
     def to_check(self, now: datetime) -> Iterator[list[str]]:
         """The ids of open transactions that somebody must look at by now, the longest waiting first, in pages."""
-        pages = self._database.pages(
-            "query",
-            TransactionItem,
-            IndexName=OpenTransactions.Meta.index_name,
-            KeyConditionExpression="#open = :open AND check_at <= :now",
-            ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues={":open": {"S": _OPEN}, ":now": {"S": format_instant(now)}},
+        pages = due_pages(
+            self._database, TransactionItem, OpenTransactions.Meta.index_name, ("open", _OPEN), ("check_at", now)
         )
         return ([item["transaction_id"]["S"] for item in page] for page in pages)
 

@@ -16,6 +16,7 @@ from billing.domain.terms import PendingChange, Terms
 from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Refill, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import Database, Item
+from billing.store.due import due_pages
 from billing.store.formats import MOMENT, MapFormat, NameFormat, PositionFormat
 from billing.store.tables import raw_item, readable
 from billing.store.versioned import versioned_update
@@ -149,12 +150,8 @@ class Wallets:
 
     def waited(self, now: datetime) -> Iterator[list[str]]:
         """The accounts in which something waited for a moment that has come, the longest waiting first, in pages."""
-        pages = self._database.pages(
-            "query",
-            WalletItem,
-            IndexName=WalletsWaiting.Meta.index_name,
-            KeyConditionExpression="waiting = :waiting AND waits_until <= :now",
-            ExpressionAttributeValues={":waiting": {"S": _WAITING}, ":now": {"S": format_instant(now)}},
+        pages = due_pages(
+            self._database, WalletItem, WalletsWaiting.Meta.index_name, ("waiting", _WAITING), ("waits_until", now)
         )
         return ([item["account_id"]["S"] for item in page] for page in pages)
 
