@@ -133,7 +133,10 @@ def assert_the_history_is_what_the_ledger_says(history: list[Transaction], entri
     assert came_in == sum(each.amount_micros for each in payments), "cards paid another sum than the history says"
     gone_back = moved(CARD_CLEARING, "refund")
     assert gone_back == sum(each.refunded_micros for each in payments), "another sum was refunded than the history says"
-    by_hand = [each for each in history if not each.is_payment]
+    from_credit = [each for each in history if each.is_paid_from_credit]
+    spent = -sum(entry.amount_micros for entry in entries if entry.kind == "renewal" and entry.amount_micros < 0)
+    assert spent == sum(each.amount_micros for each in from_credit), "credit paid another sum than the history says"
+    by_hand = [each for each in history if each.kind == "adjustment"]
     assert {(each.status, each.check_at, each.card) for each in by_hand} <= {("Paid", None, None)}
     assert -moved(RECEIVABLE, "adjustment") == sum(each.amount_micros for each in by_hand)
     posted = [(entry.posted_at, entry.amount_micros) for entry in entries if entry.kind == "adjustment"]

@@ -71,7 +71,8 @@ class Subscriber:
     @property
     def renewals(self) -> list[Transaction]:
         """The tries of renewals, oldest first."""
-        return [each for each in self.paying.history[::-1] if each.kind == "renewal"]
+        rows = self.paying.store.history(self.paying.account_id)
+        return [each for each in rows[::-1] if each.kind == "renewal"]
 
     @property
     def charges(self) -> list[int]:

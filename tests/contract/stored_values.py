@@ -22,7 +22,7 @@ from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
 from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.rejection import RejectedEvent
 from billing.domain.stripe_event import StripeEvent
-from billing.domain.subscription import Period, Subscription
+from billing.domain.subscription import OwnPayment, Period, Subscription
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.transaction import CardFace, Dispute, Refund, Transaction, TransactionLine
 from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Posted, Refill, Wallet
@@ -165,6 +165,24 @@ HELD = Wallet(
     "USD",
     refill=Refill(stopped="dispute_opened", stopped_card="fingerprint-1", refunded_card="fingerprint-2"),
     holds=(DisputeHold("du_1", "fingerprint-1"), DisputeHold("du_2", "fingerprint-1")),
+    version=1,
+)
+UNPAID = Wallet(
+    "acme",
+    "USD",
+    subscription=Subscription(
+        period=Period("starter", 2, START, END, payment="failed"),
+        anchor_day=1,
+        dunning=Dunning(START, 1, END, FailedTry("tx_renewal", 49_000_000, "stolen_card", "visa", "4242")),
+        own_payment=OwnPayment("tx_page", "page", NOW),
+        dead_card="pm_1",
+    ),
+    version=1,
+)
+DUE = Wallet(
+    "acme",
+    "USD",
+    subscription=Subscription(Period("starter", 2, START, END, payment="due", asked_at=NOW), anchor_day=1),
     version=1,
 )
 SUBSCRIBING = Wallet(
@@ -469,6 +487,20 @@ VALUES: Mapping[str, Stored] = {
         {"account_id": "acme"},
         HELD,
         _write_wallet(HELD),
+        lambda database: Wallets(database).get("acme"),
+    ),
+    "0.2.0/wallets.unpaid": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        UNPAID,
+        _write_wallet(UNPAID),
+        lambda database: Wallets(database).get("acme"),
+    ),
+    "0.2.0/wallets.due": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        DUE,
+        _write_wallet(DUE),
         lambda database: Wallets(database).get("acme"),
     ),
     "0.1.0/wallets.new": Stored(

@@ -109,6 +109,7 @@ NEWER_VALUES: dict[str, tuple[str, Callable[[Row], None]]] = {
     "a line of a transaction": ("transactions", longer("lines", 1)),
     "a dispute": ("transactions.disputed", longer("disputes", 0)),
     "the hold of a dispute": ("wallets.held", longer("holds", 1)),
+    "the customer's own payment": ("wallets.unpaid", longer("subscription", "own_payment")),
 }
 # Those in rows that are never written again.
 FOR_EVER: dict[str, tuple[str, Callable[[Row], None]]] = {

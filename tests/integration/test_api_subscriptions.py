@@ -76,10 +76,10 @@ def test_a_decline_is_a_402_in_the_customer_s_words(with_card: Client, paying: P
     assert subscription(with_card) is None
 
 
-def test_no_answer_of_stripe_is_a_503_and_the_same_request_goes_on(with_card: Client, paying: Paying) -> None:
+def test_no_answer_of_stripe_is_a_409_and_the_same_request_goes_on(with_card: Client, paying: Paying) -> None:
     paying.fault("/v1/payment_intents", "timeout_after")
     pending = subscribe(with_card)
-    assert (pending.status, pending.code) == (503, "payment_pending")
+    assert (pending.status, pending.code) == (409, "payment_pending")
     assert subscribe(with_card).status == 200
     assert with_card.get("/v1/accounts/acme/transactions").json["items"][0]["status"] == "Paid"
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from billing.domain.errors import BillingError, CardRequired, InvalidValue
+from billing.domain.errors import BillingError, CardDeclined, CardRequired, InvalidValue
 from billing.domain.plan_change import Quote, RenewalUnpaid
 from billing.services.cards import make_default
-from billing.services.change_subscription import CardDeclined, ConfirmationRequired, PaymentPending
+from billing.services.change_subscription import ConfirmationRequired, PaymentPending
 from tests.builders import NOW, micros
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance

@@ -22,14 +22,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from billing.domain.errors import BillingError
+from billing.domain.errors import BillingError, CardDeclined
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription import Subscription
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import make_default
-from billing.services.change_subscription import CardDeclined, PaymentPending, Wanted
+from billing.services.change_subscription import PaymentPending, Wanted
 from billing.services.lock_account import lock_account, unlock_account
 from billing.services.refund import refund_payment
 from billing.services.renew_subscription import renew_now

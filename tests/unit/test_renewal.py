@@ -9,7 +9,7 @@ from billing.domain.declines import failure
 from billing.domain.dunning import FailedTry, after_failure
 from billing.domain.payment import record_refund
 from billing.domain.plan import RecurringFeature
-from billing.domain.renewal import Try, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
+from billing.domain.renewal import Try, Unasked, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
 from billing.domain.settlement import settle
 from billing.domain.subscription import checked_quantities
 from billing.domain.subscription_life import advance, cancel
@@ -53,7 +53,7 @@ A_DAY = timedelta(days=1)
 
 def tried(before: Wallet, now: datetime = RENEWAL) -> Try:
     found = next_try(advance(before, PLANS, now), PLANS, now, asked_at=now)
-    assert found is not None
+    assert isinstance(found, Try)
     return found
 
 
@@ -106,9 +106,38 @@ def test_an_unpaid_month_remembers_what_its_last_try_asked_for_and_why_it_failed
     declined = failed_payment(replace(found.transaction, card=CardFace("visa", "4242")), failure("lost_card"))
     unpaid = renewal_failed(found.wallet, declined, RENEWAL)
     assert dunning_of(unpaid).last == FailedTry(declined.transaction_id, micros("33"), "lost_card", "visa", "4242")
-    without_card = tried(replace(unpaid, default_card=None), RENEWAL + A_DAY)
-    again = renewal_failed(without_card.wallet, without_card.transaction, RENEWAL + A_DAY)
-    assert dunning_of(again).last == FailedTry(without_card.transaction.transaction_id, micros("33"), "no_card")
+    again = unasked(replace(unpaid, default_card=None), RENEWAL + A_DAY)
+    assert dunning_of(again).last == FailedTry(declined.transaction_id, micros("33"), "no_card")
+
+
+@pytest.mark.parametrize("code", ["lost_card", "stolen_card", "expired_card"])
+def test_a_dead_card_is_not_asked_again_and_the_days_run_on(code: str) -> None:
+    found = tried(DUE)
+    now, unpaid, days = (
+        RENEWAL,
+        renewal_failed(found.wallet, failed_payment(found.transaction, failure(code)), RENEWAL),
+        [],
+    )
+    while (due_at := subscription_of(unpaid).due_at) is not None:
+        unpaid = unasked(unpaid, due_at)
+        days.append(((due_at - now).days, dunning_of(unpaid).attempts, dunning_of(unpaid).last.code))
+    assert days == [(1, 2, code), (3, 3, code), (7, 4, code)]
+    assert unpaid.status == "locked"
+
+
+def test_a_dead_card_is_asked_again_once_it_has_a_new_date_and_another_card_at_once() -> None:
+    found = tried(DUE)
+    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, failure("expired_card")), RENEWAL)
+    assert tried(try_at_once(unpaid, RENEWAL, mended=True)).transaction.payment_method_id == "pm_1"
+    other = replace(unpaid, default_card=DefaultCard("pm_2", "fp_2"))
+    assert tried(try_at_once(other, RENEWAL)).transaction.payment_method_id == "pm_2"
+
+
+def unasked(before: Wallet, now: datetime) -> Wallet:
+    """The wallet after a try's day on which there was no card to ask."""
+    found = next_try(advance(before, PLANS, now), PLANS, now, asked_at=now)
+    assert isinstance(found, Unasked)
+    return found.wallet
 
 
 def test_a_month_that_is_not_paid_is_tried_after_one_three_and_seven_days_and_then_locks() -> None:

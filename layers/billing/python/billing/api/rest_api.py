@@ -25,7 +25,7 @@ def rest_api(store: Store, queue: Queue, gateway: Callable[[], Gateway], *, retu
     """
     resources = [
         PlansRoutes(store),
-        SubscriptionsRoutes(store, gateway),
+        SubscriptionsRoutes(store, gateway, return_url),
         AccountsRoutes(store, gateway),
         PaymentsRoutes(store, gateway, return_url),
         CreditRoutes(store),

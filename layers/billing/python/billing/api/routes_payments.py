@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from billing.api.accounts import AccountStatusView, LiftedHoldBody
+from billing.api.payment_refusals import refuse_unpaid
 from billing.api.payments import (
     AutoRefillBody,
     AutoRefillView,
@@ -20,7 +21,6 @@ from billing.api.payments import (
     TransactionsQuery,
     TransactionView,
 )
-from billing.domain.transaction import Transaction
 from billing.domain.transaction import transaction_id as transaction_id_of
 from billing.payments.gateway import Gateway
 from billing.services.accounts import find_account
@@ -32,7 +32,6 @@ from billing.services.renew_subscription import renew_now
 from billing.services.set_auto_refill import set_auto_refill
 from billing.services.top_up import top_up
 from billing.store.store import Store
-from billing.web.http import RequestRefused
 from billing.web.routing import KEY_REQUIRED, PAYMENT_REFUSALS, Call, Keyed, route
 from billing.web.values import PageQuery
 
@@ -147,7 +146,7 @@ class PaymentsRoutes:
             return_url=body.return_url or self._return_url,
             now=call.now,
         )
-        _refuse_unpaid(transaction, by_saved_card=body.payment_method is not None)
+        refuse_unpaid(transaction, by_saved_card=body.payment_method is not None)
         return TopUpView.of(transaction)
 
     @route("PUT", "/v1/accounts/{account_id}/auto-refill", scope="billing:write", refusals={402: ("card_required",)})
@@ -204,27 +203,3 @@ class PaymentsRoutes:
             now=call.now,
         )
         return TransactionView.of(transaction)
-
-
-def _refuse_unpaid(transaction: Transaction, *, by_saved_card: bool) -> None:
-    if transaction.status == "Failed" and transaction.failure is not None:
-        why = transaction.failure
-        raise RequestRefused(
-            "card_declined",
-            why.message,
-            transaction_id=transaction.transaction_id,
-            failure={"code": why.code, "message": why.message},
-        )
-    if transaction.status == "Checkout" and transaction.url is None:
-        raise RequestRefused(
-            "payments_unavailable",
-            "the payment page could not be opened: send the request again, with the same Idempotency-Key if it had one",
-            transaction_id=transaction.transaction_id,
-        )
-    if transaction.status == "Checkout" and by_saved_card:
-        raise RequestRefused(
-            "authentication_required",
-            "the bank wants the customer to confirm this payment: send them to the url",
-            transaction_id=transaction.transaction_id,
-            url=transaction.url,
-        )

@@ -4,40 +4,46 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from billing.api.credit import LedgerEntryView
+from billing.api.payment_refusals import refuse_unpaid
 from billing.api.subscriptions import (
     CanceledSubscriptionView,
+    RenewalPaymentBody,
+    RenewalPaymentView,
     SubscriptionBody,
     SubscriptionChangeView,
     UsageResetBody,
 )
+from billing.domain.renewal_payment import Wish
 from billing.payments.gateway import Gateway
-from billing.services.adjust_balance import id_from_key
+from billing.services.adjust_balance import digest, id_from_key
 from billing.services.cancel_subscription import cancel_subscription
 from billing.services.change_subscription import Wanted, change_subscription, preview_subscription
+from billing.services.pay_renewal import pay_renewal
 from billing.services.reset_usage import reset_usage
 from billing.store.store import Store
-from billing.web.routing import KEY_OPTIONAL, Call, route
+from billing.web.routing import KEY_OPTIONAL, PAYMENT_REFUSALS, Call, route
 
-_CHANGE = {
-    404: ("plan_not_found",),
-    409: ("currency_mismatch", "change_pending", "renewal_pending", "subscription_past_due"),
-}
+_PLAN = {404: ("plan_not_found",)}
+_CONFLICTS = ("currency_mismatch", "change_pending", "renewal_pending", "subscription_past_due")
 
 
 class SubscriptionsRoutes:
-    def __init__(self, store: Store, gateway: Callable[[], Gateway]) -> None:
+    """`return_url` is where Stripe's pages send customers back to, where a request does not say."""
+
+    def __init__(self, store: Store, gateway: Callable[[], Gateway], return_url: str) -> None:
         self._store = store
         self._gateway = gateway
+        self._return_url = return_url
 
     @route(
         "PUT",
         "/v1/accounts/{account_id}/subscription",
         scope="billing:write",
         refusals={
-            **_CHANGE,
+            **_PLAN,
             402: ("card_required", "card_declined", "authentication_required"),
+            409: (*_CONFLICTS, "payment_pending"),
             502: ("payments_refused",),
-            503: ("payment_pending",),
         },
     )
     def put_subscription(self, call: Call, account_id: str, body: SubscriptionBody) -> SubscriptionChangeView:
@@ -53,15 +59,20 @@ class SubscriptionsRoutes:
         change is not kept open: make another card the default, and ask again. What would cost more than Stripe charges
         at once, now or at the next renewal, is refused as `quantities`, before anything is recorded.
 
-        After a 503 `payment_pending`, the same request goes on with the same charge. Another one takes it back: no card
+        After a 409 `payment_pending`, the same request goes on with the same charge. Another one takes it back: no card
         is asked for it any more, and what was charged already takes effect first. Until that is known, ten minutes at
-        most while Stripe answers, it is a 503, too. Of two changes at once one is made; the other is a 409
+        most while Stripe answers, it is a 409, too. Of two changes at once one is made; the other is a 409
         `change_pending` or a 503 while that one is being paid: ask again in a minute.
         """
         quote = change_subscription(self._store, self._gateway(), account_id, _wanted(body), now=call.now)
         return SubscriptionChangeView.of(quote)
 
-    @route("POST", "/v1/accounts/{account_id}/subscription/preview", scope="billing:write", refusals=_CHANGE)
+    @route(
+        "POST",
+        "/v1/accounts/{account_id}/subscription/preview",
+        scope="billing:write",
+        refusals={**_PLAN, 409: _CONFLICTS},
+    )
     def preview_subscription(self, call: Call, account_id: str, body: SubscriptionBody) -> SubscriptionChangeView:
         """What the same PUT would cost and lead to now, and what it would refuse. Nothing is changed.
 
@@ -82,6 +93,41 @@ class SubscriptionsRoutes:
         """
         wallet = cancel_subscription(self._store, account_id, call.now)
         return CanceledSubscriptionView.of_wallet(wallet)
+
+    @route(
+        "POST",
+        "/v1/accounts/{account_id}/subscription/payment",
+        scope="billing:write",
+        status=201,
+        keyed=KEY_OPTIONAL,
+        refusals={
+            402: ("card_required", "card_declined", "authentication_required"),
+            409: ("nothing_to_pay", "payment_pending", "not_enough_credit", "idempotency_key_reused"),
+            **PAYMENT_REFUSALS,
+        },
+    )
+    def pay_renewal(self, call: Call, account_id: str, body: RenewalPaymentBody) -> RenewalPaymentView:
+        """Pay the renewal that is open, now: by the default `card`, on a `page`, or from `credit`. Paying unlocks.
+
+        `card` asks the default card, also one that a dispute holds; not one that is lost, stolen or expired. `page` is
+        Stripe's page for any card, open for 30 minutes; no card is asked meanwhile, and asking again answers the same
+        page. `card` and `credit` close it first: if it was paid meanwhile, that pays. `credit` takes the whole price
+        from the paid credit, or is a 409 `not_enough_credit`; it has no card and no receipt.
+
+        While a payment is not answered yet, it is a 409 `payment_pending`. Without an unpaid renewal it is a 409
+        `nothing_to_pay`. The same request with the same Idempotency-Key answers what came of it.
+        """
+        key = call.idempotency_key
+        transaction = pay_renewal(
+            self._store,
+            self._gateway(),
+            account_id,
+            Wish(body.way, None if key is None else digest("subscription/payment", account_id, key)),
+            return_url=body.return_url or self._return_url,
+            now=call.now,
+        )
+        refuse_unpaid(transaction, by_saved_card=False)
+        return RenewalPaymentView.of(transaction)
 
     @route(
         "POST",

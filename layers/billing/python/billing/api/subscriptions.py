@@ -9,10 +9,23 @@ from billing.api.payments import TransactionLineView
 from billing.api.plans import MAX_FEATURES
 from billing.domain.instants import format_instant
 from billing.domain.plan_change import Quote
-from billing.domain.subscription import Subscription, SubscriptionStatus
+from billing.domain.subscription import PaymentWay, Subscription, SubscriptionStatus
 from billing.domain.terms import Terms
+from billing.domain.transaction import Transaction, TransactionStatus
 from billing.domain.wallet import Wallet
-from billing.web.values import MAX_UNITS, Body, Example, FeatureKey, Instant, MoneyView, PlanId, Reason, Units, View
+from billing.web.values import (
+    MAX_UNITS,
+    Body,
+    Example,
+    FeatureKey,
+    Instant,
+    MoneyView,
+    PlanId,
+    Reason,
+    ReturnUrl,
+    Units,
+    View,
+)
 
 
 class SubscriptionBody(Body):
@@ -94,6 +107,27 @@ class CanceledSubscriptionView(SubscriptionView):
 
 def _texts(quantities: Mapping[str, int]) -> dict[str, str]:
     return {key: str(units) for key, units in quantities.items()}
+
+
+class RenewalPaymentBody(Body):
+    """How an open renewal is paid. `return_url` is where a page leads back to."""
+
+    example: ClassVar[Example] = {"with": "page"}
+
+    way: Annotated[PaymentWay, Field(alias="with")]
+    return_url: ReturnUrl | None = None
+
+
+class RenewalPaymentView(View):
+    """`Paid`; `Checkout` with the `url` of the page; `Processing` where the answer is not known yet."""
+
+    transaction_id: str
+    status: TransactionStatus
+    url: str | None
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> "RenewalPaymentView":
+        return cls(transaction_id=transaction.transaction_id, status=transaction.status, url=transaction.url)
 
 
 class UsageResetBody(Body):

@@ -153,7 +153,7 @@ def with_new_date(wallet: Wallet, card: Card, now: datetime) -> Wallet:
     if refill is not None:
         refill = refill_breaker.with_new_date(refill, card.fingerprint)
     default = replace(wallet.default_card, payment_method_id=card.payment_method_id)
-    tried = wallet if wallet.is_default_held else try_at_once(wallet, now)
+    tried = wallet if wallet.is_default_held else try_at_once(wallet, now, mended=True)
     renewed = replace(tried, default_card=default, refill=refill)
     return renewed if refill == wallet.refill else look_soon(renewed, now)
 

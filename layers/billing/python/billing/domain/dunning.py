@@ -30,6 +30,8 @@ class FailedTry(ByPosition):
 class Dunning(ByPosition):
     """A renewal that is not paid. `failed_at` is its first failure, `attempts` counts them all, `last` is the last one.
 
+    A day on which no card could be asked counts as a failure, too.
+
     `next_attempt_at` is None once the tries are used up; `locked` says that no call may start until it is paid.
     `grace_until` is the last try that an administrator's unlock gave.
 

@@ -56,6 +56,12 @@ class CardRequired(BillingError):
     code = "card_required"
 
 
+class CardDeclined(BillingError):
+    """The card was not charged, and nothing was changed."""
+
+    code = "card_declined"
+
+
 class UnratableLine(BillingError):
     """A usage line the plan cannot rate; the event is kept as rejected, never charged in part."""
 

@@ -129,8 +129,8 @@ def _renewed(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
     if was is None or now is None or was.cancel_at_period_end or now.period.payment != "paid":
         return None
     old, new = was.period, now.period
-    charged = new.start == old.start and old.payment != "paid"
-    if not (charged or new.start >= old.end):
+    paid_now = new.start == old.start and old.payment != "paid"
+    if not (paid_now or new.start >= old.end):
         return None
     facts = SubscriptionRenewed(
         account_id=after.account_id,
@@ -139,7 +139,7 @@ def _renewed(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
         plan_version=new.plan_version,
         period_start=new.start,
         period_end=new.end,
-        charged=charged,
+        charged=paid_now and (now.own_payment is None or now.own_payment.way != "credit"),
     )
     return _of_wallet(facts, after, at, cause=f"{after.account_id}:{format_instant(new.start)}")
 
@@ -190,10 +190,11 @@ def _subscription_ended(before: Wallet, after: Wallet, at: datetime) -> Notice |
 def of_transaction(before: Transaction | None, after: Transaction, at: datetime) -> list[Notice]:
     """Money that arrived or was refused, and a dispute that took it back; an inquiry takes nothing and is not told.
 
-    Nor is a payment told that was given up because nobody wanted it any more: no card was asked.
+    Nor is a payment told that was given up because nobody wanted it any more: no card was asked. What was paid from
+    credit is told by the wallet's own notice.
     """
     kind = after.kind
-    if kind == "adjustment":
+    if kind == "adjustment" or (before is None and after.is_paid_from_credit):
         return []
     notices: list[Notice] = []
     if after.status == "Paid" and (before is None or before.status != "Paid"):

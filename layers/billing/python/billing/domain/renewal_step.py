@@ -7,7 +7,7 @@ from datetime import datetime
 from billing.domain.auto_refill import with_refill
 from billing.domain.change import Added, Change
 from billing.domain.plan import Plan, PlanKey
-from billing.domain.renewal import next_try, renewal_failed
+from billing.domain.renewal import Unasked, asked_since, next_try, renewal_failed
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription_life import advance
 from billing.domain.transaction import Transaction
@@ -18,26 +18,41 @@ from billing.domain.wallet import Posted, Wallet, expire_grants
 class Step:
     """What is due: `posted` has the wallet in its present month, `charge` is what that month waits for, if for any.
 
-    `moved`: a month that costs nothing began, or the subscription ended.
+    `moved`: a month that costs nothing began, or the subscription ended. `unasked`: a try's day came, and there was no
+    card to ask.
     """
 
     posted: Posted
     charge: Transaction | None = None
     moved: bool = False
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What looking after a subscription came to: the charge that is to be made or was made, or a move without one."""
+    """What looking after a subscription came to: the charge that is to be made or was made, or a move without one.
+
+    `page` is one on which the customer may be paying: what came of it must be known before a card is asked.
+    """
 
     charge: Transaction | None = None
     moved: bool = False
+    unasked: bool = False
+    page: Transaction | None = None
 
 
 def is_due(wallet: Wallet, order: RenewalOrder, moment: datetime) -> bool:
     """Whether there is still something to do for an order. Once it is done, the order is void."""
     when = None if wallet.subscription is None else wallet.subscription.due_at
     return when is not None and when <= moment and order.due_at in {None, when}
+
+
+def go_on_with(wallet: Wallet, charge: Transaction) -> Change[Looked]:
+    """A charge that was made before, and is not answered yet: also one of a month that is over by now.
+
+    Until it is answered, no other month is charged.
+    """
+    return Change(Posted(asked_since(wallet, charge.created_at)), Looked(charge))
 
 
 def next_step(wallet: Wallet, plans: Mapping[PlanKey, Plan], moment: datetime, *, now: datetime) -> Step:
@@ -53,7 +68,7 @@ def next_step(wallet: Wallet, plans: Mapping[PlanKey, Plan], moment: datetime, *
         posted = with_refill(posted, now)
     if found is None:
         return Step(posted, moved=present != expired.wallet)
-    return Step(posted, found.transaction)
+    return Step(posted, unasked=True) if isinstance(found, Unasked) else Step(posted, found.transaction)
 
 
 def take(step: Step, stored: Transaction | None, moment: datetime) -> Change[Looked]:
@@ -62,7 +77,7 @@ def take(step: Step, stored: Transaction | None, moment: datetime) -> Change[Loo
     A charge without a card has failed before it is asked for.
     """
     if step.charge is None or stored is not None:
-        return Change(step.posted, Looked(stored, moved=step.moved))
+        return Change(step.posted, Looked(stored, moved=step.moved, unasked=step.unasked))
     wallet = step.posted.wallet
     if step.charge.status != "Processing":
         wallet = renewal_failed(wallet, step.charge, moment)

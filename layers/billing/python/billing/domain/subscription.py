@@ -44,13 +44,15 @@ from typing import Literal
 from billing.domain.dunning import Dunning
 from billing.domain.errors import Conflict, InvalidValue, NotFound
 from billing.domain.plan import Plan, PlanKey
-from billing.domain.stored import ByName
+from billing.domain.stored import ByName, ByPosition
 from billing.domain.terms import Terms
 
 SubscriptionStatus = Literal["active", "past_due", "canceled"]
 PeriodPayment = Literal["paid", "due", "failed"]
 
 LATE_CALL_WINDOW = timedelta(hours=48)
+TRUST = timedelta(hours=72)
+"""So long after a card was asked for a month, its allowance is given on trust. Then Stripe's answer is waited for."""
 RENEWAL_SHARDS = 16
 _MONTHS_A_YEAR = 12
 
@@ -75,7 +77,7 @@ class Period(ByName):
 
     `used` is all that was consumed of a feature, `bought` the part of it that was priced and so drew no allowance; a
     feature of which nothing was bought is not in it. `payment` is `due` from the renewal's second until its charge is
-    answered, and `failed` until a later try pays it.
+    answered, and `failed` until a later try pays it. `asked_at` is when a card was first asked for one that is due.
 
     Stored by name: a new field goes last, with a default.
     """
@@ -87,10 +89,20 @@ class Period(ByName):
     used: Mapping[str, int] = field(default_factory=dict)
     bought: Mapping[str, int] = field(default_factory=dict)
     payment: PeriodPayment = "paid"
+    asked_at: datetime | None = None
 
     @property
     def plan_key(self) -> PlanKey:
         return self.plan_id, self.plan_version
+
+    def is_trusted(self, moment: datetime) -> bool:
+        """Whether its allowance may be drawn then: it is paid, or nobody has waited 72 h for the answer.
+
+        Asked on 1 March at 00:01, no answer: a call that ends on 4 March at 00:00 draws it, one at 00:01 does not.
+        """
+        if self.payment == "due" and self.asked_at is not None:
+            return moment < self.asked_at + TRUST
+        return self.payment != "failed"
 
     def used_of(self, feature: str) -> int:
         return self.used.get(feature, 0)
@@ -102,12 +114,32 @@ class Period(ByName):
         return self.start <= moment < self.end
 
 
+PaymentWay = Literal["card", "page", "credit"]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPayment(ByPosition):
+    """What the customer did last to pay an open renewal (see `renewal_payment`).
+
+    `open_until`: until then they can pay on a page, and no card is asked. It stays until Stripe says that the page is
+    over; None where it is, or where it is no page.
+
+    Stored by position: a new field goes last, with a default.
+    """
+
+    transaction_id: str
+    way: PaymentWay
+    open_until: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """What an account is subscribed to, or was until it ended: then it is `canceled`.
 
     `quantities` are the recurring features' units in all, included ones among them; `anchor_day` is the day of the
     month that renews. `next_terms` hold from the next renewal on; `dunning` is there while a renewal is not paid.
+    `own_payment` is of the present month. `dead_card` is the payment method that was asked for it and will never work
+    again, as its bank said.
     """
 
     period: Period
@@ -118,6 +150,8 @@ class Subscription:
     cancel_at_period_end: bool = False
     dunning: Dunning | None = None
     canceled: bool = False
+    own_payment: OwnPayment | None = None
+    dead_card: str | None = None
 
     @property
     def status(self) -> SubscriptionStatus:
@@ -143,12 +177,27 @@ class Subscription:
 
     @property
     def due_at(self) -> datetime | None:
-        """When a sweep must look at it: its renewal, its end, or the next try of a renewal that failed."""
+        """When a sweep must look at it: its renewal, its end, the next try of a renewal that failed, or a page's end.
+
+        While a page is open no card is asked.
+        """
+        due, page_ends = self._due_at, self.page_ends_at
+        if page_ends is None or self.period.payment == "paid":
+            return due
+        return page_ends if due is None else max(due, page_ends)
+
+    @property
+    def _due_at(self) -> datetime | None:
         if self.canceled:
             return None
         if self.dunning is not None:
             return self.dunning.next_attempt_at
         return self.period.start if self.period.payment == "due" else self.period.end
+
+    @property
+    def page_ends_at(self) -> datetime | None:
+        """Until when the customer can pay the open renewal on a page; also in the past, until Stripe has closed it."""
+        return None if self.own_payment is None else self.own_payment.open_until
 
     def is_month_over(self, now: datetime) -> bool:
         """Whether the next month begins, or the subscription ends. A month that is not paid is not over."""
@@ -163,7 +212,7 @@ class Subscription:
 
     def entitles(self, period: Period, occurred_at: datetime) -> bool:
         """Whether a call that ended then draws the period's allowance: not where it is unpaid, or was the last one."""
-        return period.payment != "failed" and not (self.canceled and occurred_at >= period.end)
+        return period.is_trusted(occurred_at) and not (self.canceled and occurred_at >= period.end)
 
     def with_used(self, period: Period, used: Mapping[str, int], bought: Mapping[str, int]) -> "Subscription":
         counted = replace(period, used=used, bought=bought)
@@ -207,7 +256,15 @@ def begin_next_month(subscription: Subscription, plans: Mapping[PlanKey, Plan]) 
         payment="due" if price else "paid",
     )
     quantities = dict(terms.quantities)
-    return replace(subscription, period=period, previous_period=ended, quantities=quantities, next_terms=None)
+    return replace(
+        subscription,
+        period=period,
+        previous_period=ended,
+        quantities=quantities,
+        next_terms=None,
+        own_payment=None,
+        dead_card=None,
+    )
 
 
 def end(subscription: Subscription) -> Subscription:

@@ -49,6 +49,10 @@ MAX_REFUNDS = 100
 # An answer takes seconds. What is still open after this is looked up at Stripe, and again each time it has passed.
 PROCESSING_CHECK = timedelta(minutes=5)
 CHECKOUT_CHECK = timedelta(hours=1)
+RENEWAL_PAGE_LIFE = timedelta(minutes=30)
+"""So long a customer can pay an open renewal on a page, and no card is asked."""
+PAGE_SLACK = timedelta(minutes=1)
+"""Stripe opens no page for less than 30 minutes from when it hears of it: so it is told of a minute more."""
 
 _ID_DIGITS = 24
 
@@ -148,8 +152,18 @@ class Transaction:
 
     @property
     def is_payment(self) -> bool:
-        """Whether it goes through Stripe. An adjustment does not: nothing to tell as paid, to refund or to look up."""
-        return self.kind != "adjustment"
+        """Whether it goes through Stripe. What does not: nothing to tell as paid, to refund or to look up there."""
+        return self.kind != "adjustment" and not self.is_paid_from_credit
+
+    @property
+    def is_paid_from_credit(self) -> bool:
+        """Whether credit paid a renewal: no money came from outside."""
+        return self.kind == "renewal" and self.status == "Paid" and self.payment_intent_id is None
+
+    @property
+    def page_expires_at(self) -> datetime | None:
+        """When its page expires; None where that is left to Stripe: after 24 hours."""
+        return self.created_at + RENEWAL_PAGE_LIFE + PAGE_SLACK if self.kind == "renewal" else None
 
     @property
     def is_for_subscription(self) -> bool:

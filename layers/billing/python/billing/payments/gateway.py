@@ -48,6 +48,8 @@ _KEY_SLOT_SECONDS = 600
 _KEY_DIGITS = 32
 _MOST_LOOKED_THROUGH = 10_000
 _LOOK_BACK = timedelta(hours=1)
+_PRODUCTS = {"renewal": "Subscription"}
+"""What a page says is paid for; else it is credit."""
 
 
 class _TimedSession(requests.Session):
@@ -228,7 +230,7 @@ class Gateway:
         price = {
             "currency": transaction.currency.lower(),
             "unit_amount": minor_units,
-            "product_data": {"name": "Credit"},
+            "product_data": {"name": _PRODUCTS.get(transaction.kind, "Credit")},
         }
         params: Any = {
             "mode": "payment",
@@ -239,6 +241,8 @@ class Gateway:
             "success_url": return_url,
             "cancel_url": return_url,
         }
+        if transaction.page_expires_at is not None:
+            params["expires_at"] = int(transaction.page_expires_at.timestamp())
         # Who asks for another way back, as reconciliation may, would else be refused for as long as the key is known.
         return self._page(params, self._key("page", transaction.idempotency_key, return_url, customer_id))
 
@@ -261,6 +265,19 @@ class Gateway:
         with self._asking(customer=params["customer"]):
             session = self._stripe.v1.checkout.sessions.create(params, key)
             return read_session(session.to_dict(), self.is_foreign)
+
+    def close_page(self, session_id: str) -> HostedPage:
+        """Let nobody pay on a page any more. Returns it as it then is: complete where somebody had paid before.
+
+        Raises StripeRefused where it stays open.
+        """
+        try:
+            with self._asking():
+                self._stripe.v1.checkout.sessions.expire(session_id)
+        except StripeRefused as refusal:
+            if self.session(session_id).status == "open":
+                raise StripeRefused(refusal.detail, code=refusal.code, param=refusal.param) from refusal
+        return self.session(session_id)
 
     def session(self, session_id: str) -> HostedPage:
         with self._asking():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.domain.declines import Failure
-from billing.domain.errors import BillingError, Conflict
+from billing.domain.errors import CardDeclined, Conflict
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, quote, start, wanted_terms
 from billing.domain.transaction import Transaction
@@ -42,12 +42,6 @@ class Wanted:
         return digest("subscription", self.plan_id, self.version, quantities)
 
 
-class CardDeclined(BillingError):
-    """The card was not charged, and nothing was changed."""
-
-    code = "card_declined"
-
-
 class ConfirmationRequired(CardDeclined):
     """The bank wants the customer, who is not there: a change is charged to the default card, and not kept open."""
 
@@ -57,13 +51,13 @@ class ConfirmationRequired(CardDeclined):
         super().__init__(f"{why.message} Here that is not possible: make another card the default, and try again.")
 
 
-class PaymentPending(BillingError):
+class PaymentPending(Conflict):
     """Stripe has not answered yet. The same request again goes on with the same charge."""
 
-    code = "payment_pending"
-
     def __init__(self) -> None:
-        super().__init__("the payment is not answered yet; ask again in a minute: nothing is charged twice")
+        super().__init__(
+            "the payment is not answered yet; ask again in a minute: nothing is charged twice", code="payment_pending"
+        )
 
 
 def preview_subscription(store: Store, account_id: str, wanted: Wanted, *, now: datetime) -> Quote:

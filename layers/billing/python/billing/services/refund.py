@@ -54,6 +54,8 @@ def refund_payment(
     for the key of a refund of another amount, PaymentsUnavailable.
     """
     transaction = find_transaction(store, account_id, transaction_id)
+    if transaction.is_paid_from_credit:
+        raise Conflict("no card was charged: an adjustment gives the credit back", code="not_refundable")
     if not transaction.is_payment:
         raise Conflict("no card was charged: another adjustment takes this one back", code="not_refundable")
     if transaction.status != "Paid" or transaction.payment_intent_id is None:

@@ -2,21 +2,28 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from billing.domain.change import Change
 from billing.domain.renewal import last_try
 from billing.domain.renewal_order import RenewalOrder
-from billing.domain.renewal_step import Looked, is_due, next_step, take
+from billing.domain.renewal_step import Looked, go_on_with, is_due, next_step, take
+from billing.domain.transaction import Transaction
 from billing.domain.wallet import Posted, Wallet
+from billing.payments.errors import PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
 from billing.services.change_wallet import change_wallet
 from billing.services.charge_card import charge_card
+from billing.services.renewal_page import close_page
 from billing.store.store import Store
 
-Renewed = Literal["void", "moved", "paid", "declined", "unknown"]
-"""`void`: there was nothing to do any more; `moved`: a month that costs nothing, or the end of a subscription."""
+Renewed = Literal["void", "moved", "unasked", "paid", "declined", "unknown"]
+"""`void`: there was nothing to do any more; `moved`: a month that costs nothing, or the end of a subscription.
+
+`unasked`: a try's day came, and there was no card to ask.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +36,12 @@ def renew_subscription(store: Store, gateway: Gateway, order: RenewalOrder, now:
     `now` all the same. Raises StoreBusy.
     """
     moment = max(now, order.time)
-    looked = change_wallet(store, order.account_id, lambda wallet: _look(store, wallet, order, moment, now))
-    tried = looked.answer.charge
+    looked = change_wallet(store, order.account_id, lambda wallet: _look(store, wallet, order, moment, now)).answer
+    if looked.page is not None:
+        return _after_page(store, gateway, looked.page, order, now)
+    tried = looked.charge
     if tried is None:
-        return "moved" if looked.answer.moved else "void"
+        return "unasked" if looked.unasked else "moved" if looked.moved else "void"
     if tried.status == "Processing":
         tried = charge_card(store, gateway, tried, return_url="", now=now)
     log.info(
@@ -42,6 +51,18 @@ def renew_subscription(store: Store, gateway: Gateway, order: RenewalOrder, now:
     if tried.failure is not None and tried.failure.is_unwanted:
         return "void"
     return "paid" if tried.status == "Paid" else "declined" if tried.status == "Failed" else "unknown"
+
+
+def _after_page(store: Store, gateway: Gateway, page: Transaction, order: RenewalOrder, now: datetime) -> Renewed:
+    """The customer could pay on a page until now: what came of it must be known before a card is asked."""
+    try:
+        closed = close_page(store, gateway, page, now)
+    except (PaymentsUnavailable, StripeRefused) as trouble:
+        log.warning("a page is not closed", extra={"transaction_id": page.transaction_id, "reason": str(trouble)})
+        return "unknown"
+    if closed.status == "Checkout":
+        return renew_subscription(store, gateway, replace(order, due_at=None), now)
+    return "paid" if closed.status == "Paid" else "unknown"
 
 
 def renew_now(store: Store, gateway: Gateway, account_id: str, now: datetime) -> Renewed:
@@ -55,11 +76,13 @@ def renew_now(store: Store, gateway: Gateway, account_id: str, now: datetime) ->
 def _look(store: Store, wallet: Wallet, order: RenewalOrder, moment: datetime, now: datetime) -> Change[Looked]:
     if not is_due(wallet, order, moment):
         return Change(Posted(wallet), Looked())
+    subscription = wallet.subscription
+    if subscription is not None and subscription.page_ends_at is not None and subscription.own_payment is not None:
+        return Change(Posted(wallet), Looked(page=store.transactions.get(subscription.own_payment.transaction_id)))
     made = last_try(wallet)
     tried = None if made is None else store.transactions.get(made)
     if tried is not None and tried.status == "Processing":
-        # Also one of a month that is over by now: until it is answered, no other month is charged.
-        return Change(Posted(wallet), Looked(tried))
+        return go_on_with(wallet, tried)
     step = next_step(wallet, store.plans.versions(wallet.plan_keys), moment, now=now)
     if step.charge is not None and step.charge.transaction_id != made:
         tried = store.transactions.get(step.charge.transaction_id)
@@ -73,5 +96,6 @@ def count_renewals(outcomes: Sequence[Renewed]) -> dict[str, int]:
         "RenewalsDeclined": outcomes.count("declined"),
         "RenewalsUnanswered": outcomes.count("unknown"),
         "RenewalsWithoutCharge": outcomes.count("moved"),
+        "RenewalsNotAsked": outcomes.count("unasked"),
         "RenewalsVoid": outcomes.count("void"),
     }

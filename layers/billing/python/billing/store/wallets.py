@@ -11,7 +11,7 @@ from pynamodb.models import Model
 
 from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant
-from billing.domain.subscription import RENEWAL_SHARDS, Period, Subscription, renewal_shard
+from billing.domain.subscription import RENEWAL_SHARDS, OwnPayment, Period, Subscription, renewal_shard
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Refill, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
@@ -33,12 +33,14 @@ _PERIOD = MapFormat(
     used=IntegerMapAttribute(),
     bought=IntegerMapAttribute(null=True),
     payment=UnicodeAttribute(null=True),
+    asked_at=InstantAttribute(null=True),
 )
 _TERMS = PositionFormat(Terms)
 _CHANGE = PositionFormat(PendingChange, terms=_TERMS, later=_TERMS, starts_at=MOMENT)
 _DUNNING = PositionFormat(
     Dunning, failed_at=MOMENT, next_attempt_at=MOMENT, last=PositionFormat(FailedTry), grace_until=MOMENT
 )
+_OWN_PAYMENT = PositionFormat(OwnPayment, open_until=MOMENT)
 _DEFAULT_CARD = PositionFormat(DefaultCard)
 _HOLD = PositionFormat(DisputeHold)
 _REFILL = NameFormat(Refill, next_attempt_at=MOMENT, last_attempt_at=MOMENT, retry_at=MOMENT)
@@ -130,7 +132,7 @@ class WalletItem(Model):
 
 _WAITING = "waiting"
 _NO_SUBSCRIPTION: dict[str, Any] = {"canceled": False, "quantities": {}}
-_SAID = frozenset({"next", "cancel", "change", "dunning"})
+_SAID = frozenset({"next", "cancel", "change", "dunning", "own_payment", "dead_card"})
 """The members of the attribute `subscription`."""
 
 
@@ -246,6 +248,10 @@ def _said(wallet: Wallet) -> dict[str, Any] | None:
         said["change"] = _CHANGE.write(wallet.pending_change)
     if subscription is not None and subscription.dunning is not None:
         said["dunning"] = _DUNNING.write(subscription.dunning)
+    if subscription is not None and subscription.own_payment is not None:
+        said["own_payment"] = _OWN_PAYMENT.write(subscription.own_payment)
+    if subscription is not None and subscription.dead_card is not None:
+        said["dead_card"] = subscription.dead_card
     return {**said, **wallet.newer} or None
 
 
@@ -263,4 +269,6 @@ def _subscription(item: WalletItem) -> Subscription | None:
         cancel_at_period_end="cancel" in said,
         dunning=_DUNNING.read(said["dunning"]) if "dunning" in said else None,
         canceled=item.canceled,
+        own_payment=_OWN_PAYMENT.read(said["own_payment"]) if "own_payment" in said else None,
+        dead_card=said.get("dead_card"),
     )

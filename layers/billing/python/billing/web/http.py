@@ -72,7 +72,6 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "too_many_events": 413,
     "billing_error": 422,
     "event_rejected": 422,
-    "payment_pending": 503,
 }
 
 

@@ -1,0 +1,348 @@
+"""A renewal that no card paid is paid by hand: by the card, on a page, or from credit; and never twice."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+
+from billing.domain.errors import CardDeclined, CardRequired, Conflict, IdempotencyKeyReused
+from billing.domain.renewal_payment import Wish
+from billing.domain.subscription import PaymentWay
+from billing.domain.transaction import Transaction
+from billing.payments.errors import PaymentsUnavailable
+from billing.services.cards import remove_card
+from billing.services.pay_renewal import pay_renewal
+from billing.store.accounts import Workspaces
+from tests.builders import call, micros
+from tests.paying_account import RETURN_URL, Paying
+from tests.platform_of_one import assert_books_balance
+from tests.subscriber import RENEWAL, Subscriber
+
+A_DAY = timedelta(days=1)
+A_MINUTE = timedelta(minutes=1)
+LATER = RENEWAL + timedelta(hours=2)
+DECLINES = "card_declined"
+
+
+@pytest.fixture
+def acme(paying: Paying) -> Subscriber:
+    return Subscriber(paying).subscribed()
+
+
+def unpaid(acme: Subscriber, behavior: str = DECLINES) -> Subscriber:
+    """The renewal's first try was declined."""
+    acme.paying.behave(behavior)
+    assert acme.sweep(RENEWAL) == ["declined"]
+    return acme
+
+
+def pay(acme: Subscriber, way: PaymentWay, now: datetime = LATER, key: str | None = None) -> Transaction:
+    acme.at(now)
+    wish = Wish(way, key)
+    return pay_renewal(
+        acme.paying.store, acme.paying.gateway, acme.paying.account_id, wish, return_url=RETURN_URL, now=now
+    )
+
+
+def code_of(acme: Subscriber, way: PaymentWay, now: datetime = LATER) -> str:
+    with pytest.raises(Conflict) as refused:
+        pay(acme, way, now)
+    return refused.value.code
+
+
+def credit(acme: Subscriber, amount: str) -> None:
+    acme.paying.store.adjust(amount, f"by-wire-{amount}", now=LATER)
+
+
+def assert_paid_once(acme: Subscriber, charges: int = 1) -> None:
+    """The month is paid, by `charges` charges of cards beside the first month's."""
+    assert (acme.period.start, acme.period.payment, acme.subscription.dunning) == (RENEWAL, "paid", None)
+    assert acme.wallet.status == "active"
+    assert [entry.kind for entry in acme.paying.store.entries()].count("renewal") == 1
+    assert acme.charges == [3000] * (1 + charges)
+    assert_books_balance(acme.paying.store)
+
+
+def test_the_card_is_asked_now_and_pays(acme: Subscriber) -> None:
+    unpaid(acme)
+    acme.paying.behave("succeed")
+    assert pay(acme, "card").status == "Paid"
+    assert_paid_once(acme)
+    assert code_of(acme, "card") == "nothing_to_pay"
+
+
+def test_a_card_that_declines_again_is_a_try_like_any_other_and_takes_no_later_one_away(acme: Subscriber) -> None:
+    unpaid(acme)
+    declined = pay(acme, "card")
+    assert (declined.status, declined.failure and declined.failure.code) == ("Failed", "card_declined")
+    assert [each.status for each in acme.renewals] == ["Failed", "Failed"]
+    assert acme.subscription.due_at == RENEWAL + A_DAY
+
+
+def test_a_dead_card_is_not_asked_and_leaves_no_row_for_a_day_on_which_nothing_was_asked(acme: Subscriber) -> None:
+    unpaid(acme, "lost_card")
+    with pytest.raises(CardDeclined):
+        pay(acme, "card")
+    outcomes = [acme.sweep(RENEWAL + days * A_DAY) for days in (1, 3, 7)]
+    assert outcomes == [["unasked"]] * 3
+    assert acme.wallet.status == "locked"
+    assert [each.status for each in acme.renewals] == ["Failed"]
+
+
+def test_without_a_card_there_are_the_page_and_the_credit(acme: Subscriber) -> None:
+    unpaid(acme)
+    remove_card(acme.paying.store, acme.paying.gateway, "acme", acme.paying.cards[0].payment_method_id)
+    with pytest.raises(CardRequired):
+        pay(acme, "card")
+    assert pay(acme, "page").status == "Checkout"
+
+
+def test_a_bank_that_demands_the_customer_locks_nobody_out_who_has_money_on_the_account(acme: Subscriber) -> None:
+    unpaid(acme, "authentication_required")
+    for days in (1, 3, 7):
+        acme.sweep(RENEWAL + days * A_DAY)
+    assert acme.wallet.status == "locked"
+    credit(acme, "30")
+    paid = pay(acme, "credit", RENEWAL + 8 * A_DAY)
+    assert (paid.status, paid.card, paid.payment_intent_id, paid.amount_micros) == ("Paid", None, None, micros("30"))
+    assert_paid_once(acme, charges=0)
+    assert acme.wallet.paid_micros == 0
+
+
+def test_credit_pays_the_whole_price_or_nothing_and_promotional_credit_is_no_money(acme: Subscriber) -> None:
+    unpaid(acme)
+    acme.paying.store.adjust("29.999999", "nearly", now=LATER)
+    assert code_of(acme, "credit") == "not_enough_credit"
+    credit(acme, "0.000001")
+    assert pay(acme, "credit").status == "Paid"
+    assert_paid_once(acme, charges=0)
+    (entry,) = [each for each in acme.paying.store.entries() if each.kind == "renewal"]
+    assert entry.amount_micros == -micros("30")
+    assert {each.account: each.micros for each in entry.postings} == {
+        "liability:paid_credit": -micros("30"),
+        "revenue:subscription": micros("30"),
+    }
+
+
+def test_a_renewal_paid_from_credit_starts_no_refill(acme: Subscriber) -> None:
+    credit(acme, "35")
+    acme.paying.auto_refill(threshold="20", amount="100")
+    unpaid(acme)
+    pay(acme, "credit")
+    refill = acme.wallet.refill
+    assert refill is not None
+    assert (refill.pending, refill.started, acme.wallet.paid_micros) == (None, 0, micros("5"))
+
+
+def test_while_the_page_is_open_no_card_is_asked_and_asking_again_answers_the_same_page(acme: Subscriber) -> None:
+    unpaid(acme)
+    page = pay(acme, "page", RENEWAL + A_DAY - A_MINUTE)
+    again = pay(acme, "page", RENEWAL + A_DAY + A_MINUTE)
+    assert page.url is not None
+    assert (again.transaction_id, again.url) == (page.transaction_id, page.url)
+    acme.paying.behave("succeed")
+    assert acme.sweep(RENEWAL + A_DAY) == []
+    assert acme.charges == [3000]
+    assert acme.sweep(RENEWAL + A_DAY + timedelta(minutes=30)) == ["paid"]
+    assert_paid_once(acme)
+    assert [each.status for each in acme.renewals] == ["Failed", "Checkout", "Paid"]
+
+
+def test_what_the_customer_pays_on_the_page_pays_the_month_and_unlocks(acme: Subscriber) -> None:
+    unpaid(acme)
+    for days in (1, 3, 7):
+        acme.sweep(RENEWAL + days * A_DAY)
+    now = RENEWAL + 9 * A_DAY
+    page = pay(acme, "page", now)
+    acme.paying.pay_page(page, "pm_card_mastercard")
+    acme.paying.tell("checkout.session.completed", page.session_id or "", now=now)
+    assert_paid_once(acme)
+    assert acme.paying.transaction(page.transaction_id).status == "Paid"
+    assert code_of(acme, "page", now) == "nothing_to_pay"
+
+
+@pytest.mark.parametrize("way", ["card", "credit"])
+def test_who_pays_otherwise_closes_the_page_first(acme: Subscriber, way: PaymentWay) -> None:
+    unpaid(acme)
+    credit(acme, "30")
+    page = pay(acme, "page")
+    acme.paying.behave("succeed")
+    assert pay(acme, way).status == "Paid"
+    assert_paid_once(acme, charges=1 if way == "card" else 0)
+    assert acme.paying.gateway.session(page.session_id or "").status == "expired"
+
+
+@pytest.mark.parametrize("way", ["card", "credit", "page"])
+def test_a_page_that_was_paid_meanwhile_pays_whatever_is_asked_for(acme: Subscriber, way: PaymentWay) -> None:
+    unpaid(acme)
+    credit(acme, "30")
+    page = pay(acme, "page")
+    acme.paying.pay_page(page)
+    answer = pay(acme, way)
+    assert (answer.transaction_id, answer.status) == (page.transaction_id, "Paid")
+    assert_paid_once(acme)
+    assert acme.wallet.paid_micros == micros("30")
+
+
+def test_the_sweep_finds_what_was_paid_on_the_page_before_it_asks_a_card(acme: Subscriber) -> None:
+    unpaid(acme)
+    acme.paying.pay_page(pay(acme, "page", RENEWAL + A_DAY))
+    acme.paying.behave("succeed")
+    assert acme.sweep(RENEWAL + A_DAY + timedelta(minutes=30)) == ["paid"]
+    assert_paid_once(acme)
+
+
+def test_no_card_is_asked_while_nobody_knows_what_became_of_the_page(acme: Subscriber) -> None:
+    unpaid(acme)
+    page = pay(acme, "page", RENEWAL + A_DAY)
+    acme.paying.behave("succeed")
+    acme.paying.fault(f"/v1/checkout/sessions/{page.session_id}/expire", "timeout_before", times=2)
+    now = RENEWAL + A_DAY + timedelta(minutes=30)
+    assert acme.sweep(now) == ["unknown"]
+    with pytest.raises(PaymentsUnavailable):
+        pay(acme, "card", now)
+    assert acme.charges == [3000]
+    assert acme.sweep(now + timedelta(minutes=5)) == ["paid"]
+    assert_paid_once(acme)
+
+
+def test_a_bank_debit_on_the_page_is_waited_for_and_its_bounce_lets_the_card_be_asked(acme: Subscriber) -> None:
+    unpaid(acme)
+    page = pay(acme, "page", RENEWAL + A_DAY)
+    acme.paying.pay_page(page, "us_bank_account")
+    half_past = RENEWAL + A_DAY + timedelta(minutes=30)
+    assert acme.sweep(half_past) == ["unknown"]
+    assert acme.paying.transaction(page.transaction_id).status == "Processing"
+    assert {code_of(acme, way, half_past) for way in ("card", "page", "credit")} == {"payment_pending"}
+    assert acme.sweep(half_past + timedelta(minutes=5)) == []
+    (intent,) = [each for each in acme.paying.read("payment_intents") if each["status"] == "processing"]
+    acme.paying.stripe.control(f"payment_intents/{intent['id']}/settle", {"succeed": False})
+    acme.paying.tell_all(now=RENEWAL + 2 * A_DAY)
+    assert acme.paying.transaction(page.transaction_id).status == "Failed"
+    acme.paying.behave("succeed")
+    assert acme.sweep(RENEWAL + 2 * A_DAY) == ["paid"]
+    assert_paid_once(acme)
+
+
+def test_an_expired_page_gives_a_new_one_and_stays_checkout(acme: Subscriber) -> None:
+    unpaid(acme)
+    first = pay(acme, "page")
+    second = pay(acme, "page", LATER + timedelta(minutes=40))
+    assert second.transaction_id != first.transaction_id
+    assert second.url not in {None, first.url}
+    stored = acme.paying.transaction(first.transaction_id)
+    assert (stored.status, stored.url, stored.check_at) == ("Checkout", None, None)
+
+
+@pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "500_after"])
+def test_a_page_that_stripe_did_not_answer_is_opened_by_the_next_request(acme: Subscriber, fault: str) -> None:
+    unpaid(acme)
+    acme.paying.fault("/v1/checkout/sessions", fault)
+    assert pay(acme, "page").url is None
+    page = pay(acme, "page", LATER + timedelta(seconds=5))
+    assert page.url is not None
+    acme.paying.pay_page(page)
+    acme.paying.tell_all(now=LATER)
+    assert_paid_once(acme)
+
+
+def test_a_try_that_is_not_answered_is_under_way_for_all_who_would_pay(acme: Subscriber) -> None:
+    credit(acme, "30")
+    acme.paying.fault("/v1/payment_intents", "timeout_after")
+    assert acme.sweep(RENEWAL) == ["unknown"]
+    assert {code_of(acme, way) for way in ("card", "page", "credit")} == {"payment_pending"}
+    acme.sweep(RENEWAL + timedelta(minutes=5))
+    assert_paid_once(acme)
+
+
+def test_a_card_that_does_not_answer_is_under_way_until_it_does(acme: Subscriber) -> None:
+    unpaid(acme)
+    acme.paying.behave("succeed")
+    acme.paying.fault("/v1/payment_intents", "timeout_after")
+    assert pay(acme, "card").status == "Processing"
+    assert code_of(acme, "credit") == "payment_pending"
+    acme.paying.tell_all(now=LATER)
+    assert_paid_once(acme)
+
+
+def test_the_same_request_with_the_same_key_answers_what_came_of_it(acme: Subscriber) -> None:
+    unpaid(acme)
+    credit(acme, "30")
+    declined = pay(acme, "card", key="one")
+    assert pay(acme, "card", key="one").transaction_id == declined.transaction_id
+    assert len(acme.renewals) == 2
+    with pytest.raises(IdempotencyKeyReused):
+        pay(acme, "credit", key="one")
+    paid = pay(acme, "credit", key="two")
+    assert pay(acme, "credit", key="two").transaction_id == paid.transaction_id
+    assert_paid_once(acme, charges=0)
+
+
+def test_two_who_pay_at_once_pay_once(acme: Subscriber) -> None:
+    unpaid(acme)
+    credit(acme, "60")
+    acme.paying.behave("succeed")
+
+    def attempt(way: PaymentWay) -> object:
+        try:
+            return pay_renewal(
+                acme.paying.store, acme.paying.gateway, "acme", Wish(way), return_url=RETURN_URL, now=LATER
+            ).status
+        except Conflict as refused:
+            return refused.code
+        except PaymentsUnavailable:
+            return "unavailable"
+
+    acme.at(LATER)
+    ways: list[PaymentWay] = ["card", "credit", "page", "card", "credit", "page", "credit", "card"]
+    with ThreadPoolExecutor(8) as workers:
+        outcomes = list(workers.map(attempt, ways))
+    acme.paying.tell_all(now=LATER)
+    acme.sweep(LATER + timedelta(minutes=40))
+    assert outcomes.count("Paid") <= 1
+    assert (acme.period.payment, acme.subscription.dunning) == ("paid", None)
+    assert [entry.kind for entry in acme.paying.store.entries()].count("renewal") == 1
+    paid_by_card = acme.charges[1:]
+    assert acme.wallet.paid_micros == micros("60") - (0 if paid_by_card else micros("30"))
+    assert_books_balance(acme.paying.store)
+
+
+def test_a_page_that_is_paid_after_the_subscription_was_canceled_becomes_credit(acme: Subscriber) -> None:
+    unpaid(acme)
+    page = pay(acme, "page")
+    acme.cancel(LATER)
+    acme.paying.pay_page(page)
+    acme.paying.tell_all(now=LATER)
+    assert acme.wallet.paid_micros == micros("30")
+    assert_books_balance(acme.paying.store)
+
+
+def test_the_page_of_a_canceled_subscription_is_closed(acme: Subscriber) -> None:
+    unpaid(acme)
+    page = pay(acme, "page")
+    acme.cancel(LATER)
+    acme.sweep(LATER + timedelta(minutes=30))
+    assert acme.paying.gateway.session(page.session_id or "").status == "expired"
+    assert acme.subscription.due_at is None
+
+
+def test_a_disputed_card_is_asked_by_hand(acme: Subscriber) -> None:
+    first = acme.paying.history[0]
+    acme.paying.stripe.control("disputes", {"payment_intent": first.payment_intent_id})
+    acme.paying.tell_all(now=RENEWAL - A_DAY)
+    assert acme.sweep(RENEWAL) == ["declined"]
+    assert acme.sweep(RENEWAL + A_DAY) == ["unasked"]
+    assert len(acme.renewals) == 1
+    assert pay(acme, "card", RENEWAL + 2 * A_DAY).status == "Paid"
+
+
+def test_calls_of_an_unpaid_month_stay_paid_from_credit_and_the_allowance_is_whole_when_it_is_paid(
+    acme: Subscriber,
+) -> None:
+    unpaid(acme)
+    credit(acme, "40")
+    Workspaces(acme.paying.database).assign("42", "acme")
+    acme.paying.store.settle(call("a", seconds="60", ended_at=LATER), now=LATER)
+    pay(acme, "credit")
+    assert acme.wallet.paid_micros == micros("9.40")
+    assert acme.period.used == {}
