@@ -29,15 +29,17 @@ class Stage:
     settlement_window_seconds: int
     send_actions: tuple[str, ...]  # what a role needs to send messages, also in batches
     return_url: str  # where Stripe's pages send customers back to
+    billing_url: str  # where customers see their bills and pay, a page of the platform: mails link to it
     mail_from: str  # who writes to customers: an address that SES may send from
     log_level: LogLevel
     log_retention: logs.RetentionDays
 
     def __post_init__(self) -> None:
-        """Raises InvalidValue for a name or an address that Stripe, where both go, would not take."""
+        """Raises InvalidValue for a name that Stripe would not take, and for what is no web address."""
         if not _NAME.fullmatch(self.name):
             raise InvalidValue("must be 1 to 32 small letters, digits and -, and begin with a letter", field="name")
         check_web_address(self.return_url, "return_url")
+        check_web_address(self.billing_url, "billing_url")
 
 
 PRODUCTION = Stage(
@@ -49,6 +51,7 @@ PRODUCTION = Stage(
     settlement_window_seconds=2,
     send_actions=("sqs:SendMessage",),
     return_url="https://talktime.example/billing",
+    billing_url="https://talktime.example/billing",
     mail_from="Talktime <billing@talktime.example>",
     log_level="INFO",
     log_retention=logs.RetentionDays.ONE_YEAR,
@@ -63,6 +66,7 @@ DEV = Stage(
     settlement_window_seconds=1,
     send_actions=("sqs:SendMessage",),
     return_url="https://talktime.example/billing",
+    billing_url="https://talktime.example/billing",
     mail_from="Talktime <billing@talktime.example>",
     log_level="DEBUG",
     log_retention=logs.RetentionDays.ONE_MONTH,
@@ -77,6 +81,7 @@ LOCAL = Stage(
     settlement_window_seconds=0,
     send_actions=("sqs:SendMessage", "sqs:SendMessageBatch"),  # IAM has no such action, but the emulator asks for it
     return_url="https://talktime.example/billing",
+    billing_url="https://talktime.example/billing",
     mail_from="Talktime <billing@talktime.example>",
     log_level="INFO",
     log_retention=logs.RetentionDays.ONE_DAY,

@@ -20,6 +20,7 @@ from billing.store.database import Database
 from billing.store.store import Store
 
 MICROS = 1_000_000
+BILLING_URL = "https://portal.example/bills"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PERIOD_START = datetime(2026, 11, 1, tzinfo=UTC)
 PERIOD_END = datetime(2026, 12, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from billing.store.deliveries import Deliveries
 from billing.store.store import Store
 from billing.store.webhook_endpoints import WebhookEndpoints
 from billing.words.write_email import Email
-from tests.builders import NOW, wallet
+from tests.builders import BILLING_URL, NOW, wallet
 from tests.patience import WITHIN_SECONDS
 
 SECRET = secret_text(bytes(range(32)))
@@ -65,7 +65,7 @@ class House:
 
     @property
     def office(self) -> DeliveryOffice:
-        return DeliveryOffice(self.store, self, post=self._post, mail=self._mail)
+        return DeliveryOffice(self.store, self, post=self._post, mail=self._mail, billing_url=BILLING_URL)
 
     @property
     def endpoints(self) -> WebhookEndpoints:

@@ -21,7 +21,8 @@ log = logs.logger("deliver", _settings.log_level)
 _loop = batch.BatchLoop(log, "a delivery broke", batch.message_id)
 _queue = DeliveryQueue(aws.sqs(), _settings.delivery_queue_url)
 _mail = mailbox.sender(aws.sesv2(), _settings.mail_from)
-_office = DeliveryOffice(wiring.store(_settings), _queue, post=WebhookSender(local=_settings.local).post, mail=_mail)
+_post = WebhookSender(local=_settings.local).post
+_office = DeliveryOffice(wiring.store(_settings), _queue, post=_post, mail=_mail, billing_url=_settings.billing_url)
 
 
 def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class Notices(Construct):
         address = stage.mail_from.rpartition("<")[2].rstrip(">")
         sender = ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(address))
         deliver.tell("MAIL_FROM", stage.mail_from)
+        deliver.tell("BILLING_URL", stage.billing_url)
         # The emulator does not see which identity a mail names.
         identity = sender.email_identity_arn if stage.on_aws else "*"
         deliver.allow("ses:SendEmail", on=[identity])

@@ -3,6 +3,7 @@
 import json
 
 from billing.domain.notice_types import NOTICE_TYPES
+from infra.stages import PRODUCTION
 from tests.infra.test_templates import Resources, actions, functions_with, of_type, statements
 
 
@@ -38,6 +39,15 @@ def test_only_deliveries_read_a_webhook_secret_and_write_to_customers(resources:
         if "ses:SendEmail" in json.dumps(policy)
     }
     assert mailers == {"Deliver"}
+
+
+def test_whoever_writes_mails_is_told_where_they_lead_and_whom_they_are_from(resources: Resources) -> None:
+    (told,) = (
+        function["Environment"]["Variables"]
+        for function in of_type(resources, "AWS::Lambda::Function").values()
+        if function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "deliver"
+    )
+    assert (told["BILLING_URL"], told["MAIL_FROM"]) == (PRODUCTION.billing_url, PRODUCTION.mail_from)
 
 
 def test_deliveries_move_no_money(resources: Resources) -> None:

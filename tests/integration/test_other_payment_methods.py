@@ -7,7 +7,7 @@ from billing.domain.notice_facts import PaymentSucceeded
 from billing.domain.notices import of_transaction
 from billing.store.accounts import Accounts
 from billing.words.write_email import write_email
-from tests.builders import NOW, micros
+from tests.builders import BILLING_URL, NOW, micros
 from tests.paying_account import RETURN_URL, STAGE, Paying
 from tests.platform_of_one import assert_books_balance
 
@@ -82,7 +82,7 @@ def test_a_page_that_is_paid_by_something_else_is_credited_refunded_and_told_wit
     assert notice.facts.card is None
     account = Accounts(paying.database).get("acme")
     assert account is not None
-    mail = write_email(account, notice.facts)
+    mail = write_email(account, notice.facts, BILLING_URL)
     assert "50.00 USD" in mail.text
     assert "card" not in mail.text.lower()
     refunded = paying.refund(paid.transaction_id, "20")

@@ -48,7 +48,7 @@ from billing.web.http import json_response
 from billing.web.values import MAX_NAME_CHARACTERS, MAX_REASON_CHARACTERS, Name, Reason
 from billing.words.write_email import write_email
 from infra.local.stripe_simulator import RunningSimulator
-from tests.builders import NOW, call, calls_feature, cloud_event, micros, plan, wallet
+from tests.builders import BILLING_URL, NOW, call, calls_feature, cloud_event, micros, plan, wallet
 from tests.paying_account import STAGE
 from tests.platform_of_one import World
 from tests.telling_house import SECRET
@@ -214,7 +214,7 @@ def test_a_mail_s_subject_is_one_line_and_its_facts_stay_in_their_own_direction(
         period_end=None,
     )
     for facts in (locked_for(reason), paid):
-        mail = write_email(account_named(name, language), facts)
+        mail = write_email(account_named(name, language), facts, BILLING_URL)
         assert len(mail.subject.splitlines()) == 1
         message = EmailMessage(policy=SMTP)
         message["Subject"] = mail.subject

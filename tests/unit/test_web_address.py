@@ -118,19 +118,21 @@ def test_what_is_taken_is_one_address_to_every_reader(url: str) -> None:
         assert ipaddress.IPv4Address(parts.hostname)
 
 
-def stage(name: str, return_url: str) -> Stage:
+def stage(name: str, **addresses: str) -> Stage:
     """A stage of another name, whose pages lead elsewhere."""
-    return replace(DEV, name=name, return_url=return_url)
+    return replace(DEV, name=name, **addresses)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["", "Łódź", "dev 2", "dev:2", "2", "d" * 33])
 def test_a_stage_has_a_name_that_stripe_takes_in_a_header(name: str) -> None:
     with pytest.raises(InvalidValue, match="must be 1 to 32 small letters"):
-        stage(name, DEV.return_url)
+        stage(name)
 
 
-def test_a_stage_leads_back_to_a_web_address() -> None:
-    assert stage("eu-1", "https://portal.example/billing").name == "eu-1"
-    with pytest.raises(InvalidValue) as refused:
-        stage("eu-1", "portal.example")
-    assert refused.value.field == "return_url"
+@pytest.mark.parametrize("field", ["return_url", "billing_url"])
+def test_a_stage_leads_to_web_addresses(field: str) -> None:
+    assert stage("eu-1", **{field: "https://portal.example/billing"}).name == "eu-1"
+    for wrong in ("", "portal.example", "javascript:alert(1)", "https://portal.example/my bills"):
+        with pytest.raises(InvalidValue) as refused:
+            stage("eu-1", **{field: wrong})
+        assert refused.value.field == field

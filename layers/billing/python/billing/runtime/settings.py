@@ -25,6 +25,7 @@ class Settings:
     stripe_queue_url: str = ""
     renewal_queue_url: str = ""
     return_url: str = ""
+    billing_url: str = ""
     log_level: str = "INFO"
     stripe: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -52,6 +53,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         stripe_queue_url=environ.get("STRIPE_QUEUE_URL", ""),
         renewal_queue_url=environ.get("RENEWAL_QUEUE_URL", ""),
         return_url=environ.get("RETURN_URL", ""),
+        billing_url=environ.get("BILLING_URL", ""),
         log_level=environ.get("LOG_LEVEL", "INFO"),
         stripe={name: value for name, value in environ.items() if name.startswith(_STRIPE_PREFIX)},
     )

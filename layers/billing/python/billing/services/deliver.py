@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class DeliveryOffice:
-    """The use cases with their store and the ways out."""
+    """The use cases with their store and the ways out. `billing_url` is the page that mails link to."""
 
     def __init__(
         self,
@@ -36,11 +36,13 @@ class DeliveryOffice:
         *,
         post: Post,
         mail: Mail,
+        billing_url: str,
     ) -> None:
         self._store = store
         self._queue = queue
         self._post = post
         self._mail = mail
+        self._billing_url = billing_url
 
     def attempt(self, wanted: Attempt, now: datetime) -> Delivery | None:
         """Make the attempt. Returns the delivery as it is now, None where there was nothing to do. Raises StoreBusy."""
@@ -75,7 +77,7 @@ class DeliveryOffice:
         facts = facts_of(delivery.payload)
         if facts is None:
             return delivery.ended(Answer(error="this release has no words for the event"), now)
-        return delivery.ended(self._mail(write_email(account, facts)), now)
+        return delivery.ended(self._mail(write_email(account, facts, self._billing_url)), now)
 
     def _send_webhook(self, delivery: Delivery, now: datetime) -> Delivery:
         endpoint = self._store.webhook_endpoints.get(delivery.destination)

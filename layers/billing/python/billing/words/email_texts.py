@@ -23,8 +23,16 @@ from billing.domain.refill_advice import ADVICE
 
 
 class Wording(NamedTuple):
+    """`action` are the words of the link, in a mail that asks its reader for something; None in one that only tells.
+
+    It has no default: whoever words a new mail decides. A dispute asks for nothing that a page of ours could take: it
+    is decided at the bank, and what follows from it here (auto-refill that is suspended, calls that are paused) is told
+    by a mail of its own, with its link. A subscription that has ended was ended by somebody, and nobody is pressed.
+    """
+
     subject: str
     lines: tuple[str, ...]
+    action: str | None
 
 
 LAST_TRY = "subscription.past_due, the last try"
@@ -41,14 +49,17 @@ _ENGLISH: Mapping[str, Wording] = {
             "The credit balance of $name is $balance, so new calls are refused. Running calls were not cut off.",
             "Calls resume as soon as the balance is above zero: add credit to resume them.",
         ),
+        action="Add credit",
     ),
     "account.resumed": Wording(
         "Calls may start again for $name",
         ("$name is active again: calls may start.", "The credit balance is $balance."),
+        action=None,
     ),
     "account.locked": Wording(
         "$name is locked",
         ("$name is locked, and new calls are refused.", "The reason: $lock_reason", "Please contact us."),
+        action="Open billing",
     ),
     "balance.low": Wording(
         "The balance of $name is below $threshold",
@@ -56,6 +67,7 @@ _ENGLISH: Mapping[str, Wording] = {
             "The credit balance of $name has fallen below $threshold: it is $balance.",
             "Once it is negative, new calls are refused. Add credit in time.",
         ),
+        action="Add credit",
     ),
     "payment.succeeded": Wording(
         "We received $amount for $name",
@@ -65,6 +77,7 @@ _ENGLISH: Mapping[str, Wording] = {
             "Paid with: $card",
             "Transaction: $transaction_id",
         ),
+        action=None,
     ),
     "payment.failed": Wording(
         "A payment of $amount for $name failed",
@@ -74,6 +87,7 @@ _ENGLISH: Mapping[str, Wording] = {
             "Card: $card",
             "Transaction: $transaction_id",
         ),
+        action="Pay or use another card",
     ),
     "auto_refill.suspended": Wording(
         "Auto-refill is suspended for $name",
@@ -81,10 +95,12 @@ _ENGLISH: Mapping[str, Wording] = {
             "Auto-refill is suspended for $name: no credit is bought by itself.",
             "$reason",
         ),
+        action="Resume auto-refill",
     ),
     "subscription.renewed": Wording(
         "The subscription of $name is renewed",
         ("The subscription of $name is renewed until $period_end.", "Plan: $plan_id"),
+        action=None,
     ),
     "subscription.past_due": Wording(
         "The subscription of $name is not paid",
@@ -96,6 +112,7 @@ _ENGLISH: Mapping[str, Wording] = {
             "A new default card is charged at once.",
             "Transaction: $transaction_id",
         ),
+        action="Pay now or use another card",
     ),
     LAST_TRY: Wording(
         "$name is locked: the subscription is not paid",
@@ -107,14 +124,17 @@ _ENGLISH: Mapping[str, Wording] = {
             "A new default card is charged at once, and paying lifts this lock.",
             "Transaction: $transaction_id",
         ),
+        action="Pay now or use another card",
     ),
     "subscription.canceled": Wording(
         "The subscription of $name has ended",
         ("The subscription of $name has ended.", "It ended on $ended_at.", "Plan: $plan_id"),
+        action=None,
     ),
     "card.expiring": Wording(
         "A card of $name expires soon",
         ("The card $card of $name expires at the end of $expires.", "Add another card, so that no payment fails."),
+        action="Add a card",
     ),
     "dispute.opened": Wording(
         "A payment of $name is disputed",
@@ -123,6 +143,7 @@ _ENGLISH: Mapping[str, Wording] = {
             "The credit was taken back until the dispute is decided, and auto-refill is suspended.",
             "Transaction: $transaction_id",
         ),
+        action=None,
     ),
 }
 
@@ -133,14 +154,17 @@ _ARABIC: Mapping[str, Wording] = {
             "رصيد حساب $name هو $balance، لذلك تُرفض المكالمات الجديدة. لم تُقطع أي مكالمة جارية.",
             "تُستأنف المكالمات فور أن يصبح الرصيد أكبر من صفر: أضف رصيدًا لاستئنافها.",
         ),
+        action="أضف رصيدًا",
     ),
     "account.resumed": Wording(
         "يمكن بدء المكالمات من جديد لحساب $name",
         ("حساب $name نشط من جديد: يمكن بدء المكالمات.", "الرصيد الحالي هو $balance."),
+        action=None,
     ),
     "account.locked": Wording(
         "تم قفل حساب $name",
         ("تم قفل حساب $name، وتُرفض المكالمات الجديدة.", "السبب: $lock_reason", "يُرجى التواصل معنا."),
+        action="افتح صفحة الفوترة",
     ),
     "balance.low": Wording(
         "رصيد حساب $name أقل من $threshold",
@@ -148,6 +172,7 @@ _ARABIC: Mapping[str, Wording] = {
             "انخفض رصيد حساب $name عن $threshold، وهو الآن $balance.",
             "عندما يصبح الرصيد سالبًا تُرفض المكالمات الجديدة. أضف رصيدًا في الوقت المناسب.",
         ),
+        action="أضف رصيدًا",
     ),
     "payment.succeeded": Wording(
         "استلمنا $amount لحساب $name",
@@ -157,6 +182,7 @@ _ARABIC: Mapping[str, Wording] = {
             "البطاقة: $card",
             "رقم المعاملة: $transaction_id",
         ),
+        action=None,
     ),
     "payment.failed": Wording(
         "تعذّر دفع $amount لحساب $name",
@@ -166,6 +192,7 @@ _ARABIC: Mapping[str, Wording] = {
             "البطاقة: $card",
             "رقم المعاملة: $transaction_id",
         ),
+        action="ادفع أو استخدم بطاقة أخرى",
     ),
     "auto_refill.suspended": Wording(
         "تم تعليق التعبئة التلقائية لحساب $name",
@@ -173,10 +200,12 @@ _ARABIC: Mapping[str, Wording] = {
             "تم تعليق التعبئة التلقائية لحساب $name: لن يُشترى أي رصيد تلقائيًا.",
             "$reason",
         ),
+        action="استأنف التعبئة التلقائية",
     ),
     "subscription.renewed": Wording(
         "تم تجديد اشتراك حساب $name",
         ("تم تجديد اشتراك حساب $name حتى $period_end.", "الباقة: $plan_id"),
+        action=None,
     ),
     "subscription.past_due": Wording(
         "اشتراك حساب $name غير مدفوع",
@@ -188,6 +217,7 @@ _ARABIC: Mapping[str, Wording] = {
             "عند تعيين بطاقة افتراضية جديدة يُعاد الدفع فورًا.",
             "رقم المعاملة: $transaction_id",
         ),
+        action="ادفع الآن أو استخدم بطاقة أخرى",
     ),
     LAST_TRY: Wording(
         "تم قفل حساب $name: الاشتراك غير مدفوع",
@@ -199,14 +229,17 @@ _ARABIC: Mapping[str, Wording] = {
             "عند تعيين بطاقة افتراضية جديدة يُعاد الدفع فورًا، ويُرفع هذا القفل بعد الدفع.",
             "رقم المعاملة: $transaction_id",
         ),
+        action="ادفع الآن أو استخدم بطاقة أخرى",
     ),
     "subscription.canceled": Wording(
         "انتهى اشتراك حساب $name",
         ("انتهى اشتراك حساب $name.", "تاريخ الانتهاء: $ended_at.", "الباقة: $plan_id"),
+        action=None,
     ),
     "card.expiring": Wording(
         "تنتهي صلاحية بطاقة لحساب $name قريبًا",
         ("تنتهي صلاحية البطاقة $card لحساب $name في نهاية $expires.", "أضف بطاقة أخرى كي لا تفشل أي دفعة."),
+        action="أضف بطاقة",
     ),
     "dispute.opened": Wording(
         "اعتراض على دفعة لحساب $name",
@@ -215,6 +248,7 @@ _ARABIC: Mapping[str, Wording] = {
             "سُحب الرصيد إلى أن يُبت في الاعتراض، وتم تعليق التعبئة التلقائية.",
             "رقم المعاملة: $transaction_id",
         ),
+        action=None,
     ),
 }
 

@@ -16,6 +16,7 @@ from billing.domain.decimals import format_millionths
 from billing.domain.money import Money, minor_unit_decimals
 from billing.domain.notice_facts import Facts, Month
 from billing.domain.transaction import CardFace
+from billing.words.billing_page import billing_page
 from billing.words.email_texts import RIGHT_TO_LEFT, reason_in, wording
 
 _MAX_FACT_CHARACTERS = 300
@@ -31,6 +32,8 @@ $lines
 </body>
 </html>
 """)
+_LINK = Template('<a href="$url">$action</a><br><bdi dir="ltr">$url</bdi>')
+"""The address is also shown: a reader sees where the link leads, and has it where links are taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ class Email:
     html: str
 
 
-def write_email(account: Account, facts: Facts) -> Email:
-    """The mail about a notice that is mailed (see `is_mailed`)."""
+def write_email(account: Account, facts: Facts, billing_url: str) -> Email:
+    """The mail about a notice that is mailed (see `is_mailed`). One that asks for something links to `billing_url`."""
     language = account.language
     words = wording(language, facts)
     shown = {"name": _one_line(account.name) or account.account_id, **_all_shown(language, facts)}
@@ -55,11 +58,18 @@ def write_email(account: Account, facts: Facts) -> Email:
         return value if needless else f"{_ISOLATE}{value}{_END_ISOLATE}"
 
     subject = _filled(Template(words.subject), shown, isolated)
+    texts = [_filled(each, shown, isolated) for each in lines]
     paragraphs = [_filled(Template(html.escape(each.template)), shown, _bdi) for each in lines]
+    if words.action is not None:
+        url = billing_page(billing_url, account.account_id)
+        # Apart by spaces: a reader that makes links of addresses may else take an isolate for a part of one.
+        line = f"{_ISOLATE} {url} {_END_ISOLATE}" if language in RIGHT_TO_LEFT else url
+        texts.append(f"{words.action}\n{line}")
+        paragraphs.append(_LINK.substitute(url=html.escape(url), action=html.escape(words.action)))
     return Email(
         to=account.email,
         subject=subject,
-        text="\n\n".join(_filled(each, shown, isolated) for each in lines) + "\n",
+        text="\n\n".join(texts) + "\n",
         html=_PAGE.substitute(
             language=language,
             direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
