@@ -8,7 +8,7 @@ from billing.runtime import wiring  # the first: what comes after it is not look
 # isort: split
 from billing.api.edge_stripe import StripeWebhook
 from billing.runtime import aws, logs, settings
-from billing.runtime.stripe_access import WebhookSecrets
+from billing.runtime.stripe_access import webhook_secrets
 from billing.runtime.stripe_queue import StripeQueue
 from billing.web.http import Response
 
@@ -17,7 +17,7 @@ log = logs.logger("stripe_webhook", _settings.log_level)
 _webhook = StripeWebhook(
     wiring.store(_settings),
     StripeQueue(aws.sqs(), _settings.stripe_queue_url).send,
-    WebhookSecrets(_settings).current,
+    webhook_secrets(_settings).current,
 )
 
 

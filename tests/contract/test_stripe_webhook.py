@@ -18,7 +18,7 @@ from billing.domain.stripe_event import StripeEvent
 from billing.payments.settings import StripeNotConfigured, parse_webhook_secrets
 from billing.payments.signature import TOLERANCE, SignatureInvalid, check_signature
 from billing.runtime.settings import load
-from billing.runtime.stripe_access import WebhookSecrets
+from billing.runtime.stripe_access import webhook_secrets
 from billing.services.take_stripe_event import StripeQueueUnavailable, take_stripe_event
 from billing.store.database import Database
 from billing.store.store import Store
@@ -85,7 +85,7 @@ def test_an_empty_secret_refuses_to_start(said: str) -> None:
     with pytest.raises(StripeNotConfigured):
         parse_webhook_secrets(said)
     with pytest.raises(StripeNotConfigured):
-        WebhookSecrets(load({"STRIPE_WEBHOOK_SECRETS": said}))
+        webhook_secrets(load({"STRIPE_WEBHOOK_SECRETS": said}))
 
 
 def test_an_event_is_queued_until_it_is_done_with_and_never_after(database: Database) -> None:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import requests
 import stripe
 from stripe import StripeClient
 
@@ -40,6 +39,7 @@ from billing.payments.reading import (
     read_refund,
     read_session,
 )
+from billing.payments.session import ApiKeys, OneKey, StripeSession
 from billing.payments.settings import StripeSettings
 from billing.payments.time_limit import TimeLimit
 
@@ -52,18 +52,6 @@ _PRODUCTS = {"renewal": "Subscription"}
 """What a page says is paid for; else it is credit."""
 
 
-class _TimedSession(requests.Session):
-    """What the SDK sends its requests with: each has what is left of the time limit."""
-
-    def __init__(self, limit: TimeLimit) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs["timeout"] = self._limit.for_request(changes=method.lower() != "get")
-        return super().request(method, url, *args, **kwargs)
-
-
 class Gateway:
     """Stripe's account of one deployment; objects of other stages and products in it are not ours."""
 
@@ -74,16 +62,20 @@ class Gateway:
         *,
         retries: int = _RETRIES,
         limit: TimeLimit | None = None,
+        keys: ApiKeys | None = None,
         key_refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """`limit` is how long all that is asked may take; `key_refused` is called when Stripe does not take our key."""
+        """`limit` is how long all that is asked may take; `key_refused` is called when Stripe does not take our key.
+
+        `keys` are asked for the key of each request; without them that of the settings is used for ever.
+        """
         self.limit = limit or TimeLimit()
         bases: Any = {} if settings.api_base is None else {"api": settings.api_base}
         self._stripe = StripeClient(
             settings.api_key,
             base_addresses=bases,
             max_network_retries=retries,
-            http_client=stripe.RequestsClient(session=_TimedSession(self.limit)),
+            http_client=stripe.RequestsClient(session=StripeSession(keys or OneKey(settings.api_key), self.limit)),
         )
         self._stage = stage
         self._key_refused = key_refused

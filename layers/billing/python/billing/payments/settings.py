@@ -1,6 +1,10 @@
 """What Stripe is asked with and what it signs with; where a part is missing, nothing starts."""
 
+import re
 from dataclasses import dataclass
+
+_KEY = re.compile("[!-~]+")
+"""It goes in a header."""
 
 
 class StripeNotConfigured(Exception):
@@ -15,8 +19,14 @@ class StripeSettings:
     api_base: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.api_key:
-            raise StripeNotConfigured("there is no key for Stripe's API")
+        parse_api_key(self.api_key)
+
+
+def parse_api_key(text: str) -> str:
+    """The key. Raises StripeNotConfigured for none, and for what cannot be sent as one."""
+    if not _KEY.fullmatch(text):
+        raise StripeNotConfigured("there is no key for Stripe's API")
+    return text
 
 
 def parse_webhook_secrets(text: str) -> tuple[str, ...]:

@@ -22,8 +22,9 @@ _DYNAMODB_READ_TIMEOUT_SECONDS = 3
 _SQS_READ_TIMEOUT_SECONDS = 5
 _EVENTS_READ_TIMEOUT_SECONDS = 5
 _SES_READ_TIMEOUT_SECONDS = 10
-_SECRETS_READ_TIMEOUT_SECONDS = 5
+_SECRETS_READ_TIMEOUT_SECONDS = 3
 _ATTEMPTS = 4
+_SECRETS_ATTEMPTS = 2
 _CONNECTIONS = 16
 
 
@@ -47,8 +48,11 @@ def sesv2() -> "SESV2Client":
 
 
 def secret(secret_id: str) -> str:
-    """The current text of a secret in Secrets Manager."""
-    client: Any = _client("secretsmanager", _SECRETS_READ_TIMEOUT_SECONDS)
+    """The current text of a secret in Secrets Manager.
+
+    It is also read within an invocation, of which most of the time must be left for what that is there for.
+    """
+    client: Any = _client("secretsmanager", _SECRETS_READ_TIMEOUT_SECONDS, attempts=_SECRETS_ATTEMPTS)
     text: str = client.get_secret_value(SecretId=secret_id)["SecretString"]
     return text
 
