@@ -15,6 +15,7 @@ from standardwebhooks.webhooks import Webhook
 
 from infra.local.deploy import Outputs, session
 from infra.local.mail import collect_mail, sent_mails
+from infra.stages import LOCAL
 from tests.patience import until
 from tests.webhook_receiver import Receiver, running_receiver
 
@@ -106,6 +107,7 @@ def test_a_low_balance_is_told_once_in_the_language_of_the_account(
     assert event["data"]["threshold"]["amount"] == "20.000000"
     (mail,) = eventually(lambda: mails_to(platform, account_id), 1)
     assert 'dir="rtl"' in mail["BodyHtml"]
+    assert f'href="{LOCAL.billing_url}?account={account_id}"' in mail["BodyHtml"]
 
 
 def test_a_rejected_event_is_told_to_the_platform(api: httpx.Client, receiver: Receiver, secret: str) -> None:
