@@ -1,6 +1,7 @@
 """The billing overview and the subscription on the wire."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import Field
 
@@ -60,7 +61,8 @@ class BillingOverviewView(View):
     default_payment_method: DefaultCardView | None
 
     @classmethod
-    def of(cls, wallet: Wallet, plan: Plan | None, card: Card | None) -> "BillingOverviewView":
+    def of(cls, wallet: Wallet, plan: Plan | None, card: Card | None, now: datetime) -> "BillingOverviewView":
+        """`wallet` is as of `now`."""
         return cls(
             account_id=wallet.account_id,
             status=wallet.status,
@@ -69,17 +71,17 @@ class BillingOverviewView(View):
             promotional_credit=MoneyView.of(wallet.promotional_micros, wallet.currency),
             plan=None if plan is None else PlanNameView(plan_id=plan.plan_id, version=plan.version, name=plan.name),
             subscription=None if wallet.subscription is None else SubscriptionView.of(wallet.subscription),
-            allowances=_allowances(wallet.subscription, plan),
+            allowances=_allowances(wallet.subscription, plan, now),
             auto_refill=AutoRefillView.of(wallet),
             default_payment_method=DefaultCardView.of(card),
         )
 
 
-def _allowances(subscription: Subscription | None, plan: Plan | None) -> list[AllowanceView]:
+def _allowances(subscription: Subscription | None, plan: Plan | None, now: datetime) -> list[AllowanceView]:
     if plan is None or subscription is None:
         return []
     period = subscription.period
     features = list(plan.usage_features.values())
-    if period.payment == "failed" or subscription.canceled:
+    if not subscription.entitles(period, now):
         features = [replace(each, included_millionths=0) for each in features]
     return [AllowanceView.of(each, period) for each in features]

@@ -70,7 +70,7 @@ class AccountsRoutes:
     def get_billing_overview(self, call: Call, account_id: str) -> BillingOverviewView:
         """The account's credit, standing, plan, period and allowances as of now."""
         wallet, plan = billing_overview(self._store, account_id, call.now)
-        return BillingOverviewView.of(wallet, plan, default_card(self._store, wallet))
+        return BillingOverviewView.of(wallet, plan, default_card(self._store, wallet), call.now)
 
     @route("PUT", "/v1/workspaces/{workspace_id}", scope="admin", refusals={404: ("account_not_found",)})
     def put_workspace(self, workspace_id: str, body: WorkspaceBody) -> WorkspaceView:

@@ -1,7 +1,8 @@
 """Look what became of a transaction that is open: a page, or a charge without an answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.domain.declines import failure
 from billing.domain.intention import ABANDONED_AFTER, UNCONFIRMED_FOR, is_wanted, last_asked
@@ -16,12 +17,22 @@ from billing.store.store import Store
 
 
 class TransactionCheck:
-    """`return_url` is where the page of a payment that its bank wants confirmed leads back to."""
+    """One run over open transactions. `return_url` is where the page of a payment that its bank wants confirmed leads
+    back to.
+    """
 
     def __init__(self, store: Store, gateway: Gateway, return_url: str) -> None:
         self._store = store
         self._gateway = gateway
         self._return_url = return_url
+        self._unanswered: dict[str, Transaction] = {}
+
+    def unanswered(self, now: datetime, age: timedelta) -> Sequence[Transaction]:
+        """The charges of saved cards that were recorded so long ago, and that this run got no answer about.
+
+        A bank debit is none: its bank takes days.
+        """
+        return [each for each in self._unanswered.values() if now - each.created_at >= age]
 
     def check(self, transaction_id: str, now: datetime) -> Applied | None:
         """Bring it on, and say when it is looked at again. Raises PaymentsUnavailable, StripeRefused, StoreBusy."""
@@ -65,6 +76,8 @@ class TransactionCheck:
 
         What a customer wanted is given up: whoever waits an hour has done something else by then.
         """
+        if transaction.session_id is None:
+            self._unanswered[transaction.transaction_id] = transaction
         applied = None
         found = charge_at_stripe(self._store, self._gateway, transaction, now)
         if found is not None:
@@ -76,7 +89,9 @@ class TransactionCheck:
         elif now - last_asked(transaction) >= ABANDONED_AFTER:
             give_up(self._store, transaction, failure("not_completed"), now)
         current = self._store.transactions.get(transaction.transaction_id)
-        if current is not None and current.status == "Processing":
+        if current is None or current.status != "Processing":
+            self._unanswered.pop(transaction.transaction_id, None)
+        else:
             # A bank debit, asked for on a page, takes days.
             later = PROCESSING_CHECK if current.session_id is None else CHECKOUT_CHECK
             self._store.transactions.move(current, replace(current, check_at=now + later))

@@ -14,6 +14,7 @@ from billing.domain.auto_refill import with_refill
 from billing.domain.change import Change
 from billing.domain.payment_report import Applied
 from billing.domain.stripe_event import StripeEvent
+from billing.domain.subscription import TRUST
 from billing.domain.wallet import expire_grants
 from billing.payments.gateway import Gateway
 from billing.services.add_card import verify_card
@@ -27,6 +28,8 @@ from billing.store.store import Store
 
 GRACE = timedelta(minutes=2)
 """What is younger is still at work."""
+UNANSWERED_FOR = timedelta(hours=1)
+"""A card is answered in seconds. Whoever waits so long needs a person."""
 _A_PAGE = 100
 
 # Of what is left when a stage begins: of 230 s 77, 51, 51, 25 and 26.
@@ -50,6 +53,8 @@ class Reconciled:
 
     `late_events` are those that no webhook had told, `swept` the events that were brought to their end here. `stuck`
     could not be finished now, `left` was not reached in time: of what was not even looked at, it counts one a stage.
+    `payments_unanswered` are charges of saved cards that were recorded an hour ago, `renewals_unanswered` those of
+    renewals, and `renewals_unanswered_for_days` the ones among them for which no allowance is given any more.
     """
 
     late_events: int = 0
@@ -59,6 +64,9 @@ class Reconciled:
     wallets_due: int = 0
     stuck: int = 0
     left: int = 0
+    payments_unanswered: int = 0
+    renewals_unanswered: int = 0
+    renewals_unanswered_for_days: int = 0
     out_of_reach: bool = False
     uncredited: list[Applied] = field(default_factory=list)
 
@@ -73,6 +81,9 @@ class Reconciled:
             "WalletsDue": self.wallets_due,
             "PaymentsStuck": self.stuck,
             "LeftForNextRun": self.left,
+            "PaymentsUnansweredAnHour": self.payments_unanswered,
+            "RenewalsUnansweredAnHour": self.renewals_unanswered,
+            "RenewalsUnanswered72Hours": self.renewals_unanswered_for_days,
             "EventsOutOfReach": int(self.out_of_reach),
             "PaymentsNotCredited": len(self.uncredited),
         }
@@ -82,7 +93,7 @@ class Reconciliation:
     def __init__(self, store: Store, gateway: Gateway, return_url: str) -> None:
         self._store = store
         self._gateway = gateway
-        self._transactions = TransactionCheck(store, gateway, return_url)
+        self._return_url = return_url
 
     def run(self, now: datetime, *, clock: datetime | None = None) -> Reconciled:
         """One run as of `now`, within the gateway's time limit. What it does not reach or finish, the next run does.
@@ -96,10 +107,12 @@ class Reconciliation:
         swept = run.stage("event", self._subjects(now), lambda events: self._sweep(events, clock), _subject_of)
         run.done.swept = sum(number for number, _ in swept)
         run.note(applied for _, applied in swept)
+        transactions = TransactionCheck(self._store, self._gateway, self._return_url)
         checked = run.stage(
-            "transaction", self._store.transactions.to_check(now), lambda key: self._transactions.check(key, clock), str
+            "transaction", self._store.transactions.to_check(now), lambda key: transactions.check(key, clock), str
         )
         run.note(checked)
+        run.note_unanswered(transactions)
         run.done.transactions = len(checked)
         cards = run.stage("card", self._store.cards.open(), lambda key: self._finish_card(*key, clock), ":".join)
         run.done.cards = len(cards)
@@ -174,6 +187,22 @@ class _Run:
         if worked.left:
             log.warning("left for the next run", extra={"stage": stage, "at_least": worked.left})
         return worked.results
+
+    def note_unanswered(self, transactions: TransactionCheck) -> None:
+        """Count what nobody has answered for an hour, and say of each what it is: a person looks at it at Stripe."""
+        waiting = transactions.unanswered(self._clock, UNANSWERED_FOR)
+        renewals = [each for each in waiting if each.kind == "renewal"]
+        self.done.payments_unanswered = len(waiting) - len(renewals)
+        self.done.renewals_unanswered = len(renewals)
+        self.done.renewals_unanswered_for_days = sum(self._clock - each.created_at >= TRUST for each in renewals)
+        for each in waiting:
+            facts = {
+                "account_id": each.account_id,
+                "transaction_id": each.transaction_id,
+                "kind": each.kind,
+                "since": each.created_at.isoformat(),
+            }
+            log.error("not answered for an hour", extra=facts)
 
     def note(self, applied: Iterable[Applied | None]) -> None:
         self.done.uncredited += [each for each in applied if each is not None and each.needs_operator]
