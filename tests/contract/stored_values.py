@@ -185,6 +185,9 @@ DUE = Wallet(
     subscription=Subscription(Period("starter", 2, START, END, payment="due", asked_at=NOW), anchor_day=1),
     version=1,
 )
+CHANGED = Wallet(
+    "acme", "USD", subscription=Subscription(Period("starter", 2, START, END), anchor_day=1, changed_at=NOW), version=1
+)
 SUBSCRIBING = Wallet(
     "acme", "USD", pending_change=PendingChange("tx_first", TERMS, later=None, starts_at=START), version=1
 )
@@ -299,6 +302,20 @@ DISPUTED = Transaction(
     dispute_id="du_2",
     dispute_status="opened",
     disputes=(Dispute("du_1", "lost", 30_000_000, ("txn_1", "txn_2")), Dispute("du_2", "opened")),
+)
+CODED = Transaction(
+    transaction_id="tx_coded",
+    account_id="acme",
+    kind="plan_change",
+    status="Processing",
+    amount_micros=27_500_000,
+    currency="USD",
+    created_at=NOW,
+    check_at=END,
+    lines=(
+        TransactionLine("企业版", "1", 30_000_000, START, END, "plan"),
+        TransactionLine("Starter, unused", "1", -2_500_000, START, END, "plan_unused"),
+    ),
 )
 CARD = Card(
     account_id="acme",
@@ -503,6 +520,13 @@ VALUES: Mapping[str, Stored] = {
         _write_wallet(DUE),
         lambda database: Wallets(database).get("acme"),
     ),
+    "0.2.0/wallets.changed": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        CHANGED,
+        _write_wallet(CHANGED),
+        lambda database: Wallets(database).get("acme"),
+    ),
     "0.1.0/wallets.new": Stored(
         "wallets",
         {"account_id": "acme"},
@@ -558,6 +582,13 @@ VALUES: Mapping[str, Stored] = {
         DISPUTED,
         lambda database: Transactions(database).create(DISPUTED),
         lambda database: Transactions(database).get("tx_disputed"),
+    ),
+    "0.2.0/transactions.coded": Stored(
+        "transactions",
+        {"transaction_id": "tx_coded"},
+        CODED,
+        lambda database: Transactions(database).create(CODED),
+        lambda database: Transactions(database).get("tx_coded"),
     ),
     "0.1.0/transactions.adjustment": Stored(
         "transactions",

@@ -106,7 +106,7 @@ NEWER_VALUES: dict[str, tuple[str, Callable[[Row], None]]] = {
     "a grant": ("wallets", with_member("grants", "L", 1)),
     "a card's face": ("transactions", longer("card")),
     "a refund": ("transactions", longer("refunds", 0)),
-    "a line of a transaction": ("transactions", longer("lines", 1)),
+    "a line of a transaction": ("transactions.coded", longer("lines", 1)),
     "a dispute": ("transactions.disputed", longer("disputes", 0)),
     "the hold of a dispute": ("wallets.held", longer("holds", 1)),
     "the customer's own payment": ("wallets.unpaid", longer("subscription", "own_payment")),

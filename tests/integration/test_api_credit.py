@@ -78,6 +78,7 @@ def test_a_wire_is_found_in_the_billing_history_with_its_reason_and_without_who_
         "receipt_number": None,
         "lines": [
             {
+                "code": "adjustment",
                 "description": "wire 4711",
                 "quantity": "1",
                 "amount": dollars("500.000000"),

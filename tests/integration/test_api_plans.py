@@ -81,8 +81,14 @@ def test_a_free_plan_is_assigned_at_once_and_renews_in_a_month(client: Client) -
     assert (answer.status, answer.json) == (
         200,
         {
+            "as_of": "2026-11-23T12:00:00.000Z",
+            "plan": {"plan_id": "free", "version": 1},
             "due_now": {"amount": "0.000000", "currency": "USD"},
             "lines": [],
+            "included": [
+                {"feature": "call_minutes", "now": "500", "after": "500"},
+                {"feature": "voicemail_detection", "now": "0", "after": "0"},
+            ],
             "next_renewal": {
                 "at": "2026-12-23T12:00:00.000Z",
                 "amount": {"amount": "0.000000", "currency": "USD"},

@@ -48,10 +48,23 @@ def test_a_change_and_its_preview_answer_the_contract_s_shape(with_card: Client)
     assert previewed.status == changed.status == 200
     assert previewed.json == changed.json
     assert changed.json == {
+        "as_of": "2026-11-23T12:00:00.000Z",
+        "plan": {"plan_id": "starter", "version": 1},
         "due_now": {"amount": "51.000000", "currency": "USD"},
+        "included": [
+            {"feature": "call_minutes", "now": "0", "after": "500"},
+            {"feature": "voicemail_detection", "now": "0", "after": "0"},
+        ],
         "lines": [
-            {"description": "Starter", "quantity": "1", "amount": {"amount": "49.000000", "currency": "USD"}, **period},
             {
+                "code": "plan",
+                "description": "Starter",
+                "quantity": "1",
+                "amount": {"amount": "49.000000", "currency": "USD"},
+                **period,
+            },
+            {
+                "code": "rental",
                 "description": "Phone numbers",
                 "quantity": "1",
                 "amount": {"amount": "2.000000", "currency": "USD"},

@@ -24,26 +24,29 @@ from hypothesis.stateful import (
 
 from billing.domain.errors import BillingError, CardDeclined
 from billing.domain.renewal_order import RenewalOrder
-from billing.domain.subscription import Subscription
+from billing.domain.renewal_payment import Wish
+from billing.domain.subscription import PaymentWay, Subscription
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import make_default
 from billing.services.change_subscription import PaymentPending, Wanted
 from billing.services.lock_account import lock_account, unlock_account
+from billing.services.pay_renewal import pay_renewal
 from billing.services.refund import refund_payment
 from billing.services.renew_subscription import renew_now
 from billing.store.accounts import Workspaces
 from billing.store.database import Database
 from infra.local.stripe_simulator import RunningSimulator
 from tests.builders import MICROS, NOW, call
-from tests.paying_account import Paying
+from tests.paying_account import RETURN_URL, Paying
 from tests.platform_of_one import assert_books_balance
 from tests.subscriber import FREE, PRO, STARTER, Subscriber
 
 PLANS = {each.plan_id: each for each in (FREE, STARTER, PRO)}
 FAULTS = ("timeout_after", "timeout_before", "500_before", "500_after")
 BEHAVIORS = ("succeed", "insufficient_funds", "expired_card", "authentication_required")
+WAYS: tuple[PaymentWay, ...] = ("card", "page", "credit")
 A_SWEEP = timedelta(minutes=5)
 A_KEY = timedelta(minutes=10)
 """How long a hold is asked for by one idempotency key."""
@@ -154,9 +157,9 @@ class LifeOfASubscription(RuleBasedStateMachine):
             ), "the preview lied"
             due = previewed.charge.card_micros
             assert sum(self.acme.charges) - sum(charges) == due // 10_000, "the card paid something else"
-            after = replace(self.acme.wallet, version=0, sequence=0, posted_at=None, paid_micros=0, refill=None)
-            said = replace(previewed.after, version=0, sequence=0, posted_at=None, paid_micros=0, refill=None)
-            assert after == said, "the preview said that it would be otherwise"
+            assert _as_said(self.acme.wallet) == _as_said(previewed.after), (
+                "the preview said that it would be otherwise"
+            )
 
     @rule(numbers=st.integers(min_value=1, max_value=2))
     def an_upgrade_is_asked_for_with_fewer_numbers(self, numbers: int) -> None:
@@ -197,6 +200,21 @@ class LifeOfASubscription(RuleBasedStateMachine):
         paying.behave("succeed", other)
         make_default(paying.store, "acme", other.payment_method_id, self.now)
         renew_now(paying.store, paying.gateway, "acme", self.now)
+
+    @precondition(lambda self: self.acme.wallet.is_past_due)
+    @rule(way=st.sampled_from(WAYS), has_credit=st.booleans(), pays_there=st.booleans())
+    def the_customer_pays_the_renewal_by_hand(self, way: PaymentWay, *, has_credit: bool, pays_there: bool) -> None:
+        """On a page they may pay or not, and nobody tells us of it yet."""
+        paying = self.acme.paying
+        if has_credit:
+            self.number += 1
+            paying.store.adjust("100", f"wire-{self.number}", now=self.now)
+        try:
+            paid = pay_renewal(paying.store, paying.gateway, "acme", Wish(way), return_url=RETURN_URL, now=self.now)
+        except (BillingError, PaymentsUnavailable):
+            return
+        if pays_there and paid.status == "Checkout" and paid.url is not None:
+            paying.pay_page(paid)
 
     def _until_taken(self, page: str) -> None:
         """The queue brings a card again until it is taken: an error of its own Stripe repeats to the same key."""
@@ -286,6 +304,12 @@ class LifeOfASubscription(RuleBasedStateMachine):
             if posting.account == "asset:card_clearing"
         )
         assert cleared == sum(each.amount_micros - each.refunded_micros for each in paid)
+
+
+def _as_said(wallet: Wallet) -> Wallet:
+    """The wallet without what a preview does not speak of."""
+    subscription = replace(wallet.require_subscription(), changed_at=None)
+    return replace(wallet, version=0, sequence=0, posted_at=None, paid_micros=0, refill=None, subscription=subscription)
 
 
 def _is_free(subscription: Subscription) -> bool:

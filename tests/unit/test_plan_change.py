@@ -225,7 +225,8 @@ def test_a_paid_change_is_what_the_preview_said_and_its_price_is_revenue() -> No
     waiting, transaction = begun()
     posted = change_paid(waiting, replace(transaction, status="Paid"), MID)
     (entry,) = posted.entries
-    assert replace(posted.wallet, sequence=0, posted_at=None) == quoted.after
+    changed = replace(subscription_of(quoted.after), changed_at=MID)
+    assert replace(posted.wallet, sequence=0, posted_at=None) == replace(quoted.after, subscription=changed)
     assert {posting.account: posting.micros for posting in entry.postings} == {
         "asset:card_clearing": micros("-30"),
         "revenue:subscription": micros("30"),

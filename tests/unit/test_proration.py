@@ -79,4 +79,4 @@ def test_what_is_free_is_no_line_and_what_is_rented_beyond_the_included_units_is
     seats = RecurringFeature("user_seat", "Seats", included=3, unit_price_micros=micros("5"))
     starter = plan(plan_id="starter", base_price="49", recurring=(numbers, seats))
     items = items_of(starter, {"phone_number": 4, "user_seat": 3})
-    assert items == [Item(plan_name("starter"), 1, micros("49")), Item(PHONE_NUMBERS, 3, micros("6"))]
+    assert items == [Item(plan_name("starter"), 1, micros("49"), "plan"), Item(PHONE_NUMBERS, 3, micros("6"))]

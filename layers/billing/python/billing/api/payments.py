@@ -11,7 +11,14 @@ from billing.domain.declines import failure
 from billing.domain.instants import format_instant
 from billing.domain.refill_advice import advice, waits_for_month
 from billing.domain.refill_settings import RefillSettings
-from billing.domain.transaction import DisputeStatus, Transaction, TransactionKind, TransactionLine, TransactionStatus
+from billing.domain.transaction import (
+    DisputeStatus,
+    LineCode,
+    Transaction,
+    TransactionKind,
+    TransactionLine,
+    TransactionStatus,
+)
 from billing.domain.wallet import Refill, Wallet
 from billing.store.transactions import HistoryFilter
 from billing.web.operations import FailureView
@@ -255,6 +262,7 @@ class CardFaceView(View):
 class TransactionLineView(View):
     """A part of a charge, or the reason of an adjustment. What is no part of a month has no period."""
 
+    code: LineCode | None = Field(description="stable; null in transactions of an earlier release")
     description: str
     quantity: str
     amount: MoneyView
@@ -264,6 +272,7 @@ class TransactionLineView(View):
     @classmethod
     def of(cls, line: TransactionLine, currency: str) -> "TransactionLineView":
         return cls(
+            code=line.code,
             description=line.description,
             quantity=line.quantity,
             amount=MoneyView.of(line.amount_micros, currency),

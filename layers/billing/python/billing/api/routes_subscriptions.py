@@ -1,6 +1,7 @@
 """Which plan an account has, with what quantities, and what a change of that costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 from billing.api.credit import LedgerEntryView
@@ -9,10 +10,11 @@ from billing.api.subscriptions import (
     CanceledSubscriptionView,
     RenewalPaymentBody,
     RenewalPaymentView,
-    SubscriptionBody,
+    SubscriptionChangeBody,
     SubscriptionChangeView,
     UsageResetBody,
 )
+from billing.domain.price_promise import PriceChanged
 from billing.domain.renewal_payment import Wish
 from billing.payments.gateway import Gateway
 from billing.services.adjust_balance import digest, id_from_key
@@ -21,10 +23,11 @@ from billing.services.change_subscription import Wanted, change_subscription, pr
 from billing.services.pay_renewal import pay_renewal
 from billing.services.reset_usage import reset_usage
 from billing.store.store import Store
+from billing.web.http import RequestRefused
 from billing.web.routing import KEY_OPTIONAL, PAYMENT_REFUSALS, Call, route
 
 _PLAN = {404: ("plan_not_found",)}
-_CONFLICTS = ("currency_mismatch", "change_pending", "renewal_pending", "subscription_past_due")
+_CONFLICTS = ("currency_mismatch", "change_pending", "renewal_pending", "subscription_past_due", "price_changed")
 
 
 class SubscriptionsRoutes:
@@ -46,7 +49,7 @@ class SubscriptionsRoutes:
             502: ("payments_refused",),
         },
     )
-    def put_subscription(self, call: Call, account_id: str, body: SubscriptionBody) -> SubscriptionChangeView:
+    def put_subscription(self, call: Call, account_id: str, body: SubscriptionChangeBody) -> SubscriptionChangeView:
         """Put the account on a plan and quantities, and charge what is due for it now. It undoes a cancellation.
 
         More takes effect at once, prorated to the second; less at the next renewal. Another plan takes effect at once
@@ -59,12 +62,17 @@ class SubscriptionsRoutes:
         change is not kept open: make another card the default, and ask again. What would cost more than Stripe charges
         at once, now or at the next renewal, is refused as `quantities`, before anything is recorded.
 
+        With the `as_of` and `due_now` of a preview that is at most 600 seconds old, it costs what the preview said, or
+        is refused: 409 `price_changed`, with the new preview as `preview`. What is there already changes nothing and
+        costs nothing, whatever was previewed.
+
         After a 409 `payment_pending`, the same request goes on with the same charge. Another one takes it back: no card
         is asked for it any more, and what was charged already takes effect first. Until that is known, ten minutes at
         most while Stripe answers, it is a 409, too. Of two changes at once one is made; the other is a 409
-        `change_pending` or a 503 while that one is being paid: ask again in a minute.
+        `change_pending` or `payment_pending` while that one is being paid: ask again in a minute.
         """
-        quote = change_subscription(self._store, self._gateway(), account_id, _wanted(body), now=call.now)
+        with _new_preview():
+            quote = change_subscription(self._store, self._gateway(), account_id, _wanted(body), now=call.now)
         return SubscriptionChangeView.of(quote)
 
     @route(
@@ -73,12 +81,14 @@ class SubscriptionsRoutes:
         scope="billing:write",
         refusals={**_PLAN, 409: _CONFLICTS},
     )
-    def preview_subscription(self, call: Call, account_id: str, body: SubscriptionBody) -> SubscriptionChangeView:
+    def preview_subscription(self, call: Call, account_id: str, body: SubscriptionChangeBody) -> SubscriptionChangeView:
         """What the same PUT would cost and lead to now, and what it would refuse. Nothing is changed.
 
         No card is looked at. While a change is being paid, 409 `change_pending`: what it costs decides what this does.
+        The price holds for 600 seconds for a PUT that names `as_of` and `due_now`.
         """
-        return SubscriptionChangeView.of(preview_subscription(self._store, account_id, _wanted(body), now=call.now))
+        with _new_preview():
+            return SubscriptionChangeView.of(preview_subscription(self._store, account_id, _wanted(body), now=call.now))
 
     @route(
         "DELETE",
@@ -151,5 +161,15 @@ class SubscriptionsRoutes:
         return LedgerEntryView.of(entry)
 
 
-def _wanted(body: SubscriptionBody) -> Wanted:
-    return Wanted(body.plan_id, body.quantities, body.version)
+def _wanted(body: SubscriptionChangeBody) -> Wanted:
+    return Wanted(body.plan_id, body.quantities, body.version, body.promise)
+
+
+@contextmanager
+def _new_preview() -> Iterator[None]:
+    """A promise that cannot be kept is refused with what the change would cost and lead to now."""
+    try:
+        yield
+    except PriceChanged as refusal:
+        preview = SubscriptionChangeView.of(refusal.quote).model_dump(mode="json")
+        raise RequestRefused("price_changed", refusal.detail, preview=preview) from refusal

@@ -3,22 +3,28 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from billing.api.payments import TransactionLineView
 from billing.api.plans import MAX_FEATURES
+from billing.domain.decimals import format_millionths
 from billing.domain.instants import format_instant
 from billing.domain.plan_change import Quote
+from billing.domain.price_promise import Promise
 from billing.domain.subscription import PaymentWay, Subscription, SubscriptionStatus
 from billing.domain.terms import Terms
 from billing.domain.transaction import Transaction, TransactionStatus
 from billing.domain.wallet import Wallet
 from billing.web.values import (
     MAX_UNITS,
+    Amount,
     Body,
+    Currency,
     Example,
     FeatureKey,
     Instant,
+    Moment,
     MoneyView,
     PlanId,
     Reason,
@@ -47,6 +53,36 @@ class SubscriptionBody(Body):
         "which more was rented than the old plan includes, as far as it rents them out; more than its maximum is "
         "refused by the feature's name. A new subscription has the included units.",
     )
+
+
+class DueNowBody(Body):
+    amount: Amount
+    currency: Currency
+
+
+class SubscriptionChangeBody(SubscriptionBody):
+    """With what its preview said, a change is had at that price or refused as `price_changed`."""
+
+    as_of: Moment | None = Field(
+        default=None, description="of a preview, at most 600 seconds old; with it goes `due_now`"
+    )
+    due_now: Amount | DueNowBody | None = Field(
+        default=None, description="of the same preview, as it answered it, or its amount alone"
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "SubscriptionChangeBody":
+        if (self.as_of is None) != (self.due_now is None):
+            raise PydanticCustomError("invalid_value", "must name as_of and due_now together, or neither")
+        return self
+
+    @property
+    def promise(self) -> Promise | None:
+        if self.as_of is None or self.due_now is None:
+            return None
+        if isinstance(self.due_now, DueNowBody):
+            return Promise(self.as_of, self.due_now.amount, self.due_now.currency)
+        return Promise(self.as_of, self.due_now)
 
 
 class ScheduledChangeView(View):
@@ -144,19 +180,50 @@ class NextRenewalView(View):
     amount: MoneyView
 
 
-class SubscriptionChangeView(View):
-    """What a change of the subscription costs now, and the next renewal. The lines add up to `due_now`."""
+class PlanVersionView(View):
+    plan_id: str
+    version: int
 
+
+class IncludedView(View):
+    """What the present month includes of a usage feature, in priced units, now and after the change."""
+
+    feature: str
+    now: str
+    after: str
+
+
+class SubscriptionChangeView(View):
+    """What a change of the subscription costs now, and the next renewal. The lines add up to `due_now`.
+
+    `as_of` is the second for which it is priced: a change that names it with `due_now` costs that. `plan` is the one
+    that is asked for, which may begin with the next renewal.
+    """
+
+    as_of: Instant
+    plan: PlanVersionView
     due_now: MoneyView
     lines: list[TransactionLineView]
+    included: list[IncludedView]
     next_renewal: NextRenewalView | None
 
     @classmethod
     def of(cls, quote: Quote) -> "SubscriptionChangeView":
         currency = quote.before.currency
+        plan_id, version = quote.plan
         return cls(
+            as_of=format_instant(quote.as_of),
+            plan=PlanVersionView(plan_id=plan_id, version=version),
             due_now=MoneyView.of(quote.charge.card_micros, currency),
             lines=[TransactionLineView.of(line, currency) for line in quote.charge.lines],
+            included=[
+                IncludedView(
+                    feature=each.feature,
+                    now=format_millionths(each.now_millionths),
+                    after=format_millionths(each.after_millionths),
+                )
+                for each in quote.included
+            ],
             next_renewal=NextRenewalView(
                 at=format_instant(quote.renewal_month.start),
                 amount=MoneyView.of(quote.renewal_charge.card_micros, currency),

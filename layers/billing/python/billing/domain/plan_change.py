@@ -21,7 +21,7 @@ from billing.domain.renewal import keep_as_credit, post_subscription
 from billing.domain.subscription import ChangePending, Subscription, checked_quantities, month_after
 from billing.domain.subscription_life import change_terms, subscribe
 from billing.domain.terms import PendingChange, Terms
-from billing.domain.transaction import Transaction, TransactionLine, new_charge, transaction_id
+from billing.domain.transaction import LineCode, Transaction, TransactionLine, new_charge, transaction_id
 from billing.domain.wallet import Posted, Wallet
 
 
@@ -43,10 +43,23 @@ class RenewalPending(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
+class IncludedQuantity:
+    """How much of a usage feature the present month includes, before and after a change, in millionths of priced units.
+
+    What is scheduled for the next renewal changes nothing of it.
+    """
+
+    feature: str
+    now_millionths: int
+    after_millionths: int
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What a change costs and what it leads to; the same for who only asks.
 
-    `before` is the wallet as of the change, `after` is what it is once the charge is paid.
+    `before` is the wallet as of the change, `after` is what it is once the charge is paid. `as_of` is the second for
+    which it is priced, `plan` the plan that is asked for.
     """
 
     before: Wallet
@@ -55,6 +68,13 @@ class Quote:
     charge: Charge
     renewal_month: Month
     renewal_charge: Charge
+    as_of: datetime
+    plan: PlanKey
+    included: tuple[IncludedQuantity, ...]
+
+    @property
+    def changes_nothing(self) -> bool:
+        return self.after == self.before
 
 
 def wanted_terms(
@@ -89,11 +109,14 @@ def _rented_units(plans: Mapping[PlanKey, Plan], terms: Terms) -> dict[str, int]
     return {key: units for key, units in terms.quantities.items() if units > features[key].included}
 
 
-def quote(wallet: Wallet, plans: Mapping[PlanKey, Plan], wanted: Terms, now: datetime) -> Quote:
+def quote(
+    wallet: Wallet, plans: Mapping[PlanKey, Plan], wanted: Terms, now: datetime, *, priced_at: datetime | None = None
+) -> Quote:
     """Price a change of the wallet as of `now` to `wanted`, to the second.
 
-    `plans` holds the versions that the wallet and `wanted` name. Raises ChangePending, RenewalPending, RenewalUnpaid;
-    InvalidValue where more is due, now or at the next renewal, than Stripe charges at once.
+    `priced_at` is an earlier second of the present month whose price holds. `plans` holds the versions that the wallet
+    and `wanted` name. Raises ChangePending, RenewalPending, RenewalUnpaid; InvalidValue where more is due, now or at
+    the next renewal, than Stripe charges at once.
     """
     if wallet.pending_change is not None:
         raise ChangePending
@@ -110,10 +133,28 @@ def quote(wallet: Wallet, plans: Mapping[PlanKey, Plan], wanted: Terms, now: dat
         change = PendingChange(transaction, wanted, later=None, starts_at=second)
     after = apply_change(wallet, change)
     subscription = after.require_subscription()
-    charge = charge_for(_due_lines(running, subscription, plans, second), wallet.currency)
+    priced_at = priced_at or second
+    charge = charge_for(_due_lines(running, subscription, plans, priced_at), wallet.currency)
     renewal = renewal_charge(subscription, plans, wallet.currency)
     _require_chargeable(max(charge.card_micros, renewal.card_micros), wallet.currency)
-    return Quote(wallet, after, change, charge, coming_month(subscription), renewal)
+    included = _included(plans, running, subscription)
+    month = coming_month(subscription)
+    return Quote(wallet, after, change, charge, month, renewal, priced_at, wanted.plan_key, included)
+
+
+def _included(
+    plans: Mapping[PlanKey, Plan], before: Subscription | None, after: Subscription
+) -> tuple[IncludedQuantity, ...]:
+    old = {} if before is None else plans[before.period.plan_key].usage_features
+    new = plans[after.period.plan_key].usage_features
+    return tuple(
+        IncludedQuantity(
+            key,
+            old[key].included_millionths if key in old else 0,
+            new[key].included_millionths if key in new else 0,
+        )
+        for key in {**new, **old}
+    )
 
 
 def apply_change(wallet: Wallet, change: PendingChange) -> Wallet:
@@ -179,11 +220,13 @@ def _due_lines(
     unused = lines_of(items_of(plans[old.plan_key], old.quantities), month, now)
     return [
         *lines_of(items_of(new_plan, new.quantities), month, now),
-        *(
-            replace(line, description=f"{line.description}, unused", amount_micros=-line.amount_micros)
-            for line in unused
-        ),
+        *(_given_back(line) for line in unused),
     ]
+
+
+def _given_back(line: TransactionLine) -> TransactionLine:
+    code: LineCode = "plan_unused" if line.code == "plan" else "rental_unused"
+    return replace(line, description=f"{line.description}, unused", amount_micros=-line.amount_micros, code=code)
 
 
 def _more(plan: Plan, old: Terms, new: Terms) -> list[Item]:
@@ -220,10 +263,10 @@ def start(quoted: Quote, wallet: Wallet, now: datetime, *, fingerprint: str | No
     `wallet` is as it is stored: a change to what there is already writes nothing. `fingerprint` is the digest of the
     request. Raises CardRequired.
     """
-    if quoted.after == quoted.before:
+    if quoted.changes_nothing:
         return Change(Posted(wallet), Started(quoted, None))
     if quoted.charge.card_micros == 0:
-        return Change(Posted(quoted.after), Started(quoted, None))
+        return Change(Posted(_changed(quoted.after, quoted.change, now)), Started(quoted, None))
     wallet = quoted.before
     card = wallet.default_card
     if card is None:
@@ -249,12 +292,19 @@ def change_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Post
         return keep_as_credit(wallet, transaction, now)
     return post_subscription(
         wallet,
-        apply_change(wallet, change),
+        _changed(apply_change(wallet, change), change, now),
         transaction,
         cause=f"plan_change:{transaction.transaction_id}",
         description="New subscription" if change.starts_at else "Change of subscription",
         now=now,
     )
+
+
+def _changed(wallet: Wallet, change: PendingChange, now: datetime) -> Wallet:
+    """A price that was asked for before is none of these terms. Of a new subscription its own start says so."""
+    if change.starts_at is not None:
+        return wallet
+    return replace(wallet, subscription=replace(wallet.require_subscription(), changed_at=now))
 
 
 def change_failed(wallet: Wallet, transaction: Transaction) -> Wallet:

@@ -8,6 +8,7 @@ way, so that they add up to the whole, too.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from billing.domain.charge_limits import least_charge_micros
 from billing.domain.decimals import divide_half_up
@@ -43,6 +44,7 @@ class Item:
     description: str
     quantity: int
     price_micros: int
+    code: Literal["plan", "rental"] = "rental"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def items_of(plan: Plan, quantities: Mapping[str, int]) -> list[Item]:
     """What a month under a plan is made of; what is free is left out."""
     rented = [(each, each.extra_units(quantities)) for each in plan.recurring_features.values()]
     items = [
-        Item(plan.name, 1, plan.base_price_micros),
+        Item(plan.name, 1, plan.base_price_micros, "plan"),
         *(Item(each.name, extra, extra * each.unit_price_micros) for each, extra in rented),
     ]
     return [item for item in items if item.price_micros]
@@ -78,7 +80,7 @@ def lines_of(items: Sequence[Item], month: Month, since: datetime, *, above_micr
     for item in items:
         before, price = price, price + item.price_micros
         amount = month.price_of_rest(price, since) - month.price_of_rest(before, since)
-        lines.append(TransactionLine(item.description, str(item.quantity), amount, since, month.end))
+        lines.append(TransactionLine(item.description, str(item.quantity), amount, since, month.end, item.code))
     return lines
 
 
@@ -88,7 +90,8 @@ def charge_for(lines: Sequence[TransactionLine], currency: str) -> Charge:
     if price == 0:
         return Charge((), 0, 0)
     card = max(chargeable(price, currency), least_charge_micros(currency))
-    credit = TransactionLine("Rounded up to what a card can be charged: your credit", "1", card - price)
+    text = "Rounded up to what a card can be charged: your credit"
+    credit = TransactionLine(text, "1", card - price, code="rounding")
     return Charge((*lines, *([credit] if credit.amount_micros else [])), price, card)
 
 

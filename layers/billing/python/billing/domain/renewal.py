@@ -219,7 +219,8 @@ def keep_as_credit(wallet: Wallet, transaction: Transaction, now: datetime) -> P
 
 def without_purpose(transaction: Transaction) -> Transaction:
     """The transaction of a payment that was kept as credit: its lines are no time's price any more."""
-    line = TransactionLine("A payment that was not needed any more: your credit", "1", transaction.amount_micros)
+    text = "A payment that was not needed any more: your credit"
+    line = TransactionLine(text, "1", transaction.amount_micros, code="not_needed")
     return replace(transaction, lines=(line,))
 
 

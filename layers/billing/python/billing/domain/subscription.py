@@ -139,7 +139,7 @@ class Subscription:
     `quantities` are the recurring features' units in all, included ones among them; `anchor_day` is the day of the
     month that renews. `next_terms` hold from the next renewal on; `dunning` is there while a renewal is not paid.
     `own_payment` is of the present month. `dead_card` is the payment method that was asked for it and will never work
-    again, as its bank said.
+    again, as its bank said. `changed_at` is when its terms were last changed in the present month.
     """
 
     period: Period
@@ -152,6 +152,7 @@ class Subscription:
     canceled: bool = False
     own_payment: OwnPayment | None = None
     dead_card: str | None = None
+    changed_at: datetime | None = None
 
     @property
     def status(self) -> SubscriptionStatus:
@@ -264,6 +265,7 @@ def begin_next_month(subscription: Subscription, plans: Mapping[PlanKey, Plan]) 
         next_terms=None,
         own_payment=None,
         dead_card=None,
+        changed_at=None,
     )
 
 

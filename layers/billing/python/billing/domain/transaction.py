@@ -95,9 +95,14 @@ class Dispute(ByPosition):
     movements: tuple[str, ...] = ()
 
 
+LineCode = Literal["plan", "rental", "plan_unused", "rental_unused", "rounding", "not_needed", "adjustment"]
+"""The price of a plan, or of what is rented; what of these was paid and not used; credit that a card's charge was
+rounded up by; a payment that nothing waited for; an administrator's adjustment."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransactionLine(ByPosition):
-    """What a part of the amount was for.
+    """What a part of the amount was for. Without a `code` an earlier release wrote it.
 
     Stored by position: a new field goes last, with a default.
     """
@@ -107,6 +112,7 @@ class TransactionLine(ByPosition):
     amount_micros: int
     period_start: datetime | None = None
     period_end: datetime | None = None
+    code: LineCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +296,7 @@ def adjustment(entry: LedgerEntry, adjustment_id: str) -> Transaction:
         created_at=entry.posted_at,
         check_at=None,
         paid_at=entry.posted_at,
-        lines=(TransactionLine(entry.description, "1", entry.amount_micros),),
+        lines=(TransactionLine(entry.description, "1", entry.amount_micros, code="adjustment"),),
     )
 
 

@@ -9,6 +9,7 @@ from billing.domain.declines import Failure
 from billing.domain.errors import CardDeclined, Conflict
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, quote, start, wanted_terms
+from billing.domain.price_promise import PriceChanged, Promise, is_kept
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
 from billing.payments.errors import PaymentsUnavailable
@@ -29,17 +30,21 @@ class Wanted:
 
     Without `version`, the version that the account has of the plan, or the current one where it has another plan. Who
     names nothing but the plan that is to come leaves all that is to come as it is, its version, too.
+
+    With a `promise` it is had at that price or not at all.
     """
 
     plan_id: str
     quantities: Mapping[str, int] | None = None
     version: int | None = None
+    promise: Promise | None = None
 
     @property
     def fingerprint(self) -> str:
         """The digest of the request: the same one is the same change."""
         quantities = None if self.quantities is None else sorted(self.quantities.items())
-        return digest("subscription", self.plan_id, self.version, quantities)
+        promised = [] if self.promise is None else [self.promise.as_of.isoformat(), self.promise.due_micros]
+        return digest("subscription", self.plan_id, self.version, quantities, *promised)
 
 
 class ConfirmationRequired(CardDeclined):
@@ -62,6 +67,7 @@ class PaymentPending(Conflict):
 
 def preview_subscription(store: Store, account_id: str, wanted: Wanted, *, now: datetime) -> Quote:
     """What `change_subscription` would do now. Raises what it raises, but for what has to do with cards."""
+    _require_recent(wanted, now)
     return _quote(store, find_wallet(store, account_id), wanted, now)
 
 
@@ -73,8 +79,9 @@ def change_subscription(store: Store, gateway: Gateway, account_id: str, wanted:
 
     Raises PlanNotFound, AccountNotFound, InvalidValue, Conflict (`currency_mismatch`), CardRequired, CardDeclined (as
     ConfirmationRequired where the bank wants the customer), PaymentPending, ChangePending (the change of somebody who
-    was faster), RenewalPending, RenewalUnpaid, StoreBusy.
+    was faster), RenewalPending, RenewalUnpaid, StoreBusy; PriceChanged where a promise cannot be kept.
     """
+    _require_recent(wanted, now)
     _finish_what_is_open(store, gateway, account_id, wanted, now)
     started = change_wallet(
         store,
@@ -133,7 +140,19 @@ def _quote(store: Store, wallet: Wallet, wanted: Wanted, now: datetime) -> Quote
             field="plan_id",
         )
     versions = store.plans.versions(present.plan_keys | {plan.key})
-    return quote(present, versions, wanted_terms(present, versions, plan, wanted.quantities), now)
+    terms = wanted_terms(present, versions, plan, wanted.quantities)
+    quoted = quote(present, versions, terms, now)
+    if wanted.promise is None or quoted.changes_nothing:
+        return quoted
+    as_promised = quote(present, versions, terms, now, priced_at=wanted.promise.as_of)
+    if not is_kept(wanted.promise, as_promised, store.plans.written_at(plan.key)):
+        raise PriceChanged(quoted)
+    return as_promised
+
+
+def _require_recent(wanted: Wanted, now: datetime) -> None:
+    if wanted.promise is not None:
+        wanted.promise.require_recent(now)
 
 
 def _chosen(store: Store, wallet: Wallet, wanted: Wanted) -> Plan:

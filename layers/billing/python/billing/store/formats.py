@@ -28,14 +28,20 @@ TUPLE = Part(list, tuple)
 
 
 class PositionFormat(Generic[P]):
-    """A JSON list of a value's fields, in their order. `parts` are the fields that are not JSON as they are."""
+    """A JSON list of a value's fields, in their order. `parts` are the fields that are not JSON as they are.
 
-    def __init__(self, of: type[P], **parts: "Part | PositionFormat[Any]") -> None:
+    The field `added` was added last: where it has its default, and nothing follows, it is left out.
+    """
+
+    def __init__(self, of: type[P], *, added: str | None = None, **parts: "Part | PositionFormat[Any]") -> None:
         self._of = of
         self._fields = tuple((name, parts.get(name)) for name in _known(of))
+        self._added = None if added is None else (added, default_of(_known(of)[added]))
 
     def write(self, value: P) -> list[Any]:
-        known = (_written(part, getattr(value, name)) for name, part in self._fields)
+        known = [_written(part, getattr(value, name)) for name, part in self._fields]
+        if self._added is not None and not value.newer and getattr(value, self._added[0]) == self._added[1]:
+            known.pop()
         return [*known, *value.newer]
 
     def read(self, stored: list[Any]) -> P:

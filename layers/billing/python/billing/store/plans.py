@@ -58,6 +58,15 @@ class Plans:
             plan = self._kept[plan_id, version] = _plan(item)
         return plan
 
+    def written_at(self, key: PlanKey) -> datetime:
+        """When a version that exists was written."""
+        plan_id, version = key
+        item = self._database.get(PlanVersionItem, {"plan_id": plan_id, "version": version})
+        if item is None:
+            raise LookupError(f"plan {plan_id} has no version {version}")
+        written_at: datetime = item.created_at
+        return written_at
+
     def versions(self, keys: Iterable[PlanKey]) -> dict[PlanKey, Plan]:
         return {key: self.version(*key) for key in keys}
 

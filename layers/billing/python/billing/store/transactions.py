@@ -97,7 +97,7 @@ _BEFORE_ANY_MOMENT, _AFTER_ANY_MOMENT = "0", "~"
 _FACE = PositionFormat(CardFace)
 _REFUND = PositionFormat(Refund, created_at=MOMENT)
 _DISPUTE = PositionFormat(Dispute, movements=TUPLE)
-_LINE = PositionFormat(TransactionLine, period_start=MOMENT, period_end=MOMENT)
+_LINE = PositionFormat(TransactionLine, added="code", period_start=MOMENT, period_end=MOMENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from billing.domain.dunning import Dunning, FailedTry
-from billing.domain.instants import format_instant
+from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.subscription import RENEWAL_SHARDS, OwnPayment, Period, Subscription, renewal_shard
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Refill, Wallet
@@ -132,7 +132,7 @@ class WalletItem(Model):
 
 _WAITING = "waiting"
 _NO_SUBSCRIPTION: dict[str, Any] = {"canceled": False, "quantities": {}}
-_SAID = frozenset({"next", "cancel", "change", "dunning", "own_payment", "dead_card"})
+_SAID = frozenset({"next", "cancel", "change", "dunning", "own_payment", "dead_card", "changed"})
 """The members of the attribute `subscription`."""
 
 
@@ -252,6 +252,8 @@ def _said(wallet: Wallet) -> dict[str, Any] | None:
         said["own_payment"] = _OWN_PAYMENT.write(subscription.own_payment)
     if subscription is not None and subscription.dead_card is not None:
         said["dead_card"] = subscription.dead_card
+    if subscription is not None and subscription.changed_at is not None:
+        said["changed"] = format_instant(subscription.changed_at)
     return {**said, **wallet.newer} or None
 
 
@@ -271,4 +273,5 @@ def _subscription(item: WalletItem) -> Subscription | None:
         canceled=item.canceled,
         own_payment=_OWN_PAYMENT.read(said["own_payment"]) if "own_payment" in said else None,
         dead_card=said.get("dead_card"),
+        changed_at=parse_stored_instant(said["changed"]) if "changed" in said else None,
     )

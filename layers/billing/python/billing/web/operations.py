@@ -105,6 +105,9 @@ class ProblemView(BaseModel):
     url: str | None = Field(
         default=None, description="with `authentication_required`: the page to send the customer to"
     )
+    preview: dict[str, Any] | None = Field(
+        default=None, description="with `price_changed`: what the change would cost and lead to now, as a preview says"
+    )
     limit: int | None = Field(default=None, description="with `concurrency_limit_reached`: the slots there are")
     in_use: int | None = Field(default=None, description="with `concurrency_limit_reached`: the slots taken")
     accepted: int | None = Field(default=None, description="with `queue_unavailable`: how many events are queued")
