@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
@@ -12,8 +12,10 @@ from constructs import Construct
 from billing.domain.complete import complete
 from billing.services.relay_changes import RELAYED_TABLES
 from billing.store.all_tables import STREAMED_TABLES
+from infra.constructs.alarms import alarm_topic, alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.change_relay import ChangeRelay
+from infra.constructs.dashboard import Dashboard
 from infra.constructs.notices import Notices
 from infra.constructs.payments import Payments
 from infra.constructs.public_api import PublicApi, Route
@@ -26,6 +28,8 @@ from infra.stages import Stage
 
 # Workers of one queue compete for the wallets of busy accounts: few that take large batches lose fewer races.
 _SETTLEMENT_WORKERS = 4
+# So long a balance that is used up still lets calls start.
+_SETTLEMENT_BEHIND_AFTER = Duration.minutes(10)
 
 Layers = Mapping[str, lambda_.ILayerVersion]  # by name
 Functions = Mapping[str, BillingFunction]  # by folder
@@ -39,16 +43,37 @@ class ServiceStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id)
         layers = self._build_layers(stage.layers_for)
-        alarms = sns.Topic(self, "Alarms", enforce_ssl=stage.on_aws)
-        functions = self._build_functions(stage, layers, tables)
+        alarms = alarm_topic(self, "Alarms", stage=stage)
+        functions = self._build_functions(stage, alarms, layers, tables)
 
         settlement = self._build_settlement(stage, alarms, functions)
         bus = UsageBus(self, "UsageBus", stage=stage, alarms=alarms, queue=settlement.queue)
-        self._build_notices(stage, alarms, functions, bus, tables)
+        notices = self._build_notices(stage, alarms, functions, bus, tables)
         http = PublicApi(
-            self, "PublicApi", stage=stage, authorizer=functions["authorizer"], routes=_list_routes(functions)
+            self,
+            "PublicApi",
+            stage=stage,
+            alarms=alarms,
+            authorizer=functions["authorizer"],
+            routes=_list_routes(functions),
         )
-        self._build_payments(stage, alarms, functions, tables["transactions"])
+        payments = self._build_payments(stage, alarms, functions, tables["transactions"])
+        renewals = Renewals(
+            self,
+            "Renewals",
+            stage=stage,
+            alarms=alarms,
+            schedule=functions["schedule_renewals"],
+            renew=functions["renew_subscriptions"],
+        )
+        queues = {
+            "calls": settlement.queue,
+            "events of Stripe's": payments.inbox.queue,
+            "renewals": renewals.orders.queue,
+            "notices": notices.spread.queue,
+            "webhooks and mails": notices.deliveries.queue,
+        }
+        Dashboard(self, "Money", functions=functions, queues=queues, api=http.api)
 
         CfnOutput(self, "ApiUrl", value=http.api.api_endpoint)
         CfnOutput(self, "ApiId", value=http.api.api_id)
@@ -73,7 +98,9 @@ class ServiceStack(Stack):
             for name, folder in folders.items()
         }
 
-    def _build_functions(self, stage: Stage, layers: Layers, tables: Mapping[str, dynamodb.Table]) -> Functions:
+    def _build_functions(
+        self, stage: Stage, alarms: sns.ITopic, layers: Layers, tables: Mapping[str, dynamodb.Table]
+    ) -> Functions:
         """All functions, by folder. The constructs that take them let them do more, and tell them more."""
         return {
             folder: BillingFunction(
@@ -83,6 +110,7 @@ class ServiceStack(Stack):
                 layers=[layer for name, layer in layers.items() if name != "Stripe" or size.uses_stripe],
                 tables=tables,
                 size=size,
+                alarms=alarms,
             )
             for folder, size in FUNCTION_SIZES.items()
         }
@@ -97,6 +125,18 @@ class ServiceStack(Stack):
             batch_size=stage.settlement_batch_size,
             window_seconds=stage.settlement_window_seconds,
             max_concurrency=_SETTLEMENT_WORKERS,
+            behind_after=_SETTLEMENT_BEHIND_AFTER,
+        )
+        alarm_when(
+            # The median: a platform that sends yesterday's calls late wakes nobody, unless they are most of all calls.
+            functions["settle_usage"].metric("SettlementLag", statistic="p50"),
+            self,
+            "SettlementLag",
+            kind="settlement-lag",
+            says="Half of the calls were settled ten minutes after their end or later, for a quarter of an hour.",
+            reaches=_SETTLEMENT_BEHIND_AFTER.to_milliseconds(),
+            periods=3,
+            alarms=alarms,
         )
         for sender in (functions["ingest_events"], functions["api"]):
             settlement.let_send(sender, url_as="USAGE_QUEUE_URL")
@@ -109,7 +149,7 @@ class ServiceStack(Stack):
         functions: Functions,
         bus: UsageBus,
         tables: Mapping[str, dynamodb.Table],
-    ) -> None:
+    ) -> Notices:
         ChangeRelay(
             self,
             "ChangeRelay",
@@ -119,7 +159,7 @@ class ServiceStack(Stack):
             tables=complete({name: tables[name] for name in RELAYED_TABLES}, STREAMED_TABLES),
             bus=bus,
         )
-        Notices(
+        return Notices(
             self,
             "Notices",
             stage=stage,
@@ -132,8 +172,8 @@ class ServiceStack(Stack):
 
     def _build_payments(
         self, stage: Stage, alarms: sns.ITopic, functions: Functions, transactions: dynamodb.Table
-    ) -> None:
-        Payments(
+    ) -> Payments:
+        return Payments(
             self,
             "Payments",
             stage=stage,
@@ -144,14 +184,6 @@ class ServiceStack(Stack):
             refill=functions["auto_refill"],
             reconcile=functions["reconcile"],
             askers=[functions[folder] for folder, size in FUNCTION_SIZES.items() if size.uses_stripe],
-        )
-        Renewals(
-            self,
-            "Renewals",
-            stage=stage,
-            alarms=alarms,
-            schedule=functions["schedule_renewals"],
-            renew=functions["renew_subscriptions"],
         )
 
 

@@ -21,6 +21,6 @@ def handler(event: dict[str, Any], _: object) -> dict[str, int]:
     """The event's `time` is the moment as of which it sweeps; without one, now."""
     clock = datetime.now(UTC)
     sweep = schedule_renewals(_store, _queue, moment_of(event, clock))
-    counts = {"RenewalsDue": sweep.due, "RenewalsQueued": sweep.queued}
+    counts = {"RenewalsDue": sweep.due, "RenewalsQueued": sweep.queued, "RenewalsOverdue": sweep.overdue}
     metrics.emit("schedule_renewals", clock, counts=counts)
     return counts

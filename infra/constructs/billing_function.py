@@ -8,17 +8,26 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from billing.runtime.metrics import NAMESPACE
+from infra.constructs.alarms import alarm_when
 from infra.functions import Size
 from infra.naming import pascal, table_variable
 from infra.paths import FUNCTIONS
 from infra.permissions import TABLE_ACCESS, Access
 from infra.stages import Stage
 
+_FIVE_MINUTES = Duration.minutes(5)
+_STREAM_BEHIND_AFTER = Duration.minutes(10)
+
 
 class BillingFunction(Construct):
-    """`functions/<folder>`, allowed what `TABLE_ACCESS` says of it and told the names of those tables only."""
+    """`functions/<folder>`, allowed what `TABLE_ACCESS` says of it and told the names of those tables only.
+
+    `alarms` hears of its errors, throttles and time-outs.
+    """
 
     def __init__(
         self,
@@ -29,12 +38,15 @@ class BillingFunction(Construct):
         layers: Sequence[lambda_.ILayerVersion],
         tables: Mapping[str, dynamodb.Table],
         size: Size,
+        alarms: sns.ITopic,
     ) -> None:
         super().__init__(scope, pascal(folder))
         self.folder = folder
+        self.size = size
+        self._alarms = alarms
         access = TABLE_ACCESS[folder]
-        log_group = logs.LogGroup(self, "Logs", retention=stage.log_retention, removal_policy=stage.removal_policy)
-        self.role = self._build_role(log_group)
+        self._logs = logs.LogGroup(self, "Logs", retention=stage.log_retention, removal_policy=stage.removal_policy)
+        self.role = self._build_role(self._logs)
         for each in access:
             self._let_use(tables[each.table], each)
         self.function = lambda_.Function(
@@ -46,7 +58,7 @@ class BillingFunction(Construct):
             handler="handler.handler",
             layers=layers,
             role=self.role,
-            log_group=log_group,
+            log_group=self._logs,
             logging_format=lambda_.LoggingFormat.JSON,
             # Lambda drops what is below its own level, which is INFO where nothing is said.
             application_log_level_v2=lambda_.ApplicationLogLevel(stage.log_level),
@@ -56,7 +68,7 @@ class BillingFunction(Construct):
                 "STAGE": stage.name,
                 "LOG_LEVEL": stage.log_level,
                 "POWERTOOLS_SERVICE_NAME": folder,
-                "POWERTOOLS_METRICS_NAMESPACE": "Talktime",
+                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 **{table_variable(each.table): tables[each.table].table_name for each in access},
             },
         )
@@ -66,6 +78,7 @@ class BillingFunction(Construct):
             )
         )
         CfnOutput(scope, f"{pascal(folder)}FunctionName", value=self.function.function_name)
+        self._alarm_on_failures()
 
     def tell(self, name: str, value: str) -> None:
         """Set an environment variable of the function."""
@@ -78,11 +91,65 @@ class BillingFunction(Construct):
     def metric(self, name: str, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
         """What the function emits under this name (EMF), by default summed over five minutes."""
         return cloudwatch.Metric(
-            namespace="Talktime",
+            namespace=NAMESPACE,
             metric_name=name,
             dimensions_map={"service": self.folder},
             period=period or Duration.minutes(5),
             statistic=statistic,
+        )
+
+    def watch_stream(self) -> None:
+        """Raise an alarm when what the function reads of streams is ten minutes old. Once, of however many streams."""
+        if self.node.try_find_child("StreamBehind") is not None:
+            return
+        alarm_when(
+            self.function.metric("IteratorAge", period=_FIVE_MINUTES, statistic="Maximum"),
+            self,
+            "StreamBehind",
+            kind="stream-behind",
+            says=f"{self.folder} reads changes that are {_STREAM_BEHIND_AFTER.to_minutes()} minutes old or older.",
+            reaches=_STREAM_BEHIND_AFTER.to_milliseconds(),
+            alarms=self._alarms,
+        )
+
+    def count_log_lines(self, message: str, *, as_metric: str) -> None:
+        """Count the lines of the log that say `message`, of all functions together, in the metric `as_metric`."""
+        self._logs.add_metric_filter(
+            as_metric,
+            filter_pattern=logs.FilterPattern.string_value("$.message", "=", message),
+            metric_namespace=NAMESPACE,
+            metric_name=as_metric,
+        )
+
+    def _alarm_on_failures(self) -> None:
+        alarm_when(
+            # Handlers catch what is expected: an error is a bug, a missing permission, a time-out, or no memory left.
+            self.function.metric_errors(period=_FIVE_MINUTES),
+            self,
+            "Errors",
+            kind="function-errors",
+            says=f"{self.folder} broke: its log says how.",
+            alarms=self._alarms,
+        )
+        alarm_when(
+            # Queues, streams and EventBridge try again. What lasts a quarter of an hour is no burst.
+            self.function.metric_throttles(period=_FIVE_MINUTES),
+            self,
+            "Throttles",
+            kind="function-throttles",
+            says=f"{self.folder} has not got enough concurrent executions for a quarter of an hour.",
+            periods=3,
+            alarms=self._alarms,
+        )
+        alarm_when(
+            # Lambda counts what it cut off as long as the whole limit. No less: `reconcile` uses almost all of its own.
+            self.function.metric_duration(period=_FIVE_MINUTES, statistic="Maximum"),
+            self,
+            "Timeouts",
+            kind="function-timeouts",
+            says=f"{self.folder} was cut off after {self.size.timeout_seconds} s.",
+            reaches=self.size.timeout_seconds * 1000,
+            alarms=self._alarms,
         )
 
     def _build_role(self, log_group: logs.LogGroup) -> iam.Role:

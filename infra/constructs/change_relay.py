@@ -40,7 +40,7 @@ class ChangeRelay(Construct):
         bus: UsageBus,
     ) -> None:
         super().__init__(scope, construct_id)
-        lost = DeadLetterQueue(self, "Lost", stage=stage, alarms=alarms)
+        lost = DeadLetterQueue(self, "Lost", stage=stage, alarms=alarms, kind="lost-changes")
         bus.let_put_events(function)
         function.tell("UNREADABLE_CHANGES_QUEUE_URL", lost.queue.queue_url)
         for name, table in tables.items():
@@ -62,6 +62,7 @@ class ChangeRelay(Construct):
             function.metric("CardDeclined", period=Duration.hours(1), statistic=_DECLINE_PERCENTILE),
             self,
             "DeclineRate",
+            kind="decline-rate",
             says="More than three charges of ten were declined within an hour, of 34 or more.",
             reaches=0.5,  # CloudWatch estimates a percentile: it may be a little less than 1
             evaluate_low_sample_count_percentile="ignore",

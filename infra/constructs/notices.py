@@ -11,7 +11,7 @@ from billing.contracts.bus_events import BUS_SOURCE
 from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue, QueueConsumer
-from infra.constructs.triggers import run_on_clock
+from infra.constructs.triggers import Tick, run_on_clock, watch_runs
 from infra.constructs.usage_bus import UsageBus
 from infra.stages import Stage
 
@@ -19,7 +19,12 @@ _BATCH = 10
 _SPREADERS = 5
 _DELIVERERS = 20
 _SWEEP = events.Schedule.rate(Duration.minutes(1))
+_SWEPT = Tick(metric="DeliveriesSwept", period=Duration.minutes(5), periods=2)
 _EXPIRING_CARDS = events.Schedule.cron(hour="6", minute="0")
+# Periods of a day begin when CloudWatch likes: in one of them a run may fall into the next.
+_ANNOUNCED = Tick(metric="CardsAnnounced", period=Duration.days(1), periods=2)
+_BEHIND_AFTER = Duration.minutes(15)
+"""A customer who is told a quarter of an hour late has lost calls."""
 
 
 class Notices(Construct):
@@ -42,7 +47,7 @@ class Notices(Construct):
         announce: BillingFunction,
     ) -> None:
         super().__init__(scope, construct_id)
-        spread = QueueConsumer(
+        self.spread = QueueConsumer(
             self,
             "Spread",
             stage=stage,
@@ -51,8 +56,9 @@ class Notices(Construct):
             batch_size=_BATCH,
             window_seconds=0,
             max_concurrency=_SPREADERS,
+            behind_after=_BEHIND_AFTER,
         )
-        deliveries = QueueConsumer(
+        self.deliveries = QueueConsumer(
             self,
             "Deliveries",
             stage=stage,
@@ -61,19 +67,22 @@ class Notices(Construct):
             batch_size=_BATCH,
             window_seconds=0,
             max_concurrency=_DELIVERERS,
+            behind_after=_BEHIND_AFTER,
         )
-        undelivered = DeadLetterQueue(self, "Undelivered", stage=stage, alarms=alarms)
+        undelivered = DeadLetterQueue(self, "Undelivered", stage=stage, alarms=alarms, kind="not-handed-over")
         events.Rule(
             self,
             "Told",
             event_bus=bus.bus,
             event_pattern=events.EventPattern(source=[BUS_SOURCE]),
-            targets=[targets.SqsQueue(spread.queue, dead_letter_queue=undelivered.queue)],
+            targets=[targets.SqsQueue(self.spread.queue, dead_letter_queue=undelivered.queue)],
         )
         run_on_clock(_SWEEP, self, "Sweep", function=deliver, missed=undelivered)
+        watch_runs(self, "Sweeps", function=deliver, tick=_SWEPT, stage=stage, alarms=alarms)
         run_on_clock(_EXPIRING_CARDS, self, "ExpiringCards", function=announce, missed=undelivered)
+        watch_runs(self, "Announcements", function=announce, tick=_ANNOUNCED, stage=stage, alarms=alarms)
         for sender in (notify, deliver):
-            deliveries.let_send(sender, url_as="DELIVERY_QUEUE_URL")
+            self.deliveries.let_send(sender, url_as="DELIVERY_QUEUE_URL")
         self._let_write_email(deliver, stage)
         self._alarm_on_given_up(deliver, alarms)
 
@@ -91,6 +100,7 @@ class Notices(Construct):
             deliver.metric("DeliveriesFailed"),
             self,
             "GivenUp",
+            kind="deliveries-given-up",
             says="Deliveries are given up after three days: the log says to whom, what and why.",
             alarms=alarms,
         )

@@ -1,8 +1,9 @@
 """Money in: Stripe's webhook and its queue, refills from the stream of transactions, reconciliation on a clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
@@ -10,10 +11,12 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.constructs.alarms import alarm_when
+from billing.runtime.metrics import NAMESPACE
+from billing.services.apply_payment import NOT_CREDITED
+from infra.constructs.alarms import AlarmKind, alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue, QueueConsumer
-from infra.constructs.triggers import run_on_changes, run_on_clock
+from infra.constructs.triggers import Tick, run_on_changes, run_on_clock, watch_runs
 from infra.naming import pascal
 from infra.stages import Stage
 
@@ -22,7 +25,23 @@ _EVENT_WORKERS = 10  # each asks Stripe a few times a second; its limit is 100 r
 _REFILLS_A_BATCH = 10
 _REFILL_WORKERS_A_SHARD = 5
 _REFILL_RETRIES = 3  # for what broke: where Stripe does not answer, reconciliation goes on
+_BEHIND_AFTER = Duration.minutes(15)  # a customer waits for their payment to become credit
 _RECONCILIATION = events.Schedule.rate(Duration.minutes(5))
+_RECONCILED = Tick(metric="TransactionsChecked", period=Duration.minutes(5), periods=3)
+_UNANSWERED: Mapping[str, tuple[AlarmKind, str]] = {
+    "PaymentsUnansweredAnHour": (
+        "payments-unanswered",
+        "Stripe has not answered about a charge for an hour: the log names each.",
+    ),
+    "RenewalsUnansweredAnHour": (
+        "renewals-unanswered",
+        "Stripe has not answered about a renewal for an hour: the log names each.",
+    ),
+    "RenewalsUnanswered72Hours": (
+        "renewals-unanswered-for-days",
+        "Stripe has not answered about a renewal for 72 hours: the account draws no allowance any more.",
+    ),
+}
 _NEW_REFILLS = lambda_.FilterCriteria.filter(
     {
         "eventName": lambda_.FilterRule.is_equal("INSERT"),
@@ -59,14 +78,16 @@ class Payments(Construct):
         self._build_inbox(stage, alarms, webhook, apply)
         self._build_refills(stage, alarms, transactions, refill)
         self._build_reconciliation(stage, alarms, reconcile)
-        for function in (apply, reconcile):
-            self._alarm_on_uncredited(alarms, function)
+        self._alarm_on_uncredited(alarms, askers)
         for asker in askers:
             self._alarm_on_refused_key(alarms, asker)
+        for metric, (kind, says) in _UNANSWERED.items():
+            alarm_when(reconcile.metric(metric), self, metric, kind=kind, says=says, alarms=alarms)
         alarm_when(
             reconcile.metric("EventsOutOfReach"),
             self,
             "EventsOutOfReach",
+            kind="events-out-of-reach",
             says="Reconciliation did not run for longer than Stripe lists its events: the log names the time between.",
             alarms=alarms,
         )
@@ -89,7 +110,7 @@ class Payments(Construct):
             reader.allow("secretsmanager:GetSecretValue", on=[secret.secret_arn])
 
     def _build_inbox(self, stage: Stage, alarms: sns.ITopic, webhook: BillingFunction, apply: BillingFunction) -> None:
-        inbox = QueueConsumer(
+        self.inbox = QueueConsumer(
             self,
             "Inbox",
             stage=stage,
@@ -98,13 +119,14 @@ class Payments(Construct):
             batch_size=_EVENTS_A_BATCH,
             window_seconds=0,
             max_concurrency=_EVENT_WORKERS,
+            behind_after=_BEHIND_AFTER,
         )
-        inbox.let_send(webhook, url_as="STRIPE_QUEUE_URL", in_batches=False)
+        self.inbox.let_send(webhook, url_as="STRIPE_QUEUE_URL", in_batches=False)
 
     def _build_refills(
         self, stage: Stage, alarms: sns.ITopic, transactions: dynamodb.Table, refill: BillingFunction
     ) -> None:
-        broken = DeadLetterQueue(self, "BrokenRefills", stage=stage, alarms=alarms)
+        broken = DeadLetterQueue(self, "BrokenRefills", stage=stage, alarms=alarms, kind="lost-changes")
         run_on_changes(
             transactions,
             self,
@@ -118,14 +140,20 @@ class Payments(Construct):
         )
 
     def _build_reconciliation(self, stage: Stage, alarms: sns.ITopic, reconcile: BillingFunction) -> None:
-        missed = DeadLetterQueue(self, "MissedRuns", stage=stage, alarms=alarms)
+        missed = DeadLetterQueue(self, "MissedRuns", stage=stage, alarms=alarms, kind="not-handed-over")
         run_on_clock(_RECONCILIATION, self, "Reconciliation", function=reconcile, missed=missed)
+        watch_runs(self, "Runs", function=reconcile, tick=_RECONCILED, stage=stage, alarms=alarms)
 
-    def _alarm_on_uncredited(self, alarms: sns.ITopic, function: BillingFunction) -> None:
+    def _alarm_on_uncredited(self, alarms: sns.ITopic, askers: Sequence[BillingFunction]) -> None:
+        """Whoever hears of a payment first may be any of those who ask Stripe: the log of each is read."""
+        metric = "MoneyNotCredited"
+        for asker in askers:
+            asker.count_log_lines(NOT_CREDITED, as_metric=metric)
         alarm_when(
-            function.metric("PaymentsNotCredited"),
+            cloudwatch.Metric(namespace=NAMESPACE, metric_name=metric, period=Duration.minutes(5), statistic="Sum"),
             self,
-            f"{function.node.id}NotCredited",
+            "NotCredited",
+            kind="money-not-credited",
             says="Money arrived that no account was credited with: the log names the payment and why.",
             alarms=alarms,
         )
@@ -135,6 +163,7 @@ class Payments(Construct):
             function.metric("StripeKeyRefused"),
             self,
             f"{function.node.id}KeyRefused",
+            kind="stripe-key-refused",
             says="Stripe does not take our key: revoked, restricted, or of another account or mode. Nobody is charged.",
             alarms=alarms,
         )

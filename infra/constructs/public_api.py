@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from aws_cdk.aws_apigatewayv2_authorizers import HttpLambdaAuthorizer, HttpLambdaResponseType
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.stages import Stage
 
 _REQUESTS_PER_SECOND = 2000
 _BURST = 1000
+_MANY_SERVER_ERRORS = 5
+"""Of a request that fails, its sender sends the same once more: one by itself wakes nobody."""
 # No path and no header: both could carry what identifies a customer or a key.
 _ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -47,6 +51,7 @@ class PublicApi(Construct):
         construct_id: str,
         *,
         stage: Stage,
+        alarms: sns.ITopic,
         authorizer: BillingFunction,
         routes: Sequence[Route],
     ) -> None:
@@ -78,6 +83,16 @@ class PublicApi(Construct):
                             reason="Public by intent: it tells nothing of a customer, or checks a signature.",
                         )
                     )
+
+        alarm_when(
+            self.api.metric_server_error(period=Duration.minutes(5), statistic="Sum"),
+            self,
+            "ServerErrors",
+            kind="api-5xx",
+            says=f"The API answered {_MANY_SERVER_ERRORS} requests or more in five minutes with a 5xx.",
+            reaches=_MANY_SERVER_ERRORS,
+            alarms=alarms,
+        )
 
     def _log_access(self, stage: Stage) -> None:
         log_group = logs.LogGroup(self, "AccessLog", retention=stage.log_retention, removal_policy=stage.removal_policy)

@@ -6,7 +6,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.alarms import alarm_when
+from infra.constructs.alarms import AlarmKind, alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.stages import Stage
 
@@ -15,9 +15,11 @@ _MAX_RECEIVES = 8  # some minutes of trouble pass by themselves; a message that 
 
 
 class DeadLetterQueue(Construct):
-    """Keeps what failed for 14 days; the first message raises an alarm."""
+    """Keeps what failed for 14 days; the first message raises an alarm of this kind."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, alarms: sns.ITopic) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, alarms: sns.ITopic, kind: AlarmKind
+    ) -> None:
         super().__init__(scope, construct_id)
         self.queue = sqs.Queue(self, "Queue", retention_period=_RETENTION, enforce_ssl=stage.on_aws)
         Validations.of(self.queue).acknowledge(
@@ -27,7 +29,8 @@ class DeadLetterQueue(Construct):
             self.queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum"),
             self,
             "Alarm",
-            says=f"{self.node.path} holds messages that nobody will handle: find out why, then redrive.",
+            kind=kind,
+            says=f"{self.node.path} holds what nobody will handle by itself.",
             alarms=alarms,
         )
 
@@ -35,7 +38,8 @@ class DeadLetterQueue(Construct):
 class QueueConsumer(Construct):
     """A queue, its dead-letter queue with an alarm, and the function that works it off in batches.
 
-    The function answers with the messages that failed (`batchItemFailures`); only those are delivered again.
+    The function answers with the messages that failed (`batchItemFailures`); only those are delivered again. A message
+    that waits for `behind_after` raises an alarm.
     """
 
     def __init__(
@@ -49,11 +53,12 @@ class QueueConsumer(Construct):
         batch_size: int,
         window_seconds: int,
         max_concurrency: int,
+        behind_after: Duration,
     ) -> None:
         super().__init__(scope, construct_id)
         self._stage = stage
         timeout = function.function.timeout or Duration.seconds(3)
-        dead = DeadLetterQueue(self, "DeadLetters", stage=stage, alarms=alarms)
+        dead = DeadLetterQueue(self, "DeadLetters", stage=stage, alarms=alarms, kind="dead-letters")
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -71,6 +76,16 @@ class QueueConsumer(Construct):
                 max_concurrency=max_concurrency,
                 report_batch_item_failures=True,
             )
+        )
+
+        alarm_when(
+            self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(5), statistic="Maximum"),
+            self,
+            "Behind",
+            kind="queue-behind",
+            says=f"A message has waited in {self.node.path} for {behind_after.to_minutes()} minutes or longer.",
+            reaches=behind_after.to_seconds(),
+            alarms=alarms,
         )
 
     def let_send(self, sender: BillingFunction, *, url_as: str, in_batches: bool = True) -> None:

@@ -2,19 +2,25 @@
 
 import json
 
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue, QueueConsumer
+from infra.constructs.triggers import Tick, watch_runs
 from infra.stages import Stage
 
 _SWEPT_EVERY = "rate(5 minutes)"
 _ORDERS_A_BATCH = 10
 # Stripe allows 100 requests a second in all, and a charge takes about one: a worker makes about one a second.
 _WORKERS = 80
+_SWEPT = Tick(metric="RenewalsDue", period=Duration.minutes(5), periods=3)
+# A sweep orders what five minutes of charging can take. At the first of a month many sweeps follow each other.
+_BEHIND_AFTER = Duration.minutes(30)
 
 
 class Renewals(Construct):
@@ -31,7 +37,7 @@ class Renewals(Construct):
         renew: BillingFunction,
     ) -> None:
         super().__init__(scope, construct_id)
-        orders = QueueConsumer(
+        self.orders = QueueConsumer(
             self,
             "Orders",
             stage=stage,
@@ -40,12 +46,22 @@ class Renewals(Construct):
             batch_size=_ORDERS_A_BATCH,
             window_seconds=0,
             max_concurrency=_WORKERS,
+            behind_after=_BEHIND_AFTER,
         )
-        orders.let_send(schedule, url_as="RENEWAL_QUEUE_URL")
+        self.orders.let_send(schedule, url_as="RENEWAL_QUEUE_URL")
         self._build_clock(stage, alarms, schedule)
 
     def _build_clock(self, stage: Stage, alarms: sns.ITopic, schedule: BillingFunction) -> None:
-        missed = DeadLetterQueue(self, "MissedRuns", stage=stage, alarms=alarms)
+        missed = DeadLetterQueue(self, "MissedRuns", stage=stage, alarms=alarms, kind="not-handed-over")
+        watch_runs(self, "Sweeps", function=schedule, tick=_SWEPT, stage=stage, alarms=alarms)
+        alarm_when(
+            schedule.metric("RenewalsOverdue"),
+            self,
+            "Overdue",
+            kind="renewals-unanswered",
+            says="Subscriptions have waited for their renewal, or for a try of it, for an hour or longer.",
+            alarms=alarms,
+        )
         clock = iam.Role(self, "Clock", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
         # Not the target of CDK's own, which allows to call every version of the function, too.
         for action, resource in (

@@ -21,7 +21,7 @@ class UsageBus(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.bus = events.EventBus(self, "Bus")
-        undelivered = DeadLetterQueue(self, "Undelivered", stage=stage, alarms=alarms)
+        undelivered = DeadLetterQueue(self, "Undelivered", stage=stage, alarms=alarms, kind="not-handed-over")
         events.Rule(
             self,
             "Usage",
