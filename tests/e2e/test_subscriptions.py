@@ -100,6 +100,31 @@ def test_a_declined_renewal_is_past_due_then_locked_and_a_new_card_makes_it_well
     assert (customer.billing()["status"], customer.subscription["status"]) == ("active", "active")
 
 
+@pytest.mark.parametrize("way", ["card", "page", "credit"])
+def test_a_renewal_whose_bank_wants_the_customer_is_paid_by_hand(customer: Subscriber, way: str) -> None:
+    customer.put()
+    customer.behave("authentication_required")
+    customer.sweep(customer.subscription["current_period_end"])
+    until(lambda: customer.renewals("Failed"))
+    payment = f"{customer.path}/subscription/payment"
+    if way == "card":
+        customer.behave("succeed")
+    if way == "credit":
+        wire = {"amount": "49.00", "reason": "wire", "by": "ops@example.com"}
+        customer.api.post(f"{customer.path}/adjustments", wire, key="wire")
+    paid = customer.api.post(payment, {"with": way})
+    assert (paid["status"], paid["url"] is None) == (("Checkout", False) if way == "page" else ("Paid", True))
+    if way == "page":
+        assert customer.api.post(payment, {"with": way}) == paid
+        customer.complete(paid["url"])
+    (row,) = until(lambda: customer.renewals("Paid"))
+    assert (row["transaction_id"], row["amount"]["amount"]) == (paid["transaction_id"], "49.000000")
+    assert (row["card"] is None) == (way == "credit")
+    assert (customer.subscription["status"], customer.billing()["status"]) == ("active", "active")
+    assert Decimal(customer.balance()) < Decimal("0.01"), "what the first charge was rounded up by"
+    assert customer.api.call("POST", payment, {"with": way}, expect=(409,))["code"] == "nothing_to_pay"
+
+
 def test_a_canceled_subscription_ends_by_the_schedule_and_resetting_the_usage_leaves_a_trail(
     customer: Subscriber,
 ) -> None:

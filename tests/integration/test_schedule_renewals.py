@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from billing.contracts.renewal_queue import decode, encode, moment_of
@@ -11,7 +12,7 @@ from billing.domain.subscription import RENEWAL_SHARDS, checked_quantities, rene
 from billing.domain.subscription_life import subscribe
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
-from billing.services.schedule_renewals import Sweep, schedule_renewals
+from billing.services.schedule_renewals import schedule_renewals
 from billing.store.database import Database
 from billing.store.store import Store
 from billing.store.wallets import new_wallet_put
@@ -29,7 +30,8 @@ def account(database: Database, account_id: str, *, starts_at: datetime = NOW, c
 
 def found(database: Database, now: datetime) -> list[str]:
     book = OrderBook()
-    assert schedule_renewals(Store(database), book, now) == Sweep(len(book.orders), len(book.orders))
+    sweep = schedule_renewals(Store(database), book, now)
+    assert (sweep.due, sweep.queued) == (len(book.orders), len(book.orders))
     return sorted(order.account_id for order in book.orders)
 
 
@@ -47,6 +49,12 @@ def test_what_is_due_is_found_for_three_days_and_by_the_first_sweep_of_each_day_
     assert found(database, RENEWAL + timedelta(days=3)) == ["acme"]
     assert found(database, RENEWAL + timedelta(days=4)) == []
     assert found(database, datetime(2027, 1, 20, 0, 4, tzinfo=UTC)) == ["acme"]
+
+
+@pytest.mark.parametrize(("minutes", "overdue"), [(0, 0), (59, 0), (60, 1), (3 * 24 * 60, 1)])
+def test_what_waits_for_an_hour_is_overdue(database: Database, minutes: int, overdue: int) -> None:
+    account(database, "acme")
+    assert schedule_renewals(Store(database), OrderBook(), RENEWAL + timedelta(minutes=minutes)).overdue == overdue
 
 
 def test_a_canceled_account_is_in_no_index(database: Database) -> None:

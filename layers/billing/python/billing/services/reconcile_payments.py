@@ -190,11 +190,11 @@ class _Run:
 
     def note_unanswered(self, transactions: TransactionCheck) -> None:
         """Count what nobody has answered for an hour, and say of each what it is: a person looks at it at Stripe."""
-        waiting = transactions.unanswered(self._clock, UNANSWERED_FOR)
+        waiting = transactions.unanswered(self._now, UNANSWERED_FOR)
         renewals = [each for each in waiting if each.kind == "renewal"]
         self.done.payments_unanswered = len(waiting) - len(renewals)
         self.done.renewals_unanswered = len(renewals)
-        self.done.renewals_unanswered_for_days = sum(self._clock - each.created_at >= TRUST for each in renewals)
+        self.done.renewals_unanswered_for_days = sum(self._now - each.created_at >= TRUST for each in renewals)
         for each in waiting:
             facts = {
                 "account_id": each.account_id,
