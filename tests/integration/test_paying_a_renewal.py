@@ -1,6 +1,7 @@
 """A renewal that no card paid is paid by hand: by the card, on a page, or from credit; and never twice."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from billing.services.cards import remove_card
 from billing.services.pay_renewal import pay_renewal
 from billing.store.accounts import Workspaces
 from tests.builders import call, micros
+from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.paying_account import RETURN_URL, Paying
 from tests.platform_of_one import assert_books_balance
 from tests.subscriber import RENEWAL, Subscriber
@@ -305,6 +307,66 @@ def test_two_who_pay_at_once_pay_once(acme: Subscriber) -> None:
     paid_by_card = acme.charges[1:]
     assert acme.wallet.paid_micros == micros("60") - (0 if paid_by_card else micros("30"))
     assert_books_balance(acme.paying.store)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("write", [1, 2])
+@pytest.mark.parametrize("way", ["card", "page", "credit"])
+@pytest.mark.parametrize("finished_by", ["the same request", "webhook and sweep"])
+def test_a_kill_around_any_write_pays_the_month_once(
+    acme: Subscriber, way: PaymentWay, write: int, moment: str, finished_by: str
+) -> None:
+    unpaid(acme)
+    credit(acme, "30")
+    acme.paying.behave("succeed")
+    switch = KillSwitch(acme.paying.database, write, moment=moment)
+    with suppress(Killed):  # credit is one write
+        pay(acme, way, key="one")
+    switch.disarm()
+    if finished_by == "the same request":
+        paid = pay(acme, way, LATER + A_MINUTE, key="one")
+        if paid.status == "Checkout":
+            assert paid.url is not None
+            acme.paying.pay_page(paid)
+    acme.paying.tell_all(now=LATER + A_MINUTE)
+    for minutes in (5, 40, 45, 60):
+        now = LATER + timedelta(minutes=minutes)
+        acme.at(now)
+        acme.paying.reconcile(now)
+        acme.sweep(now)
+    if finished_by == "webhook and sweep" and acme.wallet.is_past_due:
+        assert acme.sweep(RENEWAL + A_DAY) == ["paid"]
+    from_credit = acme.wallet.paid_micros == 0
+    assert_paid_once(acme, charges=0 if from_credit else 1)
+
+
+def test_the_kills_above_stand_around_every_write(acme: Subscriber) -> None:
+    unpaid(acme)
+    credit(acme, "30")
+    acme.paying.behave("succeed")
+    switch = KillSwitch(acme.paying.database, None, moment="before")
+    pay(acme, "page")
+    assert switch.writes == 2
+    pay(acme, "card")
+    assert switch.writes == 2 + 1 + 2, "the page is over, and the card is asked"
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("write", [1, 2, 3])
+def test_a_kill_around_any_write_of_who_closes_the_page_pays_once(acme: Subscriber, write: int, moment: str) -> None:
+    unpaid(acme)
+    pay(acme, "page")
+    acme.paying.behave("succeed")
+    switch = KillSwitch(acme.paying.database, write, moment=moment)
+    with suppress(Killed):
+        pay(acme, "card")
+    switch.disarm()
+    acme.paying.tell_all(now=LATER)
+    with suppress(Conflict):
+        pay(acme, "card", LATER + A_MINUTE)
+    for minutes in (5, 40):
+        acme.sweep(LATER + timedelta(minutes=minutes))
+    assert_paid_once(acme)
 
 
 def test_a_page_that_is_paid_after_the_subscription_was_canceled_becomes_credit(acme: Subscriber) -> None:

@@ -30,7 +30,7 @@ class RenewalUnpaid(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "the last renewal is not paid: pay it with another card, or cancel and subscribe again",
+            "the last renewal is not paid: pay it by card, on a page or from credit, or cancel and subscribe again",
             code="subscription_past_due",
         )
 

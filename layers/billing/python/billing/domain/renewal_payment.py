@@ -105,7 +105,7 @@ def pay_from_credit(found: OpenRenewal, wish: Wish, now: datetime) -> Change[Tra
     if wallet.paid_micros < price:
         raise NotEnoughCredit(price, wallet.paid_micros, wallet.currency)
     row = Transaction(
-        transaction_id=found.transaction_id,
+        transaction_id=transaction_id(wallet.account_id, "renewal_credit", wallet.version),
         account_id=wallet.account_id,
         kind="renewal",
         status="Paid",

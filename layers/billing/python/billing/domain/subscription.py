@@ -17,7 +17,8 @@
 `paid`, `due` and `failed` are `Period.payment`; a failed month also has `dunning`, which is locked in the end. To a
 customer paid and due are "active", failed and locked are "past_due". If the next month costs nothing, paid is followed
 by paid. A failed month is tried again 1, 3 and 7 days after its first failure, and at once with a new default card. A
-month that went by unpaid is never charged: a try is for the month it is made in, and needs no card if that is free.
+month that went by unpaid is never charged: a try is for the month it is made in, and needs no card if that is free. The
+customer may pay it by hand in between (see `renewal_payment`): due, failed or locked, it is paid then.
 
     paid, due ------ cancel ----> cancel_at_period_end ------ the month is over -------------> canceled
                                       |      |

@@ -3,7 +3,7 @@
 A payment is recorded before Stripe is asked. Whatever then says how it went (the API's answer, a webhook,
 reconciliation) says it as a `PaymentReport`, and `record` is the only way from one status to the next.
 
-    top-up on a page                     charge of a saved card
+    top-up or renewal on a page          charge of a saved card
            |                                       |
            v        the bank wants the customer    v       declined, canceled or not made
        Checkout <------- (top-up only) ------ Processing ---------------------------------> Failed
@@ -17,8 +17,8 @@ reconciliation) says it as a `PaymentReport`, and `record` is the only way from 
 Money in another currency than the account's makes it Failed in place of Paid. If the bank wants the customer of another
 charge than a top-up, it is Failed. If a card is declined on a page, or the page expires, it stays at Checkout: only on
 a page that is complete nobody can pay again. So a bank debit that bounces is Failed, in whatever order that is heard. A
-renewal without a card begins as Failed. Credit by hand is the one transaction that is no payment: it begins and ends as
-Paid.
+renewal without a card begins as Failed. Two transactions are no payments, and begin and end as Paid: credit by hand,
+and a renewal that is paid from credit.
 
 Paid is final. What a payment may still get beside its status:
 
