@@ -277,6 +277,7 @@ def test_the_same_request_with_the_same_key_answers_what_came_of_it(acme: Subscr
         pay(acme, "credit", key="one")
     paid = pay(acme, "credit", key="two")
     assert pay(acme, "credit", key="two").transaction_id == paid.transaction_id
+    assert pay(acme, "card", key="one").transaction_id == declined.transaction_id, "an earlier one, too"
     assert_paid_once(acme, charges=0)
 
 

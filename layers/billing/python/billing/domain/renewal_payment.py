@@ -16,7 +16,7 @@ from datetime import datetime
 from billing.domain.change import Added, Change, Moved
 from billing.domain.decimals import format_millionths
 from billing.domain.declines import failure
-from billing.domain.errors import CardDeclined, CardRequired, Conflict
+from billing.domain.errors import CardDeclined, CardRequired, Conflict, IdempotencyKeyReused
 from billing.domain.ledger import PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.renewal import OpenRenewal, ask_card, open_renewal, renewal_cause, try_at_once, why_dead
@@ -57,6 +57,15 @@ class Wish:
     @property
     def fingerprint(self) -> str | None:
         return None if self.request is None else f"{self.request}:{self.way}"
+
+    def is_of(self, transaction: Transaction) -> bool:
+        """Whether this request made it. Raises IdempotencyKeyReused where the same key did, with another body."""
+        made_by, _, way = (transaction.fingerprint or "").partition(":")
+        if self.request is None or made_by != self.request:
+            return False
+        if way != self.way:
+            raise IdempotencyKeyReused
+        return True
 
 
 def present_renewal(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime) -> OpenRenewal:
@@ -139,6 +148,8 @@ def pay_from_credit(found: OpenRenewal, wish: Wish, now: datetime) -> Change[Tra
 
 def page_is_over(wallet: Wallet, page: Transaction) -> Change[None]:
     """Nobody can pay there any more, and nobody did: other payments may be made. The row stays at Checkout."""
+    if page.status != "Checkout":
+        return Change(Posted(wallet), None)
     rows = (Moved(page, replace(page, check_at=None, url=None)),) if page.check_at is not None else ()
     return Change(Posted(_waiting_until(wallet, page, None)), None, rows)
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 from billing.domain.change import Change
-from billing.domain.errors import IdempotencyKeyReused
 from billing.domain.renewal import OpenRenewal, last_try
 from billing.domain.renewal_payment import (
     PaymentUnderWay,
@@ -26,12 +25,16 @@ from billing.services.accounts import find_wallet
 from billing.services.change_wallet import change_wallet
 from billing.services.renewal_page import close_page, record_page
 from billing.store.store import Store
+from billing.store.transactions import HistoryFilter
 
 _DECIDE: Final[dict[PaymentWay, Callable[[OpenRenewal, Wish, datetime], Change[Transaction]]]] = {
     "card": pay_by_card,
     "page": open_page,
     "credit": pay_from_credit,
 }
+
+_RECENT = 50
+"""Of an account's renewals, among which an earlier request is looked for."""
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +51,13 @@ def pay_renewal(
     IdempotencyKeyReused, PaymentsUnavailable where it is not known what became of an open page, StoreBusy.
     """
     wallet = find_wallet(store, account_id)
-    before = _own_payment(store, wallet)
-    if before is not None:
-        if _is_answer(before, wish):
-            return before
-        ends_at = wallet.require_subscription().page_ends_at
-        is_wanted = ends_at is not None and wish.way == "page" and now < ends_at
-        page = None if ends_at is None else _settle_page(store, gateway, before, now, is_wanted=is_wanted)
+    own = _own_payment(store, wallet)
+    before = _asked_before(store, account_id, own, wish)
+    if before is not None and before.status != "Checkout":
+        return before
+    ends_at = None if wallet.subscription is None else wallet.subscription.page_ends_at
+    if own is not None and ends_at is not None:
+        page = _settle_page(store, gateway, own, now, is_wanted=wish.way == "page" and now < ends_at)
         if page is not None:
             return _with_address(store, gateway, page, return_url, now)
     made = change_wallet(store, account_id, lambda wallet: _decide(store, wallet, wish, now)).answer
@@ -68,13 +71,17 @@ def _own_payment(store: Store, wallet: Wallet) -> Transaction | None:
     return None if own is None else store.transactions.get(own.transaction_id)
 
 
-def _is_answer(before: Transaction, wish: Wish) -> bool:
-    """Whether this is the request that made it, once more, and nothing is to be done. Raises IdempotencyKeyReused."""
-    if wish.request is None or before.fingerprint is None or not before.fingerprint.startswith(f"{wish.request}:"):
-        return False
-    if before.fingerprint != wish.fingerprint:
-        raise IdempotencyKeyReused
-    return before.status != "Checkout"
+def _asked_before(store: Store, account_id: str, own: Transaction | None, wish: Wish) -> Transaction | None:
+    """What came of the same request before. Raises IdempotencyKeyReused for another one with the same key.
+
+    The last one is known for sure; earlier ones are found in the history, which is read a moment late.
+    """
+    if wish.request is None:
+        return None
+    if own is not None and wish.is_of(own):
+        return own
+    recent = store.transactions.page(account_id, _RECENT, None, HistoryFilter(kind="renewal")).items
+    return next((each for each in recent if wish.is_of(each)), None)
 
 
 def _settle_page(
