@@ -58,7 +58,10 @@ def customer(platform: Outputs) -> Subscriber:
 def test_a_preview_says_what_the_change_costs_and_the_card_pays_just_that(customer: Subscriber) -> None:
     body = {"plan_id": "deployed-starter", "quantities": {"phone_number": "2"}}
     previewed = customer.api.post(f"{customer.path}/subscription/preview", body)
-    changed = customer.put(phone_number="2")
+    changed = customer.api.put(
+        f"{customer.path}/subscription", {**body, "as_of": previewed["as_of"], "due_now": previewed["due_now"]}
+    )
+    assert changed["due_now"] == previewed["due_now"]
     total = sum(Decimal(line["amount"]["amount"]) for line in changed["lines"])
     assert total == Decimal(changed["due_now"]["amount"]) > 0
     paid = customer.transactions()[0]

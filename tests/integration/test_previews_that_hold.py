@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from billing.domain.renewal_order import RenewalOrder
+from billing.services.renew_subscription import renew_subscription
 from tests.api_client import ACME, STARTER, Answer, Client, Line, client_over
 from tests.builders import NOW
 from tests.paying_account import Paying
@@ -124,6 +126,15 @@ def test_a_month_that_was_renewed_meanwhile_is_refused(acme: Client, paying: Pay
     refused = put(acme, said, renewal + timedelta(seconds=60))
     assert refused.code == "price_changed"
     assert refused.json["preview"]["next_renewal"]["at"] > said["next_renewal"]["at"]
+
+
+def test_a_month_whose_renewal_was_run_ahead_of_its_time_keeps_its_previews(acme: Client, paying: Paying) -> None:
+    """As an operator or a test runs a sweep as of a later moment: the clock has not come there yet."""
+    renewal = paying.wallet.require_subscription().period.end
+    order = RenewalOrder("acme", None, renewal)
+    assert renew_subscription(paying.store, paying.gateway, order, MID) == "paid"
+    said = preview(acme, MID)
+    assert put(acme, said, MID + timedelta(seconds=5)).status == 200
 
 
 def test_a_price_that_never_was_is_refused(acme: Client, paying: Paying) -> None:

@@ -49,15 +49,16 @@ class PriceChanged(Conflict):
         self.quote = quote
 
 
-def is_kept(promise: Promise, quoted: Quote, plan_since: datetime) -> bool:
+def is_kept(promise: Promise, quoted: Quote, plan_since: datetime, now: datetime) -> bool:
     """Whether a quote, priced as of the promise's second, is what was promised.
 
-    `plan_since` is when the version of the plan that is asked for was written.
+    `plan_since` is when the version of the plan that is asked for was written. A month that is yet to begin was there
+    before: its renewal was run as of a later moment.
     """
     subscription = quoted.before.running
     since = [plan_since]
     if subscription is not None:
         since += [subscription.period.start, subscription.changed_at or subscription.period.start]
-    unchanged = all(moment.replace(microsecond=0) <= promise.as_of for moment in since)
+    unchanged = not any(promise.as_of < moment.replace(microsecond=0) <= now for moment in since)
     is_same_currency = promise.currency in {None, quoted.before.currency}
     return unchanged and is_same_currency and quoted.charge.card_micros == promise.due_micros

@@ -145,7 +145,7 @@ def _quote(store: Store, wallet: Wallet, wanted: Wanted, now: datetime) -> Quote
     if wanted.promise is None or quoted.changes_nothing:
         return quoted
     as_promised = quote(present, versions, terms, now, priced_at=wanted.promise.as_of)
-    if not is_kept(wanted.promise, as_promised, store.plans.written_at(plan.key)):
+    if not is_kept(wanted.promise, as_promised, store.plans.written_at(plan.key), now):
         raise PriceChanged(quoted)
     return as_promised
 
