@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from billing.domain.errors import CardDeclined, CardRequired, Conflict, IdempotencyKeyReused
+from billing.domain.notice_facts import SubscriptionPastDue, SubscriptionRenewed
+from billing.domain.notices import of_transaction, of_wallet
 from billing.domain.renewal_payment import Wish
 from billing.domain.subscription import PaymentWay
 from billing.domain.transaction import Transaction
@@ -14,6 +16,7 @@ from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import remove_card
 from billing.services.pay_renewal import pay_renewal
 from billing.store.accounts import Workspaces
+from billing.words.email_texts import is_mailed
 from tests.builders import call, micros
 from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.paying_account import RETURN_URL, Paying
@@ -85,8 +88,18 @@ def test_a_dead_card_is_not_asked_and_leaves_no_row_for_a_day_on_which_nothing_w
     unpaid(acme, "lost_card")
     with pytest.raises(CardDeclined):
         pay(acme, "card")
-    outcomes = [acme.sweep(RENEWAL + days * A_DAY) for days in (1, 3, 7)]
-    assert outcomes == [["unasked"]] * 3
+    told: list[tuple[str, int, bool]] = []
+    for days in (1, 3, 7):
+        before = acme.wallet
+        assert acme.sweep(RENEWAL + days * A_DAY) == ["unasked"]
+        notices = [each.facts for each in of_wallet(before, acme.wallet, RENEWAL)]
+        told += [
+            (each.transaction_id, each.attempts, each.next_attempt_at is None)
+            for each in notices
+            if isinstance(each, SubscriptionPastDue)
+        ]
+    first = acme.renewals[0].transaction_id
+    assert told == [(first, 2, False), (first, 3, False), (first, 4, True)], "the customer is told on each day"
     assert acme.wallet.status == "locked"
     assert [each.status for each in acme.renewals] == ["Failed"]
 
@@ -124,6 +137,20 @@ def test_credit_pays_the_whole_price_or_nothing_and_promotional_credit_is_no_mon
         "liability:paid_credit": -micros("30"),
         "revenue:subscription": micros("30"),
     }
+
+
+def test_a_renewal_paid_from_credit_is_told_as_renewed_and_not_as_money_that_came(acme: Subscriber) -> None:
+    unpaid(acme)
+    credit(acme, "30")
+    before = acme.wallet
+    row = pay(acme, "credit")
+    assert of_transaction(None, row, LATER) == []
+    (renewed,) = [each.facts for each in of_wallet(before, acme.wallet, LATER)]
+    assert isinstance(renewed, SubscriptionRenewed)
+    assert (renewed.charged, is_mailed(renewed)) == (False, True)
+    with pytest.raises(Conflict) as refused:
+        acme.paying.refund(row.transaction_id)
+    assert refused.value.code == "not_refundable"
 
 
 def test_a_renewal_paid_from_credit_starts_no_refill(acme: Subscriber) -> None:
@@ -224,6 +251,16 @@ def test_a_bank_debit_on_the_page_is_waited_for_and_its_bounce_lets_the_card_be_
     acme.paying.behave("succeed")
     assert acme.sweep(RENEWAL + 2 * A_DAY) == ["paid"]
     assert_paid_once(acme)
+
+
+def test_the_page_is_open_for_half_an_hour_at_stripe_too_and_says_what_is_paid_for(acme: Subscriber) -> None:
+    unpaid(acme)
+    pay(acme, "page")
+    session = acme.paying.read("checkout/sessions")[0]
+    assert session["expires_at"] - session["created"] == 31 * 60, (
+        "a minute more: Stripe takes no less than half an hour"
+    )
+    assert session["amount_total"] == 3000
 
 
 def test_an_expired_page_gives_a_new_one_and_stays_checkout(acme: Subscriber) -> None:

@@ -105,14 +105,17 @@ class SubscriptionRenewed(PeriodFacts):
 
     type: ClassVar[NoticeType] = "subscription.renewed"
     charged: bool = field(
-        metadata={"description": "Whether a card was charged for it, of which payment.succeeded tells."}
+        metadata={
+            "description": "Whether a card was charged for it, of which payment.succeeded tells; "
+            "a month that was paid from credit was not."
+        }
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionPastDue(PeriodFacts):
-    """A renewal could not be paid. Told at each failed try, with the charge that failed; without a next try the account
-    is locked.
+    """A renewal could not be paid. Told at each failed try, with the charge that failed, and on each day of a try on
+    which there was no card to ask, with the last one that did; without a next try the account is locked.
     """
 
     type: ClassVar[NoticeType] = "subscription.past_due"
