@@ -195,13 +195,13 @@ def test_what_is_unknown_of_a_dispute_is_heard_of_and_holds_up_nothing_that_is_k
     report = reported("opened", euros, pounds, amount=Money(micros("25"), "CHF"))
     for _ in range(2):
         with pytest.raises(RateUnknown, match="txn_1 is in GBP"):
-            apply_dispute(euro.store, euro.gateway, transaction, report, NOW)
+            apply_dispute(euro.store, transaction, report, NOW)
     kept = euro.transaction("tx_euro")
     assert (kept.dispute_status, kept.disputes[0].movements, kept.version) == ("opened", ("txn_0",), 1)
     assert euro.wallet.balance_micros == micros("40")
     assert [hold.card_fingerprint for hold in euro.wallet.holds] == ["a number"]
     known = replace(report, settled_as=Money(micros("40"), "GBP"))
-    apply_dispute(euro.store, euro.gateway, kept, known, NOW)
+    apply_dispute(euro.store, kept, known, NOW)
     assert euro.wallet.balance_micros == micros("15")
 
 
@@ -239,7 +239,7 @@ def test_a_dispute_gives_back_at_most_what_it_took_and_pays_for_no_other(topped_
 def test_a_dispute_that_was_lost_may_still_be_won(topped_up: Paying) -> None:
     taken, back = Money(micros("-50"), "USD"), Money(micros("50"), "USD")
     for report in (reported("lost", taken), reported("won", taken, back), reported("lost", taken)):
-        apply_dispute(topped_up.store, topped_up.gateway, topped_up.transaction(), report, NOW)
+        apply_dispute(topped_up.store, topped_up.transaction(), report, NOW)
     assert (topped_up.wallet.balance_micros, topped_up.transaction().dispute_status) == (micros("50"), "won")
     assert topped_up.wallet.holds == ()
 
@@ -273,7 +273,7 @@ def test_the_books_do_not_depend_on_the_order_in_which_it_is_heard_of(topped_up:
                 report,
                 movements=tuple(replace(each, movement_id=f"{each.movement_id}_{number}") for each in report.movements),
             )
-            apply_dispute(one.store, one.gateway, transaction, named, NOW)
+            apply_dispute(one.store, transaction, named, NOW)
         assert one.wallet.balance_micros == micros("-29"), order
         assert one.transaction(f"tx_of_{number}").dispute_status == "lost", order
 

@@ -101,15 +101,14 @@ class PaymentsRoutes:
             payment_method_id=payment_method_id, auto_refill_switched_off=removed.auto_refill_switched_off
         )
 
-    @route("DELETE", "/v1/accounts/{account_id}/dispute-hold", scope="admin", refusals=PAYMENT_REFUSALS)
+    @route("DELETE", "/v1/accounts/{account_id}/dispute-hold", scope="admin")
     def lift_dispute_hold(self, call: Call, account_id: str, body: LiftedHoldBody) -> AccountStatusView:
-        """Ask cards again though a payment by them is disputed: an unpaid renewal at once, auto-refill when it is due.
+        """Ask cards again though a payment by them is disputed: an unpaid renewal and auto-refill with the next sweep.
 
-        The ledger keeps who lifted it and why. Where nothing is held, nothing changes.
+        Nothing is asked in the same moment. The ledger keeps who lifted it and why. Where nothing is held, nothing
+        changes.
         """
-        wallet = lift_dispute_holds(
-            self._store, self._gateway(), account_id, reason=body.reason, by=body.by, now=call.now
-        )
+        wallet = lift_dispute_holds(self._store, account_id, reason=body.reason, by=body.by, now=call.now)
         return AccountStatusView.of(wallet)
 
     @route(

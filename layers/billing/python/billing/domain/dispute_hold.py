@@ -62,7 +62,7 @@ def lift_by_hand(wallet: Wallet, *, reason: str, by: str, now: datetime) -> Chan
 
 
 def _without(wallet: Wallet, holds: tuple[DisputeHold, ...], now: datetime) -> Wallet:
-    """With these holds alone: an unpaid renewal is tried at once, and the clock starts the next refill."""
+    """With these holds alone: the next sweep tries an unpaid renewal, and the clock starts the next refill."""
     freed = replace(wallet, holds=holds)
     if freed.is_default_held:
         return freed

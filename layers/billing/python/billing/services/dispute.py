@@ -7,18 +7,14 @@ from billing.domain.dispute import DisputeReport, former_causes, record_dispute,
 from billing.domain.dispute_hold import lift_by_hand
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
-from billing.payments.gateway import Gateway
 from billing.services.change_wallet import change_wallet, known_first
-from billing.services.renew_subscription import renew_now
 from billing.store.store import Store
 
 
-def apply_dispute(
-    store: Store, gateway: Gateway, transaction: Transaction, report: DisputeReport, now: datetime
-) -> Transaction:
+def apply_dispute(store: Store, transaction: Transaction, report: DisputeReport, now: datetime) -> Transaction:
     """Post what the dispute has moved, once for each balance transaction, in whatever order they are heard of.
 
-    A dispute that is won frees its card: an unpaid renewal is tried at once. Returns the transaction as it is then.
+    A dispute that is won frees its card: the next sweep tries an unpaid renewal. Returns the transaction as it is then.
     Raises StoreBusy, and RateUnknown once all else is written.
     """
     current = known_first(transaction, lambda: store.transactions.get(transaction.transaction_id))
@@ -30,20 +26,14 @@ def apply_dispute(
         return record_dispute(wallet, disputed, report, former, now)
 
     change = change_wallet(store, transaction.account_id, decide)
-    if report.status == "won" and change.wallet.is_past_due:
-        renew_now(store, gateway, transaction.account_id, now)
     require_posted(change.answer, report)
     return change.answer
 
 
-def lift_dispute_holds(
-    store: Store, gateway: Gateway, account_id: str, *, reason: str, by: str, now: datetime
-) -> Wallet:
-    """Let cards be asked again, whatever becomes of the disputes: an unpaid renewal at once. The ledger says by whom.
+def lift_dispute_holds(store: Store, account_id: str, *, reason: str, by: str, now: datetime) -> Wallet:
+    """Let cards be asked again, whatever becomes of the disputes. The ledger says by whom.
 
-    Where nothing is held, nothing changes. Raises AccountNotFound, StoreBusy.
+    Nothing is asked in the same moment: the next sweep tries an unpaid renewal. Where nothing is held, nothing changes.
+    Raises AccountNotFound, StoreBusy.
     """
-    change = change_wallet(store, account_id, lambda wallet: lift_by_hand(wallet, reason=reason, by=by, now=now))
-    if change.posted.entries and change.wallet.is_past_due:
-        renew_now(store, gateway, account_id, now)
-    return change.wallet
+    return change_wallet(store, account_id, lambda wallet: lift_by_hand(wallet, reason=reason, by=by, now=now)).wallet

@@ -90,18 +90,16 @@ def bring_up_to_date(
         for made in gateway.refunds(payment_intent_id):
             transaction = apply_refund(store, transaction, made.refund, now)
     if intent.disputed:
-        _apply_disputes(store, gateway, transaction, gateway.disputes(payment_intent_id), now)
+        _apply_disputes(store, transaction, gateway.disputes(payment_intent_id), now)
     return applied
 
 
-def _apply_disputes(
-    store: Store, gateway: Gateway, transaction: Transaction, reports: Sequence[DisputeReport], now: datetime
-) -> None:
+def _apply_disputes(store: Store, transaction: Transaction, reports: Sequence[DisputeReport], now: datetime) -> None:
     """One that a person must look at does not hold up the others. Raises RateUnknown when all are done."""
     unknown: RateUnknown | None = None
     for report in reports:
         try:
-            transaction = apply_dispute(store, gateway, transaction, report, now)
+            transaction = apply_dispute(store, transaction, report, now)
         except RateUnknown as trouble:
             unknown = trouble
     if unknown is not None:
