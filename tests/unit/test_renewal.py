@@ -125,6 +125,22 @@ def test_a_dead_card_is_not_asked_again_and_the_days_run_on(code: str) -> None:
     assert unpaid.status == "locked"
 
 
+def test_a_dead_card_is_not_asked_for_a_later_month_either_while_the_account_is_locked() -> None:
+    found = tried(DUE)
+    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, failure("lost_card")), RENEWAL)
+    given = unlocked(change(unpaid, dunning=dunning(RENEWAL, 4, None, locked=True)), RENEWAL + 40 * A_DAY)
+    again = unasked(given, RENEWAL + 47 * A_DAY)
+    assert (again.status, period_of(again).start > RENEWAL) == ("locked", True)
+
+
+def test_once_it_is_paid_otherwise_a_dead_card_is_asked_once_in_the_next_month() -> None:
+    found = tried(DUE)
+    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, failure("lost_card")), RENEWAL)
+    otherwise = replace(found.transaction, transaction_id="tx_page", status="Paid")
+    next_month = period_of(found.wallet).end
+    assert tried(renewal_paid(unpaid, otherwise, RENEWAL).wallet, next_month).transaction.payment_method_id == "pm_1"
+
+
 def test_a_dead_card_is_asked_again_once_it_has_a_new_date_and_another_card_at_once() -> None:
     found = tried(DUE)
     unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, failure("expired_card")), RENEWAL)

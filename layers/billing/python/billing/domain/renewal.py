@@ -150,7 +150,8 @@ def _catch_up(subscription: Subscription, plans: Mapping[PlanKey, Plan], now: da
         if subscription.period.payment == "due":
             subscription = replace(subscription, period=replace(subscription.period, payment="failed"))
         else:
-            subscription = replace(subscription, dunning=None)  # the terms that were to come cost nothing
+            # The terms that were to come cost nothing.
+            subscription = replace(subscription, dunning=None, dead_card=None)
     return subscription
 
 

@@ -139,8 +139,8 @@ class Subscription:
 
     `quantities` are the recurring features' units in all, included ones among them; `anchor_day` is the day of the
     month that renews. `next_terms` hold from the next renewal on; `dunning` is there while a renewal is not paid.
-    `own_payment` is of the present month. `dead_card` is the payment method that was asked for it and will never work
-    again, as its bank said. `changed_at` is when its terms were last changed in the present month.
+    `own_payment` is of the present month. `dead_card` is the payment method that was asked for the unpaid renewal and
+    will never work again, as its bank said. `changed_at` is when the terms were last changed in the present month.
     """
 
     period: Period
@@ -265,14 +265,15 @@ def begin_next_month(subscription: Subscription, plans: Mapping[PlanKey, Plan]) 
         quantities=quantities,
         next_terms=None,
         own_payment=None,
-        dead_card=None,
         changed_at=None,
     )
 
 
 def end(subscription: Subscription) -> Subscription:
     """Nothing is to come any more, and nothing is tried again."""
-    return replace(subscription, canceled=True, cancel_at_period_end=False, next_terms=None, dunning=None)
+    return replace(
+        subscription, canceled=True, cancel_at_period_end=False, next_terms=None, dunning=None, dead_card=None
+    )
 
 
 def renewal_shard(account_id: str) -> int:
