@@ -293,8 +293,8 @@ class LifeOfASubscription(RuleBasedStateMachine):
     @invariant()
     def what_stripe_took_for_the_subscription_is_in_the_ledger_once_nothing_is_open(self) -> None:
         history = self.acme.paying.history
-        if any(each.status == "Processing" for each in history):
-            return
+        if any(each.status in {"Processing", "Checkout"} and each.check_at is not None for each in history):
+            return  # on an open page somebody may have paid, and nobody told us
         paid = [each for each in history if each.status == "Paid"]
         assert sorted(each.amount_micros // 10_000 for each in paid) == sorted(self.acme.charges)
         cleared = -sum(
