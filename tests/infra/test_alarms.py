@@ -169,6 +169,8 @@ def test_what_a_clock_starts_keeps_the_runs_that_it_failed_at_and_is_heard(resou
     for name, queue in destinations.items():
         role = of_type(resources, "AWS::Lambda::Function")[name]["Role"]["Fn::GetAtt"][0]
         assert may_send(resources, role, queue)
+        # Lambda refuses a destination that the role may not send to: the function waits for its policy, this for it.
+        assert [each for each in resources[name]["DependsOn"] if resources[each]["Type"] == "AWS::IAM::Policy"]
         assert configs[name]["MaximumRetryAttempts"] == 2
         assert 60 <= configs[name]["MaximumEventAgeInSeconds"] <= 6 * 3600
 
