@@ -27,7 +27,7 @@ from billing.domain.terms import PendingChange, Terms
 from billing.domain.transaction import CardFace, Dispute, Refund, Transaction, TransactionLine
 from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Posted, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
-from billing.store.accounts import Accounts, StripeCustomer, Workspaces
+from billing.store.accounts import Accounts, StripeCustomer
 from billing.store.api_keys import ApiKeys
 from billing.store.books import Books
 from billing.store.cards import Cards
@@ -41,6 +41,7 @@ from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions, transaction_update
 from billing.store.wallets import Wallets
 from billing.store.webhook_endpoints import WebhookEndpoints
+from billing.store.workspaces import Workspaces
 
 NOW = datetime(2026, 11, 23, 9, 15, 2, 120_000, tzinfo=UTC)
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)

@@ -21,7 +21,7 @@ from billing.domain.terms import Terms
 from billing.domain.transaction import CardFace, PaymentReport, Transaction, record
 from billing.domain.wallet import Grant, Posted, Refill, Wallet
 from billing.store import books, plans
-from billing.store.accounts import AccountItem, Accounts, StripeCustomer, Workspaces
+from billing.store.accounts import AccountItem, Accounts, StripeCustomer
 from billing.store.all_tables import ALL_TABLES
 from billing.store.attributes import InstantAttribute, IntegerAttribute
 from billing.store.books import Books
@@ -37,6 +37,7 @@ from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions
 from billing.store.wallets import new_wallet_put
 from billing.store.webhook_endpoints import WebhookEndpoints
+from billing.store.workspaces import Workspaces
 from tests.builders import dunning_of
 from tests.contract.stored_values import (
     ACCOUNT,

@@ -4,10 +4,10 @@ import pytest
 
 from billing.domain.api_key import parse_key
 from billing.services.authenticate import authenticate
-from billing.store.accounts import WORKSPACE_KEPT_SECONDS, Workspaces
 from billing.store.api_keys import ApiKeys
 from billing.store.database import Database
 from billing.store.store import Store
+from billing.store.workspaces import WORKSPACE_KEPT_SECONDS, Workspaces
 from tests.api_client import ACME, Client, Line, client_over, with_acme
 from tests.builders import ADMINISTRATOR, WIRE
 

@@ -15,7 +15,7 @@ from billing.domain.transaction import Transaction
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import remove_card
 from billing.services.pay_renewal import pay_renewal
-from billing.store.accounts import Workspaces
+from billing.store.workspaces import Workspaces
 from billing.words.email_texts import is_mailed
 from tests.builders import call, micros
 from tests.integration.test_settlement_crashes import Killed, KillSwitch

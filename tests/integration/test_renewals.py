@@ -13,7 +13,7 @@ from billing.services.adjust_balance import give_credit
 from billing.services.cards import make_default, remove_card
 from billing.services.renew_subscription import renew_now
 from billing.services.set_auto_refill import set_auto_refill
-from billing.store.accounts import Workspaces
+from billing.store.workspaces import Workspaces
 from tests.builders import NOW, call, micros
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance

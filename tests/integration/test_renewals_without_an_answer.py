@@ -6,7 +6,7 @@ import pytest
 
 from billing.domain.permission import decide
 from billing.services.wallet_as_of import as_of
-from billing.store.accounts import Workspaces
+from billing.store.workspaces import Workspaces
 from tests.builders import call, micros
 from tests.paying_account import UNREACHABLE, Paying
 from tests.platform_of_one import assert_books_balance

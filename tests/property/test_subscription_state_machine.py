@@ -35,8 +35,8 @@ from billing.services.lock_account import lock_account, unlock_account
 from billing.services.pay_renewal import pay_renewal
 from billing.services.refund import refund_payment
 from billing.services.renew_subscription import renew_now
-from billing.store.accounts import Workspaces
 from billing.store.database import Database
+from billing.store.workspaces import Workspaces
 from infra.local.stripe_simulator import RunningSimulator
 from tests.builders import MICROS, NOW, call
 from tests.paying_account import RETURN_URL, Paying

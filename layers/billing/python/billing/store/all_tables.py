@@ -2,7 +2,7 @@
 
 from pynamodb.models import Model
 
-from billing.store.accounts import AccountItem, WorkspaceItem
+from billing.store.accounts import AccountItem
 from billing.store.api_keys import ApiKeyItem
 from billing.store.books import DailyUsageItem, LedgerEntryItem
 from billing.store.cards import PaymentMethodItem
@@ -16,6 +16,7 @@ from billing.store.tables import stream_of
 from billing.store.transactions import TransactionItem
 from billing.store.wallets import WalletItem
 from billing.store.webhook_endpoints import WebhookEndpointItem, WebhookSecretItem
+from billing.store.workspaces import WorkspaceItem
 
 ALL_TABLES: tuple[type[Model], ...] = (
     PlanVersionItem,

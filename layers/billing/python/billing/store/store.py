@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from billing.store.database import Database, Pause
 
 if TYPE_CHECKING:
-    from billing.store.accounts import Accounts, Workspaces
+    from billing.store.accounts import Accounts
     from billing.store.api_keys import ApiKeys
     from billing.store.books import Books
     from billing.store.cards import Cards
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from billing.store.transactions import Transactions
     from billing.store.wallets import Wallets
     from billing.store.webhook_endpoints import WebhookEndpoints
+    from billing.store.workspaces import Workspaces
 
 
 _PART_OF: Mapping[str, str] = {
@@ -60,7 +61,7 @@ class Store:
 
     @cached_property
     def workspaces(self) -> "Workspaces":
-        from billing.store.accounts import Workspaces
+        from billing.store.workspaces import Workspaces
 
         return Workspaces(self.database)
 
