@@ -95,7 +95,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
     "api": (
         Access("plans", ("GetItem", "Scan", "PutItem")),
         Access("accounts", ("GetItem", "Scan", "PutItem", "UpdateItem", "ConditionCheckItem")),
-        Access("workspaces", ("GetItem", "UpdateItem")),
+        Access("workspaces", ("GetItem", "UpdateItem"), indexes=("by_account",)),
         Access("wallets", ("GetItem", "PutItem", "UpdateItem")),
         Access("ledger_entries", ("GetItem", "BatchGetItem", "PutItem"), indexes=("by_account",)),
         Access("daily_usage", ("Query",)),

@@ -10,14 +10,16 @@ from typing import Any
 from billing.contracts.json_text import compact
 from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant
-from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.domain.plan import TIME_UNIT_MILLISECONDS, Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.subscription import Period, Subscription
 from billing.domain.usage import UsageEvent, UsageLine
 from billing.domain.wallet import Wallet
+from billing.domain.workspace import new_workspace
 from billing.services.settle_usage import Received
 from billing.store.database import Database
 from billing.store.store import Store
+from billing.store.workspaces import Workspaces
 
 MICROS = 1_000_000
 BILLING_URL = "https://portal.example/bills"
@@ -179,8 +181,14 @@ def call(
         arrived_at=arrived_at or ended_at,
         lines=tuple(lines),
         call_id=f"call-of-{event_id}",
-        started_at=ended_at - timedelta(seconds=60),
+        started_at=ended_at - _lasted(seconds, unit),
+        source="/voice/eu-1",
     )
+
+
+def _lasted(quantity: str, unit: str = "second") -> timedelta:
+    """A call's length: what it is charged for, and a minute at least."""
+    return max(timedelta(minutes=1), timedelta(milliseconds=int(Decimal(quantity) * TIME_UNIT_MILLISECONDS[unit])))
 
 
 def received(event: UsageEvent, message_id: str | None = None, *, redelivered: bool = False) -> Received:
@@ -202,11 +210,16 @@ def cloud_event(
         "data": {
             "call_id": f"call-of-{event_id}",
             "workspace_id": workspace_id,
-            "started_at": format_instant(ended_at - timedelta(minutes=5)),
+            "started_at": format_instant(ended_at - max(_lasted(seconds), timedelta(minutes=5))),
             "ended_at": format_instant(ended_at),
             "usage": [{"feature": "call_minutes", "quantity": seconds, "unit": "second"}],
         },
     }
+
+
+def give_workspace(workspaces: Workspaces, workspace_id: str = "42", account_id: str = "acme") -> None:
+    """Make it the account's, which has had it since October."""
+    assert workspaces.put(None, new_workspace(workspace_id, account_id, None, PERIOD_START - timedelta(days=31)))
 
 
 def store_with(**parts: object) -> Store:

@@ -19,14 +19,16 @@ from billing.domain.delivery import Delivery
 from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.lease import LeasePage
 from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
-from billing.domain.plan import Plan, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.domain.plan import CallRules, Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.rejection import RejectedEvent
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.subscription import OwnPayment, Period, Subscription
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.transaction import CardFace, Dispute, Refund, Transaction, TransactionLine
+from billing.domain.usage import call_cause
 from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Posted, Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
+from billing.domain.workspace import Tenure, Workspace
 from billing.store.accounts import Accounts, StripeCustomer
 from billing.store.api_keys import ApiKeys
 from billing.store.books import Books
@@ -90,6 +92,11 @@ ENTERPRISE = Plan(
     recurring_features={
         "phone_number": RecurringFeature("phone_number", "Номера", included=1, unit_price_micros=2_000_000, maximum=50)
     },
+)
+GUARDED = replace(
+    ENTERPRISE,
+    calls=CallRules(time=("call_minutes",), concurrency=None, check_length=False),
+    maximum_charge_micros=250_000_000,
 )
 TERMS = Terms("enterprise", 1, {"phone_number": 3, "call_concurrency": 5})
 WALLET = Wallet(
@@ -218,6 +225,27 @@ CALL = LedgerEntry(
     ),
     fingerprint="digest-of-the-event",
 )
+assert CALL.usage is not None
+REPLAYED_CALL = replace(
+    CALL,
+    cause=call_cause("42", "c-881"),
+    usage=replace(CALL.usage, event_id="حدث-1"),
+    rejection_id="0123456789abcdef0123456789abcdef",
+)
+MARKER = LedgerEntry(
+    cause=call_cause("24", "c-881"),
+    account_id="acme",
+    sequence=CALL.sequence + 1,
+    kind="replay_marker",
+    amount_micros=0,
+    balance_after_micros=CALL.balance_after_micros,
+    currency="USD",
+    posted_at=NOW,
+    description="Charged as call:42:c-881",
+    postings=(),
+    fingerprint="0123456789abcdef0123456789abcdef",
+    rejection_id="0123456789abcdef0123456789abcdef",
+)
 ADJUSTMENT = LedgerEntry(
     cause="adjustment:acme:wire-4711",
     account_id="acme",
@@ -342,8 +370,9 @@ REJECTED = RejectedEvent(
     arrived_at=START,
     account_id="acme",
     replay_event_id="storage-1",
-    contents=frozenset({"digest-1", "digest-2"}),
 )
+REJECTED_AS_SENT = replace(REJECTED, cause="usage:42:0f1e2d3c", content="a1b2c3d4")
+"""With what it is known by."""
 UNREADABLE_EVENT = RejectedEvent(
     rejection_id="fedcba9876543210fedcba9876543210",
     event_id=None,
@@ -354,6 +383,7 @@ UNREADABLE_EVENT = RejectedEvent(
     rejected_at=NOW,
     arrived_at=NOW,
 )
+WORKSPACE = Workspace("42", (Tenure("acme", START), Tenure("globex", NOW)), "عيادة الأسنان")
 LEASES = LeasePage(0, {b"twelve bytes": 1_795_425_302, b"\x00\xff" * 6: 1_795_426_000}, version=1, pages=2)
 KEY = ApiKey("0123456789abcdef", "hash-of-a-secret", "Πλατφόρμα", frozenset({"usage:write", "admin"}), "acme", NOW)
 ENDPOINT = WebhookEndpoint(
@@ -410,8 +440,8 @@ def _write_transaction(database: Database) -> None:
 
 def _write_rejection(database: Database) -> None:
     events = RejectedEvents(database)
-    events.keep(replace(REJECTED, contents=frozenset({"digest-1"}), replay_event_id=None))
-    events.fix_replay(REJECTED, "storage-1", "digest-2")
+    events.keep(REJECTED_AS_SENT)
+    events.mark_replayed(REJECTED_AS_SENT, "storage-1")
 
 
 def _read_rejection(rejection_id: str) -> Read:
@@ -443,7 +473,8 @@ def _write_account(database: Database) -> None:
 
 def _write_workspace(database: Database) -> None:
     Accounts(database).create(ACCOUNT)
-    Workspaces(database).assign("42", "acme")
+    Accounts(database).create(replace(ACCOUNT, account_id="globex"))
+    Workspaces(database).put(None, WORKSPACE)
 
 
 VALUES: Mapping[str, Stored] = {
@@ -461,6 +492,13 @@ VALUES: Mapping[str, Stored] = {
         lambda database: Plans(database).add_version(ENTERPRISE, NOW),
         lambda database: Plans(database).current("enterprise"),
     ),
+    "0.2.0/plans.guarded": Stored(
+        "plans",
+        {"plan_id": "enterprise", "version": 1},
+        GUARDED,
+        lambda database: Plans(database).add_version(GUARDED, NOW),
+        lambda database: Plans(database).version("enterprise", 1),
+    ),
     "0.1.0/accounts": Stored("accounts", {"account_id": "acme"}, (ACCOUNT, StripeCustomer("cus_1")), None, _customer),
     "0.2.0/accounts": Stored(
         "accounts",
@@ -472,9 +510,16 @@ VALUES: Mapping[str, Stored] = {
     "0.1.0/workspaces": Stored(
         "workspaces",
         {"workspace_id": "42"},
-        "acme",
+        Workspace("42", (Tenure("acme"),)),
+        None,
+        lambda database: Workspaces(database).get("42"),
+    ),
+    "0.2.0/workspaces": Stored(
+        "workspaces",
+        {"workspace_id": "42"},
+        WORKSPACE,
         _write_workspace,
-        lambda database: Workspaces(database).account_of("42"),
+        lambda database: Workspaces(database).get("42"),
     ),
     "0.1.0/wallets": Stored(
         "wallets", {"account_id": "acme"}, WALLET, _write_wallet(WALLET), lambda database: Wallets(database).get("acme")
@@ -546,8 +591,22 @@ VALUES: Mapping[str, Stored] = {
         "ledger_entries",
         {"cause": CALL.cause},
         CALL,
-        _write_entry(CALL),
-        lambda database: Books(database).entries([CALL.cause])[CALL.cause],
+        None,
+        lambda database: Books(database).entry(CALL.cause),
+    ),
+    "0.2.0/ledger_entries.usage": Stored(
+        "ledger_entries",
+        {"cause": REPLAYED_CALL.cause},
+        REPLAYED_CALL,
+        _write_entry(REPLAYED_CALL),
+        lambda database: Books(database).entry(REPLAYED_CALL.cause),
+    ),
+    "0.2.0/ledger_entries.replay_marker": Stored(
+        "ledger_entries",
+        {"cause": MARKER.cause},
+        MARKER,
+        _write_entry(MARKER),
+        lambda database: Books(database).entry(MARKER.cause),
     ),
     "0.1.0/ledger_entries.adjustment": Stored(
         "ledger_entries",
@@ -618,6 +677,13 @@ VALUES: Mapping[str, Stored] = {
         "rejected_events",
         {"rejection_id": REJECTED.rejection_id},
         REJECTED,
+        None,
+        _read_rejection(REJECTED.rejection_id),
+    ),
+    "0.2.0/rejected_events": Stored(
+        "rejected_events",
+        {"rejection_id": REJECTED.rejection_id},
+        REJECTED_AS_SENT,
         _write_rejection,
         _read_rejection(REJECTED.rejection_id),
     ),

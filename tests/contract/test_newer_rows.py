@@ -20,6 +20,7 @@ from billing.domain.plan import RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.terms import Terms
 from billing.domain.transaction import CardFace, PaymentReport, Transaction, record
 from billing.domain.wallet import Grant, Posted, Refill, Wallet
+from billing.domain.workspace import assign
 from billing.store import books, plans
 from billing.store.accounts import AccountItem, Accounts, StripeCustomer
 from billing.store.all_tables import ALL_TABLES
@@ -153,7 +154,9 @@ LATER = NOW + timedelta(minutes=1)
 
 def move_workspace(database: Database) -> None:
     Accounts(database).create(replace(ACCOUNT, account_id="globex"))
-    Workspaces(database).assign("42", "globex")
+    workspace = Workspaces(database).get("42")
+    assert workspace is not None
+    Workspaces(database).put(workspace, assign(workspace, "globex", "Смена", NOW))
 
 
 def keep_customer(database: Database) -> None:
@@ -206,11 +209,10 @@ REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
         "rejected_events",
         lambda database: RejectedEvents(database).keep(replace(REJECTED, rejected_at=LATER)),
     ),
-    "a replay is fixed": (
+    "an event is replayed": (
         "rejected_events",
-        lambda database: RejectedEvents(database).fix_replay(REJECTED, "storage-1", "digest-3"),
+        lambda database: RejectedEvents(database).mark_replayed(REJECTED, "storage-2"),
     ),
-    "an event is replayed": ("rejected_events", lambda database: RejectedEvents(database).mark_replayed(REJECTED)),
     "a page of leases is written": ("leases.single", lambda database: write_leases(database, pages=1)),
     "two pages of leases are written": ("leases", lambda database: write_leases(database, pages=2)),
     "an endpoint is changed": (

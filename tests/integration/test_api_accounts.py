@@ -7,7 +7,7 @@ from billing.services.authenticate import authenticate
 from billing.store.api_keys import ApiKeys
 from billing.store.database import Database
 from billing.store.store import Store
-from billing.store.workspaces import WORKSPACE_KEPT_SECONDS, Workspaces
+from billing.store.workspaces import Workspaces
 from tests.api_client import ACME, Client, Line, client_over, with_acme
 from tests.builders import ADMINISTRATOR, WIRE
 
@@ -117,29 +117,10 @@ def test_an_account_that_does_not_exist_is_a_404(client: Client, method: str, pa
     assert (answer.status, answer.code) == (404, "account_not_found")
 
 
-def test_a_workspace_moves_from_an_account_to_another(client: Client, database: Database) -> None:
-    with_acme(client).post("/v1/accounts", {**ACME, "account_id": "other"})
-    answer = client.put("/v1/workspaces/42", {"account_id": "other"})
-    assert (answer.status, answer.json) == (200, {"workspace_id": "42", "account_id": "other"})
-    assert Workspaces(database).account_of("42") == "other"
-
-
 def test_a_workspace_of_no_account_is_refused(client: Client, database: Database) -> None:
     answer = client.put("/v1/workspaces/42", {"account_id": "nobody"})
     assert (answer.status, answer.code, answer.fields) == (404, "account_not_found", ["account_id"])
-    assert Workspaces(database).account_of("42") is None
-
-
-def test_a_workspace_that_moved_is_the_new_accounts_within_the_seconds_that_are_promised(
-    client: Client, database: Database
-) -> None:
-    with_acme(client).post("/v1/accounts", {**ACME, "account_id": "globex"})
-    clock = [0.0]
-    settling = Workspaces(database, lambda: clock[0])
-    assert settling.accounts_of({"42"}) == {"42": "acme"}
-    client.put("/v1/workspaces/42", {"account_id": "globex"})
-    clock[0] = float(WORKSPACE_KEPT_SECONDS)
-    assert settling.accounts_of({"42"}) == {"42": "globex"}
+    assert Workspaces(database).get("42") is None
 
 
 def test_a_lock_is_put_on_and_taken_off_as_often_as_one_likes(client: Client) -> None:

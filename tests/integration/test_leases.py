@@ -16,9 +16,10 @@ from billing.domain.subscription_life import change_terms
 from billing.domain.terms import Terms
 from billing.domain.wallet import Posted, Wallet
 from billing.services.authorize_call import CallAuthorization
-from billing.services.leases import CallLeases, CallRefused, ConcurrencyLimitReached, WorkspaceNotFound
+from billing.services.leases import CallLeases, CallRefused, ConcurrencyLimitReached
 from billing.services.return_leases import LeaseReturns
 from billing.services.settle_usage import UsageSettlement
+from billing.services.workspaces import WorkspaceNotFound
 from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
 from billing.store.leases import LeasePageItem, Leases

@@ -17,7 +17,7 @@ from billing.services.cards import remove_card
 from billing.services.pay_renewal import pay_renewal
 from billing.store.workspaces import Workspaces
 from billing.words.email_texts import is_mailed
-from tests.builders import call, micros
+from tests.builders import call, give_workspace, micros
 from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.paying_account import RETURN_URL, Paying
 from tests.platform_of_one import assert_books_balance
@@ -441,7 +441,7 @@ def test_calls_of_an_unpaid_month_stay_paid_from_credit_and_the_allowance_is_who
 ) -> None:
     unpaid(acme)
     credit(acme, "40")
-    Workspaces(acme.paying.database).assign("42", "acme")
+    give_workspace(Workspaces(acme.paying.database))
     acme.paying.store.settle(call("a", seconds="60", ended_at=LATER), now=LATER)
     pay(acme, "credit")
     assert acme.wallet.paid_micros == micros("9.40")

@@ -22,7 +22,7 @@ QUEUED = receive(JsonValue(EVENT, compact(EVENT)), now=NOW)
 assert isinstance(QUEUED, QueuedEvent)
 REJECTED = reject_queued(QUEUED, "unknown_workspace", "there is no such workspace", rejected_at=NOW)
 
-WITHOUT_ID = replace(REJECTED, event_id=None, contents=frozenset())
+WITHOUT_ID = replace(REJECTED, event_id=None, cause=None, content=None)
 """Its id could not be read."""
 
 

@@ -185,7 +185,7 @@ def test_a_replay_that_is_rejected_again_is_told_again_in_another_hour_and_liste
         relay([rejection(database, "broken", "unknown_workspace", at)])
         ids = [event.event_id for event in surroundings.events()]
         (listed,) = RejectedEvents(database).page("open", 100, None).items
-        RejectedEvents(database).mark_replayed(listed)
+        RejectedEvents(database).mark_replayed(listed, "broken")
         return ids
 
     the_hour = NOW.replace(minute=0)

@@ -38,7 +38,7 @@ from billing.services.renew_subscription import renew_now
 from billing.store.database import Database
 from billing.store.workspaces import Workspaces
 from infra.local.stripe_simulator import RunningSimulator
-from tests.builders import MICROS, NOW, call
+from tests.builders import MICROS, NOW, call, give_workspace
 from tests.paying_account import RETURN_URL, Paying
 from tests.platform_of_one import assert_books_balance
 from tests.subscriber import FREE, PRO, STARTER, Subscriber
@@ -64,7 +64,7 @@ class LifeOfASubscription(RuleBasedStateMachine):
         self.stripe.control("clock", {"now": int(NOW.timestamp())})
         paying = Paying(self.fresh_database(), self.stripe)
         paying.open()
-        Workspaces(paying.database).assign("42", "acme")
+        give_workspace(Workspaces(paying.database))
         self.acme = Subscriber(paying).subscribed(phone_number=3)
         self.now: datetime = NOW
         self.used: dict[datetime, int] = {}

@@ -13,6 +13,7 @@ from billing.contracts.json_text import JsonValue, compact, loads
 from billing.contracts.usage_queue import receive
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
+from billing.domain.workspace import Tenure, Workspace
 from billing.runtime.usage_queue import UsageQueue
 from billing.services.ingest_events import IngestResult, ingest
 from tests.builders import store_with
@@ -37,10 +38,10 @@ class Owners:
     def __init__(self) -> None:
         self.questions: list[set[str]] = []
 
-    def accounts_of(self, workspace_ids: Collection[str]) -> Mapping[str, str]:
+    def get_many(self, workspace_ids: Collection[str]) -> Mapping[str, Workspace]:
         self.questions.append(set(workspace_ids))
         known = {"42": "acme", "43": "acme", "77": "globex"}
-        return {workspace_id: known[workspace_id] for workspace_id in workspace_ids if workspace_id in known}
+        return {each: Workspace(each, (Tenure(known[each]),)) for each in workspace_ids if each in known}
 
 
 class Sqs:

@@ -12,6 +12,7 @@ from billing.api.edge_events import EventsApi
 from billing.api.event_requests import MAX_BODY_BYTES
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
+from billing.domain.workspace import Tenure, Workspace
 from billing.store.database import StoreBusy
 from tests.builders import store_with
 from tests.described import description
@@ -44,8 +45,8 @@ class Shelf:
 
 
 class Owners:
-    def accounts_of(self, workspace_ids: Collection[str]) -> Mapping[str, str]:
-        return {workspace_id: "acme" for workspace_id in workspace_ids if workspace_id in {"42", "43"}}
+    def get_many(self, workspace_ids: Collection[str]) -> Mapping[str, Workspace]:
+        return {each: Workspace(each, (Tenure("acme"),)) for each in workspace_ids if each in {"42", "43"}}
 
 
 def call(event_id: str = "e-1", **more: object) -> dict[str, Any]:

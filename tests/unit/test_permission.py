@@ -44,7 +44,10 @@ def test_a_call_may_start_unless_there_is_a_reason_against_it(
 
 def test_the_answer_carries_the_allowance_left_in_priced_units() -> None:
     permission = decide(wallet(on=WITH_QUOTA, used_seconds=30), WITH_QUOTA, NOW)
-    assert (permission.allowance_unit, permission.allowance_remaining_millionths) == ("minute", micros("1.5"))
+    feature = permission.allowance_feature
+    assert feature is not None
+    assert (feature.key, feature.priced_unit) == ("call_minutes", "minute")
+    assert permission.allowance_remaining_millionths == micros("1.5")
 
 
 def test_what_was_bought_leaves_the_allowance_as_it_is() -> None:

@@ -7,7 +7,7 @@ import pytest
 from billing.domain.errors import UnratableLine
 from billing.domain.ledger import RatedLine
 from billing.domain.plan import UsageFeature
-from billing.domain.rating import explain, rate
+from billing.domain.rating import explain, meter, rate
 from billing.domain.usage import UsageLine
 from tests.builders import MICROS, calls_feature, detection_feature, micros, plan
 
@@ -21,7 +21,8 @@ def rated(
     bought_seconds: int = 0,
 ) -> RatedLine:
     line = UsageLine(feature.key, Decimal(quantity), unit)
-    return rate(plan(feature), line, used_seconds * MICROS, bought_millionths=bought_seconds * MICROS)
+    (metered,) = meter(plan(feature), [line])
+    return rate(metered, used_seconds * MICROS, bought_millionths=bought_seconds * MICROS)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_bought_units_count_towards_a_volume_discount_as_drawn_ones_do() -> None
 
 def test_an_unknown_feature_is_refused_and_so_is_a_unit_it_is_not_counted_in() -> None:
     with pytest.raises(UnratableLine) as unknown_feature:
-        rate(plan(calls_feature()), UsageLine("llm_tokens", Decimal(5)), 0, bought_millionths=0)
+        meter(plan(calls_feature()), [UsageLine("llm_tokens", Decimal(5))])
     assert unknown_feature.value.code == "unknown_feature"
     with pytest.raises(UnratableLine) as unknown_unit:
         rated(detection_feature(), "5", "minute")

@@ -64,18 +64,13 @@ def test_a_call_keeps_its_lines_as_sent_in_their_order() -> None:
         ("2026-11-23T09:00:00.123456789Z", "2026-11-23T09:00:01Z", "0.876544"),
     ],
 )
-def test_without_usage_the_time_between_start_and_end_is_the_call_minutes(
+def test_without_usage_the_time_between_start_and_end_is_the_time_of_the_call(
     started_at: str, ended_at: str, seconds: str
 ) -> None:
     late = NOW + timedelta(hours=12)
     event = parse_usage_event(call_ended({"started_at": started_at, "ended_at": ended_at}), now=late)
-    assert event.lines == (UsageLine("call_minutes", Decimal(seconds), "second"),)
-
-
-def test_a_resend_that_states_the_duration_instead_of_leaving_it_out_is_the_same_event() -> None:
-    stated = call_ended({"usage": [{"feature": "call_minutes", "quantity": "312", "unit": "second"}]})
-    implied = parse_usage_event(call_ended(), now=NOW)
-    assert parse_usage_event(stated, now=NOW).fingerprint == implied.fingerprint
+    assert event.lines == ()
+    assert event.lines_of("outbound") == (UsageLine("outbound", Decimal(seconds), "second"),)
 
 
 def test_an_event_from_a_queue_keeps_the_arrival_it_had() -> None:

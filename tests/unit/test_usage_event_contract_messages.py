@@ -10,9 +10,10 @@ import pytest
 
 from billing.contracts.json_text import MalformedJson, TooManyEvents, loads, read_events
 from billing.contracts.usage_events import MAX_ATTRIBUTES, MAX_EXTENSION_CHARS
-from billing.contracts.usage_queue import decode, encode, receive, replay
+from billing.contracts.usage_queue import decode, encode, judge_again, receive
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import MAX_PAYLOAD_BYTES, RejectedEvent, reject, reject_queued
+from billing.domain.usage import Replay
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = NOW + timedelta(days=3)
@@ -52,7 +53,9 @@ def test_an_event_comes_out_of_the_queue_as_it_went_in_however_late() -> None:
 
 
 def test_a_replay_comes_out_of_the_queue_as_what_it_is_a_replay_of_good_or_bad() -> None:
-    queued = replace(received(), rejection_id="0" * 32)
+    known = received()
+    of = Replay("0" * 32, sent=known.event.cause, content=known.event.fingerprint, confirmed=True)
+    queued = replace(known, event=replace(known.event, replay=of))
     assert decode(encode(queued), sent_at=LATER, now=LATER) == queued
     bad = decode(encode(replace(queued, payload=BROKEN)), sent_at=LATER, now=LATER)
     assert isinstance(bad, RejectedEvent)
@@ -104,13 +107,13 @@ def test_a_replay_judges_an_event_as_of_its_first_arrival_and_by_the_clock_of_no
     ahead = json.dumps(CALL | {"data": CALL["data"] | {"ended_at": "2026-11-23T12:06:00Z"}})  # type: ignore[operator]
     rejection = rejected(ahead, account_id="acme")
     assert rejection.code == "in_the_future"
-    replayed = replay(rejection, now=LATER)
+    replayed = judge_again(rejection, now=LATER)
     assert isinstance(replayed, QueuedEvent)
     assert (replayed.event.arrived_at, replayed.account_id) == (NOW, "acme")
 
 
 def test_a_replay_in_vain_is_the_same_rejection() -> None:
-    again = replay(rejected(), now=LATER)
+    again = judge_again(rejected(), now=LATER)
     assert isinstance(again, RejectedEvent)
     assert (again.rejection_id, again.arrived_at, again.rejected_at) == (rejected().rejection_id, NOW, LATER)
 
@@ -118,7 +121,8 @@ def test_a_replay_in_vain_is_the_same_rejection() -> None:
 def test_an_event_that_settlement_refused_replays_as_it_was() -> None:
     queued = received(account_id="acme")
     rejection = reject_queued(queued, "unknown_feature", "no such feature", rejected_at=LATER)
-    assert replay(rejection, now=LATER) == queued
+    sent = Replay(rejection.rejection_id, queued.event.cause, queued.event.fingerprint)
+    assert judge_again(rejection, now=LATER) == replace(queued, event=replace(queued.event, replay=sent))
 
 
 def test_the_largest_event_of_all_fits_into_a_message_and_is_kept_whole_when_refused() -> None:

@@ -9,6 +9,7 @@ from billing.domain.account import Account
 from billing.domain.api_key import SCOPES, ApiKey
 from billing.domain.instants import format_instant
 from billing.domain.wallet import AccountStatus, Wallet
+from billing.domain.workspace import Move, Workspace
 from billing.web.values import (
     AccountId,
     Body,
@@ -84,14 +85,52 @@ class AccountPage(View):
 
 
 class WorkspaceBody(Body):
-    example: ClassVar[Example] = {"account_id": "acme"}
+    example: ClassVar[Example] = {"account_id": "acme", "name": "Acme Dental"}
 
     account_id: AccountId
+    name: Name | None = Field(default=None, description="absent: it keeps the name that it has")
+
+
+class WorkspaceMoveView(View):
+    """From one account to another."""
+
+    former_account_id: str
+    account_id: str
+    effective_at: Instant
+
+    @classmethod
+    def of(cls, move: Move) -> "WorkspaceMoveView":
+        return cls(
+            former_account_id=move.former_account_id,
+            account_id=move.account_id,
+            effective_at=format_instant(move.effective_at),
+        )
 
 
 class WorkspaceView(View):
+    """A workspace of the account, from `effective_at` on: null where that was before moves were kept."""
+
     workspace_id: str
     account_id: str
+    name: str | None
+    effective_at: Instant | None
+    moves: list[WorkspaceMoveView] = Field(description="the last ten, the latest first")
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> "WorkspaceView":
+        since = workspace.latest.since
+        return cls(
+            workspace_id=workspace.workspace_id,
+            account_id=workspace.account_id,
+            name=workspace.name,
+            effective_at=None if since is None else format_instant(since),
+            moves=[WorkspaceMoveView.of(move) for move in workspace.moves],
+        )
+
+
+class WorkspacePage(View):
+    items: list[WorkspaceView]
+    next_cursor: str | None
 
 
 class LockBody(Body):

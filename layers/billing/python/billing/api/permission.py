@@ -4,7 +4,6 @@ from billing.domain.account import ACCOUNT_ID, ACCOUNT_ID_SAYS
 from billing.domain.decimals import format_millionths
 from billing.domain.money import Money
 from billing.domain.permission import Permission
-from billing.domain.plan import CALL_MINUTES
 from billing.web.http import Request, RequestRefused
 
 
@@ -18,7 +17,7 @@ def id_in_path(request: Request, name: str) -> str:
 
 def permission_view(permission: Permission) -> dict[str, object]:
     """What is not known of an unknown account, or not limited by its plan, is null."""
-    wallet = permission.wallet
+    wallet, feature = permission.wallet, permission.allowance_feature
     return {
         "allowed": permission.allowed,
         "code": permission.code,
@@ -26,10 +25,10 @@ def permission_view(permission: Permission) -> dict[str, object]:
         "account_id": None if wallet is None else wallet.account_id,
         "balance": None if wallet is None else Money(wallet.balance_micros, wallet.currency).to_wire(),
         "allowance": None
-        if permission.allowance_unit is None
+        if feature is None
         else {
-            "feature": CALL_MINUTES,
-            "unit": permission.allowance_unit,
+            "feature": feature.key,
+            "unit": feature.priced_unit,
             "remaining": format_millionths(permission.allowance_remaining_millionths),
         },
         "concurrency": {"limit": permission.concurrency_limit, "in_use": permission.concurrency_in_use},

@@ -8,7 +8,15 @@ from pydantic_core import PydanticCustomError
 
 from billing.domain.charge_limits import largest_charge_micros
 from billing.domain.decimals import MILLION, format_millionths
-from billing.domain.plan import TIME_UNIT_MILLISECONDS, Plan, PlanKind, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.domain.plan import (
+    TIME_UNIT_MILLISECONDS,
+    CallRules,
+    Plan,
+    PlanKind,
+    RecurringFeature,
+    UsageFeature,
+    VolumeDiscount,
+)
 from billing.web.values import (
     Amount,
     Body,
@@ -23,6 +31,7 @@ from billing.web.values import (
     Units,
     Version,
     View,
+    distinct,
     price_text,
 )
 
@@ -127,6 +136,25 @@ class RecurringFeatureBody(Body):
         return maximum
 
 
+class CallRulesBody(Body):
+    """What the plan's calls are counted by. Absent: the features of the example's names, where the plan has them."""
+
+    time: Annotated[list[FeatureKey], Field(max_length=MAX_FEATURES), distinct("a feature")] | None = Field(
+        default=None,
+        description="The usage features that count the time of a call. The first one counts a call that is sent "
+        "without usage; a call may start while one of them has allowance left.",
+    )
+    concurrency: FeatureKey | None = Field(
+        default=None, description="The recurring feature of which each running call holds a unit."
+    )
+    check_length: bool = Field(
+        default=True,
+        description="Whether a call is kept as `longer_than_the_call` where a line of `time` is more than 60 seconds "
+        "above the time from its start to its end, taken through the feature's minimum and increment. Switch it off "
+        "for calls of several legs.",
+    )
+
+
 class PlanBody(Body):
     """A plan's next version. A `pay_as_you_go` plan has no base price."""
 
@@ -136,6 +164,8 @@ class PlanBody(Body):
         "kind": "fixed",
         "base_price": "49.00",
         "minimum_top_up": "10.00",
+        "maximum_charge": "250.00",
+        "calls": {"time": ["call_minutes"], "concurrency": "call_concurrency", "check_length": True},
         "usage_features": [
             {
                 "key": "call_minutes",
@@ -177,6 +207,12 @@ class PlanBody(Body):
     minimum_top_up: Amount = Field("0", validate_default=True)
     usage_features: list[UsageFeatureBody] = Field(default_factory=list, max_length=MAX_FEATURES)
     recurring_features: list[RecurringFeatureBody] = Field(default_factory=list, max_length=MAX_FEATURES)
+    maximum_charge: Amount | None = Field(
+        default=None,
+        description="The most that one event may cost, counted as if nothing were included: one above it is kept as "
+        "`charge_too_large`, until an operator confirms it.",
+    )
+    calls: CallRulesBody | None = None
 
     @field_validator("base_price")
     @classmethod
@@ -205,6 +241,37 @@ class PlanBody(Body):
             seen.add(feature.key)
         return features
 
+    @field_validator("maximum_charge")
+    @classmethod
+    def _lets_something_be_charged(cls, micros: int | None) -> int | None:
+        if micros == 0:
+            raise _invalid("must be above 0; leave it out for no maximum")
+        return micros
+
+    @field_validator("calls")
+    @classmethod
+    def _name_features_of_the_plan(cls, calls: CallRulesBody | None, info: ValidationInfo) -> CallRulesBody | None:
+        if calls is None or not {"usage_features", "recurring_features"} <= info.data.keys():
+            return calls
+        usage = {feature.key for feature in info.data["usage_features"]}
+        for key in calls.time or ():
+            if key not in usage:
+                raise _invalid(f'must name usage features of the plan in "time", not "{key}"')
+        if calls.concurrency is not None:
+            recurring = {feature.key for feature in info.data["recurring_features"]}
+            if calls.concurrency not in recurring:
+                raise _invalid(f'must name a recurring feature of the plan in "concurrency", not "{calls.concurrency}"')
+        return calls
+
+    def _call_rules(self) -> CallRules:
+        """What is not stated is the default; a `concurrency` of null that is stated limits nothing."""
+        stated = {} if self.calls is None else self.calls.model_dump(exclude_unset=True)
+        if stated.get("time") is None:
+            stated.pop("time", None)
+        else:
+            stated["time"] = tuple(stated["time"])
+        return CallRules(**stated)
+
     def to_plan(self, plan_id: str) -> Plan:
         """Version 0: the store numbers it."""
         recurring = [
@@ -221,6 +288,8 @@ class PlanBody(Body):
             minimum_top_up_micros=self.minimum_top_up,
             usage_features={each.key: each.to_feature() for each in self.usage_features},
             recurring_features={each.key: each for each in recurring},
+            calls=self._call_rules(),
+            maximum_charge_micros=self.maximum_charge,
         )
 
 
@@ -291,6 +360,22 @@ class RecurringFeatureView(View):
         )
 
 
+class CallRulesView(View):
+    """The plan's features that its calls are counted by."""
+
+    time: list[str]
+    concurrency: str | None
+    check_length: bool
+
+    @classmethod
+    def of(cls, plan: Plan) -> "CallRulesView":
+        return cls(
+            time=[feature.key for feature in plan.call_time],
+            concurrency=None if plan.call_slots is None else plan.call_slots.key,
+            check_length=plan.calls.check_length,
+        )
+
+
 class PlanView(View):
     """One version of a plan. Prices are decimal strings in `currency`, as they were put."""
 
@@ -303,6 +388,8 @@ class PlanView(View):
     minimum_top_up: str
     usage_features: list[UsageFeatureView]
     recurring_features: list[RecurringFeatureView]
+    maximum_charge: str | None
+    calls: CallRulesView
 
     @classmethod
     def of(cls, plan: Plan) -> "PlanView":
@@ -318,6 +405,10 @@ class PlanView(View):
             recurring_features=[
                 RecurringFeatureView.of(each, plan.currency) for each in plan.recurring_features.values()
             ],
+            maximum_charge=None
+            if plan.maximum_charge_micros is None
+            else price_text(plan.maximum_charge_micros, plan.currency),
+            calls=CallRulesView.of(plan),
         )
 
 

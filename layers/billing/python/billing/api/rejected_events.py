@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from billing.contracts.json_text import AmbiguousObject, MalformedJson, compact, loads
 from billing.domain.instants import format_instant
 from billing.domain.rejection import RejectedEvent
-from billing.web.values import Body, Instant, PageQuery, View
+from billing.web.values import Body, Example, Instant, PageQuery, View
 
 # A list of 100 stays far below the 6 MB that a function may answer.
 MAX_SHOWN_BYTES = 32_768
@@ -22,9 +22,18 @@ class RejectedEventsQuery(PageQuery):
 
 
 class ReplayBody(Body):
-    """The corrected event, where the one that was kept cannot be charged as it is."""
+    """The corrected event, where the one that was kept cannot be charged as it is; or a person's word that it can."""
 
-    event: dict[str, Any] = Field(description="a CloudEvent, as POST /v1/events takes it")
+    example: ClassVar[Example] = {"confirm": True}
+
+    event: dict[str, Any] | None = Field(
+        default=None, description="a CloudEvent, as POST /v1/events takes it; absent: the event as it was kept"
+    )
+    confirm: bool = Field(
+        default=False,
+        description="Charge it though it is `longer_than_the_call` or `charge_too_large`: a person has seen that the "
+        "quantity is right.",
+    )
 
 
 class RejectedEventView(View):

@@ -11,16 +11,18 @@ from billing.api.accounts import (
     LockBody,
     NewAccountBody,
     WorkspaceBody,
+    WorkspacePage,
     WorkspaceView,
 )
 from billing.api.overview import BillingOverviewView
 from billing.domain.account import Account
 from billing.payments.gateway import Gateway
-from billing.services.accounts import assign_workspace, change_account, find_account, open_account
+from billing.services.accounts import change_account, find_account, open_account
 from billing.services.billing_overview import billing_overview
 from billing.services.cards import default_card
 from billing.services.lock_account import lock_account, unlock_account
 from billing.services.stripe_customer import follow_account
+from billing.services.workspaces import assign_workspace, find_workspace
 from billing.store.store import Store
 from billing.web.routing import Call, route
 from billing.web.values import PageQuery
@@ -73,10 +75,26 @@ class AccountsRoutes:
         return BillingOverviewView.of(wallet, plan, default_card(self._store, wallet), call.now)
 
     @route("PUT", "/v1/workspaces/{workspace_id}", scope="admin", refusals={404: ("account_not_found",)})
-    def put_workspace(self, workspace_id: str, body: WorkspaceBody) -> WorkspaceView:
-        """Make the workspace the account's. For 30 seconds its calls may still be charged to the former one."""
-        assign_workspace(self._store, workspace_id, body.account_id)
-        return WorkspaceView(workspace_id=workspace_id, account_id=body.account_id)
+    def put_workspace(self, call: Call, workspace_id: str, body: WorkspaceBody) -> WorkspaceView:
+        """Make the workspace the account's: at once where it had none, else at `effective_at`, a minute from now.
+
+        A call belongs to the account that had the workspace when it ended. A running call keeps its slot where it took
+        it. The same account again changes nothing; before `effective_at`, another account takes the move's place.
+        """
+        changed = assign_workspace(self._store, workspace_id, body.account_id, body.name, call.now)
+        return WorkspaceView.of(changed)
+
+    @route("GET", "/v1/workspaces/{workspace_id}", scope="admin", refusals={404: ("workspace_not_found",)})
+    def get_workspace(self, workspace_id: str) -> WorkspaceView:
+        """Whose it is, and its last ten moves."""
+        return WorkspaceView.of(find_workspace(self._store, workspace_id))
+
+    @route("GET", "/v1/accounts/{account_id}/workspaces", scope="admin")
+    def list_workspaces(self, account_id: str, query: PageQuery) -> WorkspacePage:
+        """The account's workspaces, by their ids; also one that is to move to it."""
+        find_account(self._store, account_id)
+        page = self._store.workspaces.page(account_id, query.limit, query.cursor)
+        return WorkspacePage(items=[WorkspaceView.of(each) for each in page.items], next_cursor=page.next_cursor)
 
     @route("PUT", "/v1/accounts/{account_id}/lock", scope="admin")
     def lock_account(self, account_id: str, body: LockBody) -> AccountStatusView:

@@ -40,10 +40,10 @@ class RejectedEventsRoutes:
     def replay_rejected_event(self, call: Call, rejection_id: str, body: ReplayBody | None) -> ReplayedEventView:
         """Send the event to settlement again, as it is or corrected, as of its first arrival.
 
-        Keep the event's own `id`: its sender may send it again, too, and it is charged once. One that could not be read
-        is given by the first replay, and kept by later ones. Another `id` is accepted only once another event was
-        charged under its own; before, a replay under that is refused as `event_conflict`.
+        It is charged once: also where the correction names another workspace or call id, its sender's own retry is a
+        duplicate. A call that was charged with other content is refused as `event_conflict`, another correction of what
+        a replay has charged as `replayed_under_another_id`. With `confirm` it passes the guards of length and charge.
         """
-        corrected = None if body is None else body.event
-        queued = replay(self._store, self._queue, rejection_id, corrected, call.now)
+        said = body or ReplayBody()
+        queued = replay(self._store, self._queue, rejection_id, said.event, call.now, confirmed=said.confirm)
         return ReplayedEventView(rejection_id=rejection_id, event_id=queued.event.event_id)

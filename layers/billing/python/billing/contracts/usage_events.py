@@ -8,6 +8,7 @@ CloudEvents that say nothing about usage, and extension attributes, of which tra
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -16,8 +17,8 @@ from billing.contracts.json_text import AmbiguousObject
 from billing.contracts.times import parse_time
 from billing.domain.decimals import parse_decimal
 from billing.domain.errors import BillingError, InvalidValue
-from billing.domain.plan import CALL_MINUTES, FEATURE_KEY
-from billing.domain.usage import CLOCK_TOLERANCE, UsageEvent, UsageLine
+from billing.domain.plan import FEATURE_KEY
+from billing.domain.usage import CLOCK_TOLERANCE, UsageEvent, UsageLine, call_cause, record_cause
 
 MAX_LINES = 20
 MAX_ATTRIBUTES = 30
@@ -87,11 +88,11 @@ def parse_usage_event(payload: object, *, now: datetime, arrived_at: datetime | 
     A quantity stays as sent; whether its feature and unit exist is for the plan to say.
     """
     attributes = _attributes(_object(payload, None))
-    event_id = str(attributes["id"])
+    event_id, source = str(attributes["id"]), str(attributes["source"])
     sent_at = _time(attributes["time"], "time") if "time" in attributes else None
     data = _object(attributes["data"], "data")
     read = _call_ended if attributes["type"] == "call.ended" else _usage_recorded
-    event = read(event_id, data, sent_at, arrived_at or now)
+    event = replace(read(event_id, data, sent_at, arrived_at or now), source=source)
     if event.occurred_at > now + CLOCK_TOLERANCE:
         field = "data.ended_at" if event.started_at else "data.occurred_at" if "occurred_at" in data else "time"
         raise InvalidEvent("in_the_future", field, "is more than 5 minutes in the future")
@@ -102,6 +103,25 @@ def event_id_of(payload: object) -> str | None:
     """The id of an event that may be broken elsewhere."""
     value = payload.get("id") if isinstance(payload, Mapping) else None
     return value if isinstance(value, str) and _ID.pattern.fullmatch(value) else None
+
+
+def cause_of(payload: object) -> str | None:
+    """The cause under which an event is charged that may be broken elsewhere; None where it cannot be read."""
+    data = payload.get("data") if isinstance(payload, Mapping) else None
+    if not isinstance(payload, Mapping) or not isinstance(data, Mapping):
+        return None
+    if isinstance(payload, AmbiguousObject) or isinstance(data, AmbiguousObject):
+        return None
+    try:
+        workspace_id = _WORKSPACE_ID.read(data.get("workspace_id"), "")
+        if payload.get("type") == "call.ended":
+            return call_cause(workspace_id, _ID.read(data.get("call_id"), ""))
+        if payload.get("type") == "usage.recorded":
+            source = _URI_REFERENCE.read(payload.get("source"), "")
+            return record_cause(workspace_id, source, _ID.read(payload.get("id"), ""))
+    except InvalidEvent:
+        return None
+    return None
 
 
 def _attributes(payload: Mapping[str, object]) -> Mapping[str, object]:
@@ -144,17 +164,16 @@ def _call_ended(event_id: str, data: Mapping[str, object], _: datetime | None, a
         raise InvalidEvent("ended_before_started", "data.ended_at", "must not be before data.started_at")
     if ended_at - started_at > MAX_CALL:
         raise InvalidEvent("call_too_long", "data.started_at", f"is over {MAX_CALL.days} days before data.ended_at")
-    if "direction" in data:
-        _DIRECTION.read(data["direction"], "data.direction")
     return UsageEvent(
         event_id=event_id,
         type="call.ended",
         workspace_id=_WORKSPACE_ID.read(data["workspace_id"], "data.workspace_id"),
         occurred_at=ended_at,
         arrived_at=arrived_at,
-        lines=_lines(data["usage"], "data.usage") if "usage" in data else (_duration(ended_at - started_at),),
+        lines=_lines(data["usage"], "data.usage") if "usage" in data else (),
         call_id=_ID.read(data["call_id"], "data.call_id"),
         started_at=started_at,
+        direction=_DIRECTION.read(data["direction"], "data.direction") if "direction" in data else None,
     )
 
 
@@ -173,11 +192,8 @@ def _usage_recorded(
         arrived_at=arrived_at,
         lines=_lines(data["usage"], "data.usage"),
         call_id=_ID.read(data["call_id"], "data.call_id") if "call_id" in data else None,
+        is_dated="occurred_at" in data,
     )
-
-
-def _duration(elapsed: timedelta) -> UsageLine:
-    return UsageLine(CALL_MINUTES, Decimal(elapsed // timedelta(microseconds=1)).scaleb(-6), "second")
 
 
 def _lines(value: object, field: str) -> tuple[UsageLine, ...]:

@@ -2,22 +2,23 @@
 
     {"arrived_at": "2026-11-23T09:15:03.120Z", "account_id": "acme", "event": {...}}
 
-A replay also has the `rejection_id` that it is of. The rule of the event bus makes the same shape with an input
-transformer (`arrived_at` is the bus's ingestion time, `account_id` is absent). An arrival in the body outlives what
-SentTimestamp does not: a redrive from the dead-letter queue and a replay.
+A replay also says of which rejection it is (`replay`, see `domain.usage.Replay`). The rule of the event bus makes the
+same shape with an input transformer (`arrived_at` is the bus's ingestion time, `account_id` is absent). An arrival in
+the body outlives what SentTimestamp does not: a redrive from the dead-letter queue and a replay.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from billing.contracts.json_text import JsonValue, MalformedJson, compact, loads
 from billing.contracts.times import parse_time
-from billing.contracts.usage_events import InvalidEvent, event_id_of, parse_usage_event
+from billing.contracts.usage_events import InvalidEvent, cause_of, event_id_of, parse_usage_event
 from billing.domain.errors import InvalidValue
 from billing.domain.instants import format_instant
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent, reject
+from billing.domain.usage import Replay
 
 
 def receive(
@@ -26,12 +27,9 @@ def receive(
     now: datetime,
     arrived_at: datetime | None = None,
     account_id: str | None = None,
-    rejection_id: str | None = None,
+    replay: Replay | None = None,
 ) -> QueuedEvent | RejectedEvent:
-    """Take in one event as sent; `account_id` is the account that the sender's key is bound to.
-
-    `rejection_id` is that of the rejection which it replays.
-    """
+    """Take in one event as sent; `account_id` is the account that the sender's key is bound to."""
     try:
         event = parse_usage_event(sent.value, now=now, arrived_at=arrived_at)
     except InvalidEvent as error:
@@ -44,15 +42,17 @@ def receive(
             event_id=event_id_of(sent.value),
             field=error.field,
             account_id=account_id,
-            rejection_id=rejection_id,
+            rejection_id=None if replay is None else replay.rejection_id,
+            cause=cause_of(sent.value) if replay is None else replay.sent,
         )
-    return QueuedEvent(event, compact(sent.value), account_id, rejection_id)
+    return QueuedEvent(replace(event, replay=replay), compact(sent.value), account_id)
 
 
 def encode(queued: QueuedEvent) -> str:
     """The body of the SQS message, in ASCII."""
     arrived_at = format_instant(queued.event.arrived_at)
-    replayed = "" if queued.rejection_id is None else f'"rejection_id":"{queued.rejection_id}",'
+    replay = queued.event.replay
+    replayed = "" if replay is None else f'"replay":{compact(asdict(replay))},'
     return (
         f'{{"arrived_at":"{arrived_at}","account_id":{compact(queued.account_id)},{replayed}"event":{queued.payload}}}'
     )
@@ -64,10 +64,10 @@ def decode(body: str, *, sent_at: datetime, now: datetime) -> QueuedEvent | Reje
         message = loads(body)
     except MalformedJson as error:
         return reject(body, error.code, error.detail, rejected_at=now, arrived_at=sent_at)
-    arrived_at, account_id, rejection_id = sent_at, None, None
+    arrived_at, account_id, replayed = sent_at, None, None
     if isinstance(message, Mapping) and "event" in message and "specversion" not in message:
         arrived_at = _arrival(message.get("arrived_at"), sent_at)
-        account_id, rejection_id = _text(message.get("account_id")), _text(message.get("rejection_id"))
+        account_id, replayed = _text(message.get("account_id")), _replay(message)
         message = message["event"]
     else:
         message = unwrap(message)
@@ -76,16 +76,21 @@ def decode(body: str, *, sent_at: datetime, now: datetime) -> QueuedEvent | Reje
         now=now,
         arrived_at=arrived_at,
         account_id=account_id,
-        rejection_id=rejection_id,
+        replay=replayed,
     )
 
 
-def replay(
-    rejected: RejectedEvent, *, now: datetime, corrected: Mapping[str, object] | None = None
+def judge_again(
+    rejected: RejectedEvent,
+    *,
+    now: datetime,
+    corrected: Mapping[str, object] | None = None,
+    confirmed: bool = False,
 ) -> QueuedEvent | RejectedEvent:
     """Judge a rejected event again, as of its first arrival and for the account of its first sender.
 
-    `corrected` is the event to be judged in its place; None is the event as it was kept.
+    `corrected` is the event to be judged in its place; None is the event as it was kept. `confirmed` passes the guards
+    that ask for a person (see `Replay`).
     """
     if corrected is not None:
         sent = JsonValue(corrected, compact(corrected))
@@ -94,7 +99,10 @@ def replay(
             sent = JsonValue(loads(rejected.payload), rejected.payload)
         except MalformedJson as error:
             return replace(rejected, code=error.code, detail=error.detail, field=None, rejected_at=now)
-    return receive(sent, now=now, arrived_at=rejected.arrived_at, account_id=rejected.account_id)
+    # A row of an earlier release does not say under which cause it was sent: then what is kept says it.
+    cause = rejected.cause or _kept_cause(rejected)
+    replay = Replay(rejected.rejection_id, cause, rejected.content, confirmed)
+    return receive(sent, now=now, arrived_at=rejected.arrived_at, account_id=rejected.account_id, replay=replay)
 
 
 def unwrap(message: object) -> object:
@@ -103,6 +111,24 @@ def unwrap(message: object) -> object:
         detail: object = message["detail"]
         return detail
     return message
+
+
+def _kept_cause(rejected: RejectedEvent) -> str | None:
+    try:
+        return cause_of(loads(rejected.payload))
+    except MalformedJson:
+        return None
+
+
+def _replay(message: Mapping[str, object]) -> Replay | None:
+    """A message of an earlier release names the rejection alone."""
+    stated = message.get("replay")
+    of_message = stated if isinstance(stated, Mapping) else message
+    rejection_id = _text(of_message.get("rejection_id"))
+    if rejection_id is None:
+        return None
+    sent, content = _text(of_message.get("sent")), _text(of_message.get("content"))
+    return Replay(rejection_id, sent, content, of_message.get("confirmed") is True)
 
 
 def _text(stated: object) -> str | None:

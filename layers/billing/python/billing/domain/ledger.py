@@ -19,6 +19,7 @@ EntryKind = Literal[
     "plan_change",
     "usage_reset",
     "dispute_hold",
+    "replay_marker",
 ]
 
 PAID_CREDIT = "liability:paid_credit"
@@ -82,7 +83,10 @@ class UsageRecord:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One record of money. `amount_micros` is its signed effect on the credit balance."""
+    """One record of money. `amount_micros` is its signed effect on the credit balance.
+
+    Of usage, `fingerprint` is of what the event said, and `rejection_id` of the rejection whose replay was charged.
+    """
 
     cause: str
     account_id: str
@@ -97,6 +101,7 @@ class LedgerEntry:
     usage: UsageRecord | None = None
     by: str | None = None
     fingerprint: str | None = None
+    rejection_id: str | None = None
 
     def __post_init__(self) -> None:
         if sum(posting.micros for posting in self.postings) != 0:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, Literal, get_args
 
 from billing.domain.complete import complete
-from billing.domain.plan import CALL_MINUTES, Plan, UsageFeature
+from billing.domain.plan import Plan, UsageFeature
 from billing.domain.subscription import Subscription
 from billing.domain.wallet import Wallet
 
@@ -38,12 +38,12 @@ _SENTENCES: Final[Mapping[PermissionCode, str]] = complete(
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """The decision; `allowance_remaining_millionths` counts priced units of calls."""
+    """The decision; `allowance_remaining_millionths` counts priced units of `allowance_feature`."""
 
     code: PermissionCode
     message: str
     wallet: Wallet | None = None
-    allowance_unit: str | None = None
+    allowance_feature: UsageFeature | None = None
     allowance_remaining_millionths: int = 0
     concurrency_limit: int | None = None
     concurrency_in_use: int = 0
@@ -62,8 +62,7 @@ def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int 
         return Permission("account_unknown", _SENTENCES["account_unknown"])
     wallet = wallet.without_expired_grants(now)
     subscription = wallet.subscription
-    feature = plan.usage_features.get(CALL_MINUTES) if plan else None
-    left = _allowance_left(subscription, feature, now) if subscription and feature else 0
+    feature, left = _allowance(subscription, plan, now) if subscription and plan else (None, 0)
     limit = plan.concurrency_limit(subscription.quantities) if plan and subscription else None
     code: PermissionCode = "allowed"
     if wallet.status == "canceled":
@@ -82,15 +81,19 @@ def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int 
         code=code,
         message=_SENTENCES[code],
         wallet=wallet,
-        allowance_unit=feature.priced_unit if feature else None,
+        allowance_feature=feature,
         allowance_remaining_millionths=left,
         concurrency_limit=limit,
         concurrency_in_use=in_use,
     )
 
 
-def _allowance_left(subscription: Subscription, feature: UsageFeature, now: datetime) -> int:
-    period = subscription.period
-    if not subscription.entitles(period, now):
-        return 0
-    return feature.remaining_millionths(period.used_of(CALL_MINUTES), period.bought_of(CALL_MINUTES))
+def _allowance(subscription: Subscription, plan: Plan, now: datetime) -> tuple[UsageFeature | None, int]:
+    """The first of the features that count calls of which something is left, or the first one with nothing."""
+    period, features = subscription.period, plan.call_time
+    if subscription.entitles(period, now):
+        for feature in features:
+            left = feature.remaining_millionths(period.used_of(feature.key), period.bought_of(feature.key))
+            if left:
+                return feature, left
+    return (features[0] if features else None), 0

@@ -92,6 +92,21 @@ class RecurringFeature:
 
 
 @dataclass(frozen=True, slots=True)
+class CallRules:
+    """What the plan's calls are counted by: features that it need not have.
+
+    `time` are the usage features of a call's length, the first of which counts a call that was sent without usage;
+    `concurrency` is the recurring feature of its slots. `check_length` keeps a call that is longer than it lasted.
+
+    Stored by name: a new field goes last, with a default.
+    """
+
+    time: tuple[str, ...] = (CALL_MINUTES,)
+    concurrency: str | None = CALL_CONCURRENCY
+    check_length: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One immutable version of a plan."""
 
@@ -104,6 +119,23 @@ class Plan:
     minimum_top_up_micros: int
     usage_features: Mapping[str, UsageFeature]
     recurring_features: Mapping[str, RecurringFeature]
+    calls: CallRules = CallRules()
+    maximum_charge_micros: int | None = None
+
+    @property
+    def call_time(self) -> list[UsageFeature]:
+        """The features that count the time of calls."""
+        return [self.usage_features[key] for key in self.calls.time if key in self.usage_features]
+
+    @property
+    def calls_without_usage(self) -> str | None:
+        """The feature of a call that is sent without usage: its length counts."""
+        return next((feature.key for feature in self.call_time), None)
+
+    @property
+    def call_slots(self) -> RecurringFeature | None:
+        """The feature of which a running call holds a unit."""
+        return None if self.calls.concurrency is None else self.recurring_features.get(self.calls.concurrency)
 
     @property
     def key(self) -> PlanKey:
@@ -118,7 +150,7 @@ class Plan:
 
     def concurrency_limit(self, quantities: Mapping[str, int]) -> int | None:
         """Slots for calls at once: included + rented, capped by the hard maximum; None where the plan sets no limit."""
-        feature = self.recurring_features.get(CALL_CONCURRENCY)
+        feature = self.call_slots
         if feature is None:
             return None
         limit = feature.included + feature.extra_units(quantities)

@@ -1,5 +1,8 @@
 """Rating: from a quantity as sent to a charge, exact until one rounding a line."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from billing.domain.decimals import MILLION, divide_half_up, format_millionths
 from billing.domain.errors import UnratableLine
 from billing.domain.ledger import RatedLine
@@ -9,19 +12,34 @@ from billing.domain.usage import UsageLine
 _STEPS_A_UNIT = {"second": 1000, "millisecond": 1}
 
 
-def rate(
-    plan: Plan, line: UsageLine, used_millionths: int, *, bought_millionths: int, entitled: bool = True
-) -> RatedLine:
+class Metered(NamedTuple):
+    """A line's feature and its quantity in millionths of the metered unit, before the minimum and the increment."""
+
+    feature: UsageFeature
+    quantity_millionths: int
+
+
+def meter(plan: Plan, lines: Sequence[UsageLine]) -> list[Metered]:
+    """What the plan counts of each line. Raises UnratableLine with `unknown_feature` or, after that, `unknown_unit`."""
+    features = [_feature_of(plan, line) for line in lines]
+    return [Metered(each, metered_millionths(each, line)) for each, line in zip(features, lines, strict=True)]
+
+
+def _feature_of(plan: Plan, line: UsageLine) -> UsageFeature:
+    feature = plan.usage_features.get(line.feature)
+    if feature is None:
+        raise UnratableLine("unknown_feature", f'plan {plan.plan_id} has no usage feature "{line.feature}"')
+    return feature
+
+
+def rate(metered: Metered, used_millionths: int, *, bought_millionths: int, entitled: bool = True) -> RatedLine:
     """Rate a line in a period that has consumed `used_millionths` of its feature (metered units) before it.
 
     The allowance is drawn first, where the period is entitled to it; `bought_millionths` of what was consumed did not
     draw it, and count towards volume discounts all the same. The charge is computed exactly and rounded once, half up
-    to a micro-unit. Raises UnratableLine with `unknown_feature` or `unknown_unit`.
+    to a micro-unit.
     """
-    feature = plan.usage_features.get(line.feature)
-    if feature is None:
-        raise UnratableLine("unknown_feature", f'plan {plan.plan_id} has no usage feature "{line.feature}"')
-    quantity = metered_millionths(feature, line)
+    feature, quantity = metered
     billed = billed_millionths(feature, quantity)
     left = feature.left_metered_millionths(used_millionths, bought_millionths)
     included = min(billed, left) if entitled else 0

@@ -18,8 +18,9 @@ class RejectedEvent:
 
     `rejection_id` follows from the payload as it first came and `account_id`, the account of the sender's key where it
     is bound to one: the same bad event twice is one rejection, and no sender touches another's. `arrived_at` is the
-    first arrival, which a replay keeps. `replay_event_id` is the id of the event that its first replay sent, `contents`
-    are the fingerprints of what came and of what was replayed.
+    first arrival, which a replay keeps. `cause` and `content` are of the event as it first came: the cause under which
+    it is charged when its sender sends it again, and its fingerprint, None where they cannot be read. `replay_event_id`
+    is the id of the event that the last replay sent.
     """
 
     rejection_id: str
@@ -32,12 +33,8 @@ class RejectedEvent:
     arrived_at: datetime
     account_id: str | None = None
     replay_event_id: str | None = None
-    contents: frozenset[str] = frozenset()
-
-    @property
-    def charged_as(self) -> str | None:
-        """The id under which it may be charged, or may have been: the sender can send it again, too. None for any."""
-        return self.replay_event_id or self.event_id
+    cause: str | None = None
+    content: str | None = None
 
 
 def reject(
@@ -51,16 +48,16 @@ def reject(
     field: str | None = None,
     account_id: str | None = None,
     rejection_id: str | None = None,
-    contents: frozenset[str] = frozenset(),
+    cause: str | None = None,
+    content: str | None = None,
 ) -> RejectedEvent:
     """A payload beyond 200 KB is kept cut off, enough to see who sent it; its id still tells it from any other.
 
     `rejection_id` is that of the rejection which was replayed, None where the event was not rejected before.
     """
     raw = payload.encode()
-    sender = b"" if account_id is None else f"{account_id}\0".encode()
     return RejectedEvent(
-        rejection_id=rejection_id or hashlib.sha256(sender + raw).hexdigest()[:32],
+        rejection_id=rejection_id or rejection_id_of(payload, account_id),
         event_id=event_id,
         code=code,
         detail=detail,
@@ -69,23 +66,35 @@ def reject(
         rejected_at=rejected_at,
         arrived_at=arrived_at,
         account_id=account_id,
-        contents=contents,
+        cause=cause,
+        content=content,
     )
+
+
+def rejection_id_of(payload: str, account_id: str | None) -> str:
+    """The id of the rejection of this text, from a sender whose key is bound to the account, or to none."""
+    sender = b"" if account_id is None else f"{account_id}\0".encode()
+    return hashlib.sha256(sender + payload.encode()).hexdigest()[:32]
 
 
 def reject_queued(
     queued: QueuedEvent, code: str, detail: str, *, rejected_at: datetime, field: str | None = None
 ) -> RejectedEvent:
     """A well-formed event that cannot be charged: unknown workspace or feature, no plan, a conflict."""
+    event, replay = queued.event, queued.event.replay
+    # Of another account's call, as far as a bound key may know, its sender can send nothing that is charged.
+    is_foreign = code == "unknown_workspace" and queued.account_id is not None
+    cause = None if is_foreign else event.cause
     return reject(
         queued.payload,
         code,
         detail,
         rejected_at=rejected_at,
-        arrived_at=queued.event.arrived_at,
-        event_id=queued.event.event_id,
+        arrived_at=event.arrived_at,
+        event_id=event.event_id,
         field=field,
         account_id=queued.account_id,
-        rejection_id=queued.rejection_id,
-        contents=frozenset({queued.event.fingerprint}),
+        rejection_id=None if replay is None else replay.rejection_id,
+        cause=cause if replay is None else replay.sent,
+        content=event.fingerprint if replay is None else replay.content,
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from billing.domain.auto_refill import with_refill
 from billing.domain.errors import UnratableLine
+from billing.domain.guards import require_charge, require_length
 from billing.domain.ledger import (
     PAID_CREDIT,
     PROMOTIONAL_CREDIT,
@@ -16,7 +17,7 @@ from billing.domain.ledger import (
     balanced,
 )
 from billing.domain.plan import Plan, PlanKey
-from billing.domain.rating import rate
+from billing.domain.rating import Metered, meter, rate
 from billing.domain.subscription import Period, Subscription
 from billing.domain.subscription_life import advance
 from billing.domain.usage import UsageEvent
@@ -118,18 +119,16 @@ def _settle_one(
 
     What is used while a period is not paid is paid from credit, and counts towards nothing.
     """
-    used, bought = dict(counted.used), dict(counted.bought)
     lines: list[RatedLine] = []
-    for line in event.lines:
-        used_before, bought_before = used.get(line.feature, 0), bought.get(line.feature, 0)
-        rated = rate(plan, line, used_before, bought_millionths=bought_before, entitled=entitled)
+    for metered in _meter(event, plan, counted.used):
+        key = metered.feature.key
+        used_before, bought_before = counted.used.get(key, 0), counted.bought.get(key, 0)
+        rated = rate(metered, used_before, bought_millionths=bought_before, entitled=entitled)
         if entitled:
-            used[line.feature] = used_before + rated.billed_millionths
+            counted.used[key] = used_before + rated.billed_millionths
             if rated.bought_millionths:
-                bought[line.feature] = bought_before + rated.bought_millionths
+                counted.bought[key] = bought_before + rated.bought_millionths
         lines.append(rated)
-    counted.used.update(used)
-    counted.bought.update(bought)
     charge = sum(line.amount_micros for line in lines)
     spent = spend(wallet, charge)
     record = UsageRecord(
@@ -142,7 +141,7 @@ def _settle_one(
         plan_version=plan.version,
         lines=tuple(lines),
     )
-    return post(
+    charged = post(
         wallet,
         spent.wallet,
         cause=event.cause,
@@ -154,4 +153,35 @@ def _settle_one(
         ),
         usage=record,
         fingerprint=event.fingerprint,
+        rejection_id=None if event.replay is None else event.replay.rejection_id,
     )
+    return charged if event.marker is None else _mark(charged, event, event.marker, now)
+
+
+def _meter(event: UsageEvent, plan: Plan, used: Mapping[str, int]) -> list[Metered]:
+    """The event's lines in the plan's units. Raises UnratableLine: for a feature, else a unit, a length, the charge."""
+    metered = meter(plan, event.lines_of(plan.calls_without_usage))
+    if not metered:
+        raise UnratableLine("unknown_feature", f"plan {plan.plan_id} has no feature that counts the time of calls")
+    if event.replay is not None and event.replay.confirmed:
+        return metered
+    if plan.calls.check_length and event.length is not None:
+        require_length(plan, metered, event.length)
+    require_charge(plan, metered, used)
+    return metered
+
+
+def _mark(charged: Posted, event: UsageEvent, cause: str, now: datetime) -> Posted:
+    """Take the cause under which the event came first, too: an entry of nothing, in the charge's own transaction."""
+    marked = post(
+        charged.wallet,
+        charged.wallet,
+        cause=cause,
+        kind="replay_marker",
+        now=now,
+        description=f"Charged as {event.cause}",
+        postings=(),
+        fingerprint=None if event.replay is None else event.replay.content,
+        rejection_id=None if event.replay is None else event.replay.rejection_id,
+    )
+    return Posted(marked.wallet, charged.entries + marked.entries)

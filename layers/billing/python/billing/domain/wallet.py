@@ -272,6 +272,7 @@ def post(
     usage: UsageRecord | None = None,
     by: str | None = None,
     fingerprint: str | None = None,
+    rejection_id: str | None = None,
 ) -> Posted:
     """Number the entry that leads from `before` to `after`. Its moment is never before the last entry's.
 
@@ -293,6 +294,7 @@ def post(
         usage=usage,
         by=by,
         fingerprint=fingerprint,
+        rejection_id=rejection_id,
     )
     return Posted(wallet, (entry,))
 

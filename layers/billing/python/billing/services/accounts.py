@@ -1,4 +1,4 @@
-"""Accounts and their workspaces: open, find, change, assign."""
+"""Accounts: open, find, change."""
 
 from dataclasses import replace
 
@@ -53,9 +53,3 @@ def change_account(
     if not store.accounts.change(account_id, name=name, email=email, language=language):
         raise AccountNotFound(account_id)
     return find_account(store, account_id)
-
-
-def assign_workspace(store: Store, workspace_id: str, account_id: str) -> None:
-    """Make the workspace the account's, also where it was another's before. Raises AccountNotFound."""
-    if not store.workspaces.assign(workspace_id, account_id):
-        raise AccountNotFound(account_id, field="account_id")

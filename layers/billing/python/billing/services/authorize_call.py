@@ -29,8 +29,8 @@ class CallAuthorization:
         return permission_of(self._store, wallet, pages, now)
 
     def of_workspace(self, workspace_id: str, bound_to: str | None, now: datetime) -> Permission:
-        account_id = self._store.workspaces.account_of(workspace_id)
-        return decide(None, None, now) if account_id is None else self.of_account(account_id, bound_to, now)
+        workspace = self._store.workspaces.get(workspace_id)
+        return decide(None, None, now) if workspace is None else self.of_account(workspace.owner_at(now), bound_to, now)
 
 
 def permission_of(store: Store, wallet: Wallet | None, pages: Sequence[LeasePage], now: datetime) -> Permission:

@@ -1,12 +1,13 @@
 """Take in usage events: queue what can be charged, keep what cannot, and lose nothing."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from billing.domain.queued_event import QueuedEvent
+from billing.domain.queued_event import QueuedEvent, may_charge
 from billing.domain.rejection import RejectedEvent, reject_queued
+from billing.domain.usage import workspace_of
 from billing.store.store import Store
 
 
@@ -37,7 +38,8 @@ def ingest(store: Store, queue: Queue, received: Sequence[QueuedEvent | Rejected
     """Queue the good events, keep the bad ones. Doing it again is safe: a duplicate is charged once, kept once.
 
     A sender whose key is bound to an account hears of another account's workspace what it hears of one that does not
-    exist. A key of the platform is trusted with every workspace: settlement finds the unknown ones.
+    exist. What is kept of it has no cause of another account's, which a replay would take from that account. A key of
+    the platform is trusted with every workspace: settlement finds the unknown ones.
     """
     judged = _refuse_foreign_workspaces(store, received, now)
     good = [(index, event) for index, event in enumerate(judged) if isinstance(event, QueuedEvent)]
@@ -55,16 +57,27 @@ def ingest(store: Store, queue: Queue, received: Sequence[QueuedEvent | Rejected
 def _refuse_foreign_workspaces(
     store: Store, received: Sequence[QueuedEvent | RejectedEvent], now: datetime
 ) -> list[QueuedEvent | RejectedEvent]:
-    bound = {event.event.workspace_id for event in received if isinstance(event, QueuedEvent) and event.account_id}
-    owners = store.workspaces.accounts_of(bound) if bound else {}
+    # Read as they are now, known or not: what is kept would answer sooner, and so tell that a workspace exists.
+    bound = {workspace_id for event in received if event.account_id and (workspace_id := _workspace_of(event))}
+    workspaces = store.workspaces.get_many(bound) if bound else {}
 
     def judge(event: QueuedEvent | RejectedEvent) -> QueuedEvent | RejectedEvent:
-        if isinstance(event, RejectedEvent) or event.account_id is None:
+        workspace_id = _workspace_of(event)
+        if event.account_id is None or workspace_id is None:
             return event
-        workspace_id = event.event.workspace_id
-        if owners.get(workspace_id) == event.account_id:
+        workspace = workspaces.get(workspace_id)
+        if isinstance(event, RejectedEvent):
+            is_own = workspace is not None and workspace.owner_at(now) == event.account_id
+            return event if is_own else replace(event, cause=None)
+        if workspace is not None and may_charge(event, workspace):
             return event
         detail = f'there is no workspace "{workspace_id}"'
         return reject_queued(event, "unknown_workspace", detail, rejected_at=now, field="data.workspace_id")
 
     return [judge(event) for event in received]
+
+
+def _workspace_of(event: QueuedEvent | RejectedEvent) -> str | None:
+    if isinstance(event, QueuedEvent):
+        return event.event.workspace_id
+    return None if event.cause is None else workspace_of(event.cause)

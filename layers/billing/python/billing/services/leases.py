@@ -3,21 +3,16 @@
 from datetime import datetime, timedelta
 
 from billing.domain import lease
-from billing.domain.errors import Conflict, NotFound
-from billing.domain.lease import Lease
+from billing.domain.errors import Conflict
+from billing.domain.lease import Lease, LeaseKey
 from billing.domain.permission import Permission
 from billing.services.authorize_call import permission_of
 from billing.services.return_leases import LeaseReturns
+from billing.services.workspaces import WorkspaceNotFound, find_workspace
 from billing.store.database import StoreBusy
 from billing.store.store import Store
 
 _ATTEMPTS = 12
-
-
-class WorkspaceNotFound(NotFound):
-    """There is no such workspace, or it is another's, which is the same to the caller."""
-
-    code = "workspace_not_found"
 
 
 class CallRefused(Conflict):
@@ -38,6 +33,8 @@ class CallLeases:
 
     `bound_to` is the one account that the caller may touch, None for any. Each method raises WorkspaceNotFound, and
     StoreBusy where others were at work on the same leases at every one of its attempts.
+
+    A lease stays in the account that granted it: where the workspace has moved since, it is looked for there, too.
     """
 
     def __init__(self, store: Store) -> None:
@@ -50,14 +47,35 @@ class CallLeases:
         A live lease is extended whatever became of the account, since a call is never cut off. A new one needs what a
         new call needs. Raises ConcurrencyLimitReached, or CallRefused for any other reason.
         """
-        account_id = self._account_of(workspace_id, bound_to)
         key = lease.lease_key(workspace_id, lease_id)
+        present, former = self._accounts_of(workspace_id, bound_to, now)
+        for account_id in former:
+            extended = self._hold(account_id, key, ttl_seconds, now, may_take=False)
+            if extended is not None:
+                return extended
+        held = None if present is None else self._hold(present, key, ttl_seconds, now, may_take=True)
+        if held is None:
+            raise WorkspaceNotFound(workspace_id)
+        return held
+
+    def give_back(self, workspace_id: str, lease_id: str, *, bound_to: str | None, now: datetime) -> None:
+        """Free the lease's slot, also where it is free already."""
+        key = lease.lease_key(workspace_id, lease_id)
+        present, former = self._accounts_of(workspace_id, bound_to, now)
+        for account_id in (present, *former):
+            if account_id is not None:
+                self._returns.give_back(account_id, key, now)
+
+    def _hold(self, account_id: str, key: LeaseKey, ttl_seconds: int, now: datetime, *, may_take: bool) -> Lease | None:
+        """The lease extended or, where that may be, taken; None where it is not there and may not be."""
         for attempt in range(_ATTEMPTS):
             wallet, pages = self._store.leases.with_wallet(account_id)
             permission = permission_of(self._store, wallet, pages, now)
             limit = permission.concurrency_limit
             held = extended = lease.extend(pages, key, ttl_seconds=ttl_seconds, now=now)
             if held is None:
+                if not may_take:
+                    return None
                 _require(permission)
                 if limit is None:
                     return Lease(new=True, expires_at=now + timedelta(seconds=ttl_seconds), limit=None, in_use=0)
@@ -67,16 +85,14 @@ class CallLeases:
             self._store.pause(attempt)
         raise StoreBusy(f"lost {_ATTEMPTS} races for a slot")
 
-    def give_back(self, workspace_id: str, lease_id: str, *, bound_to: str | None, now: datetime) -> None:
-        """Free the lease's slot, also where it is free already."""
-        account_id = self._account_of(workspace_id, bound_to)
-        self._returns.give_back(account_id, lease.lease_key(workspace_id, lease_id), now)
-
-    def _account_of(self, workspace_id: str, bound_to: str | None) -> str:
-        account_id = self._store.workspaces.account_of(workspace_id)
-        if account_id is None or bound_to not in {None, account_id}:
-            raise WorkspaceNotFound(f'there is no workspace "{workspace_id}"')
-        return account_id
+    def _accounts_of(self, workspace_id: str, bound_to: str | None, now: datetime) -> tuple[str | None, list[str]]:
+        """The account that has the workspace, None where the caller may not touch it; and former ones that he may."""
+        present, *former = find_workspace(self._store, workspace_id).owners_of_leases(now)
+        mine = [account_id for account_id in former if bound_to in {None, account_id}]
+        is_mine = bound_to in {None, present}
+        if not is_mine and not mine:
+            raise WorkspaceNotFound(workspace_id)
+        return (present if is_mine else None), mine
 
 
 def _require(permission: Permission) -> None:

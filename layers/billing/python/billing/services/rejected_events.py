@@ -1,16 +1,15 @@
 """Rejected events: an operator sends one to settlement again, as it is or corrected."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 
 from billing.contracts import usage_queue
+from billing.domain.charged_once import judge
 from billing.domain.errors import BillingError, Conflict, NotFound
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
-from billing.domain.usage import usage_cause
+from billing.domain.usage import UsageEvent, described, rejection_cause
 from billing.services.ingest_events import Queue
-from billing.store.books import Books
 from billing.store.store import Store
 
 
@@ -29,55 +28,50 @@ class QueueUnavailable(BillingError):
 
 
 def replay(
-    store: Store, queue: Queue, rejection_id: str, corrected: Mapping[str, object] | None, now: datetime
+    store: Store,
+    queue: Queue,
+    rejection_id: str,
+    corrected: Mapping[str, object] | None,
+    now: datetime,
+    *,
+    confirmed: bool = False,
 ) -> QueuedEvent:
     """Queue the event, as it is or `corrected`, for settlement and, once the queue has it, take it from the open ones.
 
-    A replay carries the event's own id, or where that cannot be read the one that the first replay gave, which is fixed
-    before the queue is asked: a later one is a duplicate, or finishes a replay that died on its way. So a rejection is
-    charged once, and stays open until the queue has it. What settlement cannot charge stays or is open again.
+    It is charged once, however often it is replayed and however it is corrected: where workspace or call id are others
+    than were sent, settlement takes the cause that was sent, too. It stays open until the queue has it. What settlement
+    cannot charge stays or is open again. `confirmed` passes the guards of length and charge.
 
-    Raises RejectionNotFound, StillRejected, Conflict (`event_conflict` where the id was charged with other content,
-    `replayed_under_another_id`), QueueUnavailable.
+    Raises RejectionNotFound, StillRejected, Conflict (`event_conflict` where the call was charged with other content,
+    `replayed_under_another_id` where another replay of it was charged), QueueUnavailable.
     """
     found = store.rejected_events.get(rejection_id)
     if found is None:
         raise RejectionNotFound(f'there is no rejected event "{rejection_id}"')
-    judged = usage_queue.replay(found[0], now=now, corrected=corrected)
+    judged = usage_queue.judge_again(found[0], now=now, corrected=corrected, confirmed=confirmed)
     if isinstance(judged, RejectedEvent):
         raise StillRejected(judged.detail, field="event" if judged.field is None else f"event.{judged.field}")
-    _fix_id(store, found[0], judged)
-    if queue.send([replace(judged, rejection_id=rejection_id)]):
+    _require_free(store, rejection_id, judged.event)
+    if queue.send([judged]):
         raise QueueUnavailable("the event could not be queued; it stays open")
-    store.rejected_events.mark_replayed(found[0])
+    store.rejected_events.mark_replayed(found[0], judged.event.event_id)
     return judged
 
 
-def _fix_id(store: Store, rejected: RejectedEvent, replayed: QueuedEvent) -> None:
-    """Raises Conflict. An id that can never be charged with this content is not fixed.
-
-    Another id than its own is free only once another event was charged under that: else the same event could come
-    again, from its sender or from the queue, and be charged twice.
-    """
-    books, event, own = store.books, replayed.event, rejected.charged_as
-    charged = books.entry(event.cause)
-    if charged is not None and charged.fingerprint != event.fingerprint:
+def _require_free(store: Store, rejection_id: str, event: UsageEvent) -> None:
+    """Say now what settlement would find later. Raises Conflict."""
+    causes = {event.cause, event.former_cause, rejection_cause(rejection_id)}
+    existing = store.books.entries(causes | ({event.marker} if event.marker else set()))
+    verdict, _ = judge(event, existing, rejection_id=rejection_id, plan_of=lambda key: store.plans.version(*key))
+    if verdict == "conflict":
         raise Conflict(
-            f'event "{event.event_id}" was settled before with other content: another event has an id of its own',
+            f"{described(event)} was settled before with other content, and is charged once",
             code="event_conflict",
-            field="event.id",
+            field="event",
         )
-    is_free = (
-        own is None or own == event.event_id or _is_of_another(books, own, {*rejected.contents, event.fingerprint})
-    )
-    if not is_free or not store.rejected_events.fix_replay(rejected, event.event_id, event.fingerprint):
+    if verdict == "duplicate" and event.cause not in existing and event.former_cause not in existing:
         raise Conflict(
-            f'the event may be charged under its id "{own}" alone: under another one it could be charged twice',
+            "this rejected event was charged under another id, and is charged once",
             code="replayed_under_another_id",
-            field="event.id",
+            field="event",
         )
-
-
-def _is_of_another(books: Books, event_id: str, contents: Collection[str]) -> bool:
-    charged = books.entry(usage_cause(event_id))
-    return charged is not None and charged.fingerprint not in contents

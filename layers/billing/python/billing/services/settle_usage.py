@@ -2,21 +2,27 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
+from billing.domain.charged_once import judge
 from billing.domain.daily_usage import DayOfWorkspace, day_of
 from billing.domain.lease import LeaseKey, lease_key
 from billing.domain.ledger import LedgerEntry, UsageRecord
-from billing.domain.queued_event import QueuedEvent
-from billing.domain.rejection import RejectedEvent, reject_queued
+from billing.domain.plan import Plan, PlanKey
+from billing.domain.queued_event import QueuedEvent, account_charged, may_charge
+from billing.domain.rejection import RejectedEvent, reject_queued, rejection_id_of
 from billing.domain.settlement import Rejection, settle
+from billing.domain.usage import UsageEvent, described
 from billing.domain.wallet import Wallet
+from billing.domain.workspace import Workspace
 from billing.services.return_leases import LeaseReturns
 from billing.store.database import MAX_TRANSACTION_ITEMS, StoreBusy
 from billing.store.store import Store
 
 _ATTEMPTS = 12
+_LATE = timedelta(minutes=15)
+"""What comes so long after its call's end may have come before: its sender tries again, or a queue was worked off."""
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +36,21 @@ class Received:
     redelivered: bool = False
 
     @property
-    def event_id(self) -> str:
-        return self.queued.event.event_id
+    def event(self) -> UsageEvent:
+        return self.queued.event
+
+    @property
+    def rejection_id(self) -> str:
+        """Of the rejection that it is a replay of, or would be."""
+        replay = self.event.replay
+        if replay is not None:
+            return replay.rejection_id
+        return rejection_id_of(self.queued.payload, self.queued.account_id)
+
+    @property
+    def causes(self) -> set[str]:
+        """The ledger entries that it takes: its own, and a replay's marker."""
+        return {self.event.cause} if self.event.marker is None else {self.event.cause, self.event.marker}
 
 
 @dataclass(slots=True)
@@ -80,16 +99,16 @@ class UsageSettlement:
         and end where an operator is told of them.
         """
         outcome = Outcome()
-        accounts = self._workspaces.accounts_of({received.queued.event.workspace_id for received in batch})
+        workspaces = self._workspaces.get_kept(received.event.workspace_id for received in batch)
         of_account: dict[str, list[Received]] = {}
         for received in self._without_settled(batch, outcome, now):
-            event = received.queued.event
-            account_id = accounts.get(event.workspace_id)
-            if account_id is None or received.queued.account_id not in {None, account_id}:
+            event = received.event
+            workspace = workspaces.get(event.workspace_id)
+            if workspace is None or not may_charge(received.queued, workspace):
                 detail = f'there is no workspace "{event.workspace_id}"'
                 self._reject(received, "unknown_workspace", detail, outcome, now)
             else:
-                of_account.setdefault(account_id, []).append(received)
+                of_account.setdefault(account_charged(event, workspace), []).append(received)
         wallets = self._wallets.get_many(of_account)
         for account_id, events in of_account.items():
             if account_id in wallets:
@@ -97,7 +116,7 @@ class UsageSettlement:
             else:
                 log.error("no wallet that can be read", extra={"account_id": account_id, "events": len(events)})
                 outcome.failed.update(received.message_id for received in events)
-        self._give_leases_back(batch, accounts, wallets, now)
+        self._give_leases_back(batch, workspaces, wallets, now)
         return outcome
 
     def keep_broken(self, broken: Mapping[str, RejectedEvent], outcome: Outcome) -> None:
@@ -106,19 +125,30 @@ class UsageSettlement:
             self._keep(message_id, rejected, outcome)
 
     def _without_settled(self, batch: Sequence[Received], outcome: Outcome, now: datetime) -> list[Received]:
-        """Look up what was delivered before: a duplicate would cancel the transaction of all that go with it."""
-        causes = {received.queued.event.cause for received in batch if received.redelivered}
+        """Look up what may have been settled before: a duplicate would cancel the transaction of all that go with it.
+
+        Also under the cause that an earlier release gave it: else it could be charged once more after an upgrade.
+        """
+        causes = set[str]()
+        for received in batch:
+            event = received.event
+            if received.redelivered or event.replay is not None or now - event.occurred_at > _LATE:
+                causes |= received.causes | {event.former_cause}
         return self._drop_existing(batch, self._books.entries(causes) if causes else {}, outcome, now)
 
     def _give_leases_back(
-        self, batch: Sequence[Received], accounts: Mapping[str, str], wallets: Mapping[str, Wallet], now: datetime
+        self,
+        batch: Sequence[Received],
+        workspaces: Mapping[str, Workspace],
+        wallets: Mapping[str, Wallet],
+        now: datetime,
     ) -> None:
         """A call that ended has no slot, however its event was received. Best effort: what fails here expires.
 
         Only accounts whose plan limits calls are asked for, and those of which that is not known: the wallets of
         redelivered calls that were settled before are not at hand, and a plan may be one that cannot be read.
         """
-        calls = _ended_calls(batch, accounts)
+        calls = _ended_calls(batch, workspaces, now)
         ended = {account_id: keys for account_id, keys in calls.items() if self._limits_calls(wallets.get(account_id))}
         try:
             self._leases.give_back_ended(ended, now)
@@ -154,7 +184,7 @@ class UsageSettlement:
             try:
                 wallet = self._settle_chunk(wallet, [received], outcome, now)
             except Exception:
-                log.exception("an event cannot be settled", extra={"event_id": received.event_id})
+                log.exception("an event cannot be settled", extra={"event_id": received.event.event_id})
                 outcome.failed.add(received.message_id)
         return wallet
 
@@ -163,7 +193,7 @@ class UsageSettlement:
         pending = chunk
         for attempt in range(_ATTEMPTS):
             plans = self._plans.versions(wallet.plan_keys)
-            settlement = settle(wallet, [received.queued.event for received in pending], plans, now)
+            settlement = settle(wallet, [received.event for received in pending], plans, now)
             posted = settlement.posted
             written = self._books.commit(wallet, posted)
             if isinstance(written, Wallet):
@@ -181,25 +211,37 @@ class UsageSettlement:
     def _drop_existing(
         self, events: Sequence[Received], existing: Mapping[str, LedgerEntry], outcome: Outcome, now: datetime
     ) -> list[Received]:
-        """Without the events whose entry exists: the same content is a duplicate, another is a conflict."""
+        """Without the events that were charged before: the same content is a duplicate, another is a conflict."""
+        if not existing:
+            return list(events)
         left: list[Received] = []
         for received in events:
-            entry = existing.get(received.queued.event.cause)
-            if entry is None:
-                left.append(received)
-            elif entry.fingerprint == received.queued.event.fingerprint:
+            try:
+                verdict, event = judge(
+                    received.event, existing, rejection_id=received.rejection_id, plan_of=self._plan_of
+                )
+            except Exception:
+                log.exception("an event cannot be compared", extra={"event_id": received.event.event_id})
+                outcome.failed.add(received.message_id)
+                continue
+            if verdict == "new":
+                left.append(replace(received, queued=replace(received.queued, event=event)))
+            elif verdict == "duplicate":
                 outcome.duplicates += 1
             else:
-                detail = f'event "{received.event_id}" was settled before with other content'
+                detail = f"{described(event)} was settled before with other content"
                 self._reject(received, "event_conflict", detail, outcome, now)
         return left
+
+    def _plan_of(self, key: PlanKey) -> Plan:
+        return self._plans.version(*key)
 
     def _keep_rejections(
         self, events: Sequence[Received], rejections: Sequence[Rejection], outcome: Outcome, now: datetime
     ) -> None:
-        received_by_id = {received.event_id: received for received in events}
+        received_by_cause = {received.event.cause: received for received in events}
         for rejection in rejections:
-            received = received_by_id[rejection.event.event_id]
+            received = received_by_cause[rejection.event.cause]
             self._reject(received, rejection.code, rejection.detail, outcome, now)
 
     def _reject(self, received: Received, code: str, detail: str, outcome: Outcome, now: datetime) -> None:
@@ -219,39 +261,46 @@ class UsageSettlement:
             log.info("event rejected", extra={"rejection_id": rejected.rejection_id, "code": rejected.code})
 
 
-def _ended_calls(batch: Sequence[Received], accounts: Mapping[str, str]) -> dict[str, set[LeaseKey]]:
-    """The leases of the calls that ended, by account; not of those whose sender may not speak for the account."""
+def _ended_calls(
+    batch: Sequence[Received], workspaces: Mapping[str, Workspace], now: datetime
+) -> dict[str, set[LeaseKey]]:
+    """The leases of the calls that ended, by account; not of those whose sender may not speak for the account.
+
+    Where a workspace has moved, a call's lease may be in the account that it had before.
+    """
     ended: dict[str, set[LeaseKey]] = {}
     for received in batch:
-        event = received.queued.event
-        account_id = accounts.get(event.workspace_id)
-        if event.call_id is None or event.type != "call.ended" or account_id is None:
+        event, workspace = received.event, workspaces.get(received.event.workspace_id)
+        if event.call_id is None or event.type != "call.ended" or workspace is None:
             continue
-        if received.queued.account_id in {None, account_id}:
-            ended.setdefault(account_id, set()).add(lease_key(event.workspace_id, event.call_id))
+        for account_id in workspace.owners_of_leases(now):
+            if received.queued.account_id in {None, account_id}:
+                ended.setdefault(account_id, set()).add(lease_key(event.workspace_id, event.call_id))
     return ended
 
 
 def _rounds(events: Sequence[Received], outcome: Outcome) -> Iterator[list[Received]]:
-    """Lists of events with distinct ids, in the order the calls ended.
+    """Lists of events that take distinct entries, in the order the calls ended.
 
-    A copy within the batch shares the fate of the first. The same id with other content waits for a round of its own,
+    A copy within the batch shares the fate of the first. The same call with other content waits for a round of its own,
     where the first one's entry tells the conflict.
     """
-    waiting = sorted(events, key=lambda received: (received.queued.event.occurred_at, received.event_id))
+    waiting = sorted(events, key=lambda received: (received.event.occurred_at, received.event.cause))
     while waiting:
         first: dict[str, Received] = {}
-        copies: list[Received] = []
-        others: list[Received] = []
+        taken, copies, others = set[str](), list[tuple[Received, Received]](), list[Received]()
         for received in waiting:
-            kept = first.setdefault(received.event_id, received)
-            if kept is received:
-                continue
-            same = kept.queued.event.fingerprint == received.queued.event.fingerprint
-            (copies if same else others).append(received)
+            kept = first.get(received.event.cause)
+            if kept is not None and kept.event.fingerprint == received.event.fingerprint:
+                copies.append((received, kept))
+            elif taken.isdisjoint(received.causes):
+                first[received.event.cause] = received
+                taken |= received.causes
+            else:
+                others.append(received)
         yield list(first.values())
-        for copy in copies:
-            if first[copy.event_id].message_id in outcome.failed:
+        for copy, kept in copies:
+            if kept.message_id in outcome.failed:
                 outcome.failed.add(copy.message_id)
             else:
                 outcome.duplicates += 1
@@ -259,15 +308,16 @@ def _rounds(events: Sequence[Received], outcome: Outcome) -> Iterator[list[Recei
 
 
 def _chunks(events: Sequence[Received], items: int) -> Iterator[list[Received]]:
-    """As many events as `items` of a transaction hold: an entry each, and each day of a workspace once."""
+    """As many events as `items` of a transaction hold: their entries, and each day of a workspace once."""
     chunk: list[Received] = []
-    days: set[DayOfWorkspace] = set()
+    entries, days = 0, set[DayOfWorkspace]()
     for received in events:
-        day = day_of(received.queued.event)
-        if len(chunk) + 1 + len(days | {day}) > items:
+        day, own = day_of(received.event), len(received.causes)
+        if entries + own + len(days | {day}) > items:
             yield chunk
-            chunk, days = [], set()
+            chunk, entries, days = [], 0, set()
         chunk.append(received)
+        entries += own
         days.add(day)
     if chunk:
         yield chunk

@@ -61,6 +61,8 @@ class LedgerEntryItem(Model):
     plan_id = UnicodeAttribute(null=True)
     plan_version = IntegerAttribute(null=True)
     lines = JsonAttribute(null=True)
+    event_id = UnicodeAttribute(null=True)
+    rejection_id = UnicodeAttribute(null=True)
 
     by_account = EntriesOfAccount()
 
@@ -225,6 +227,7 @@ def _item(entry: LedgerEntry) -> Item:
     of_usage: dict[str, Any] = {}
     if usage is not None:
         of_usage = {
+            "event_id": usage.event_id,
             "event_type": usage.event_type,
             "call_id": usage.call_id,
             "workspace_id": usage.workspace_id,
@@ -246,6 +249,7 @@ def _item(entry: LedgerEntry) -> Item:
         fingerprint=entry.fingerprint,
         description=entry.description or None,
         by=entry.by,
+        rejection_id=entry.rejection_id,
         **of_usage,
     )
 
@@ -271,13 +275,15 @@ def _entry(item: LedgerEntryItem) -> LedgerEntry:
         usage=_usage_record(item) if item.lines is not None else None,
         by=item.by,
         fingerprint=item.fingerprint,
+        rejection_id=item.rejection_id,
     )
 
 
 def _usage_record(item: LedgerEntryItem) -> UsageRecord:
     event_type: Any = item.event_type
     return UsageRecord(
-        event_id=item.cause.removeprefix("call:"),
+        # In earlier releases the cause was the event's id.
+        event_id=item.event_id or item.cause.removeprefix("call:"),
         event_type=event_type,
         call_id=item.call_id,
         workspace_id=item.workspace_id or "",

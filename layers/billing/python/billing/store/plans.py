@@ -9,7 +9,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
 
 from billing.domain.errors import Conflict
-from billing.domain.plan import Plan, PlanKey, RecurringFeature, UsageFeature, VolumeDiscount
+from billing.domain.plan import CallRules, Plan, PlanKey, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
 from billing.store.database import Database, Item
 from billing.store.formats import pick_known
@@ -34,6 +34,8 @@ class PlanVersionItem(Model):
     usage_features = JsonAttribute()
     recurring_features = JsonAttribute()
     created_at = InstantAttribute()
+    calls = JsonAttribute(null=True)
+    maximum_charge_micros = IntegerAttribute(null=True)
 
 
 CURRENT = 0
@@ -124,6 +126,8 @@ def _item(plan: Plan, version: int, now: datetime) -> Item:
         usage_features=[asdict(feature) for feature in plan.usage_features.values()],
         recurring_features=[asdict(feature) for feature in plan.recurring_features.values()],
         created_at=now,
+        calls=None if plan.calls == CallRules() else asdict(plan.calls),
+        maximum_charge_micros=plan.maximum_charge_micros,
     )
 
 
@@ -139,7 +143,14 @@ def _plan(item: PlanVersionItem) -> Plan:
         minimum_top_up_micros=item.minimum_top_up_micros,
         usage_features={fields["key"]: _usage_feature(fields) for fields in item.usage_features},
         recurring_features={fields["key"]: _recurring_feature(fields) for fields in item.recurring_features},
+        calls=_call_rules(item.calls or {}),
+        maximum_charge_micros=item.maximum_charge_micros,
     )
+
+
+def _call_rules(fields: dict[str, Any]) -> CallRules:
+    known = pick_known(CallRules, fields)
+    return CallRules(**{**known, "time": tuple(known["time"])}) if known else CallRules()
 
 
 def _usage_feature(fields: dict[str, Any]) -> UsageFeature:

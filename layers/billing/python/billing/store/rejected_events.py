@@ -24,7 +24,10 @@ class RejectionsByStatus(GlobalSecondaryIndex[Any]):
 
 
 class RejectedEventItem(Model):
-    """An event that could not be charged, kept whole with its reason until an operator replays it."""
+    """An event that could not be charged, kept whole with its reason until an operator replays it.
+
+    `contents` is of earlier releases, and not written any more.
+    """
 
     class Meta:
         table_name = "rejected_events"
@@ -42,11 +45,15 @@ class RejectedEventItem(Model):
     replay_event_id = UnicodeAttribute(null=True)
     contents = UnicodeSetAttribute(null=True)
     payload = UnicodeAttribute()
+    cause = UnicodeAttribute(null=True)
+    content = UnicodeAttribute(null=True)
 
     by_status = RejectionsByStatus()
 
 
 _KEY = ("status", "rejected_at", "rejection_id")
+_FIRST = frozenset({"arrived_at", "cause", "content"})
+"""What stays as it first was."""
 
 
 class RejectedEvents:
@@ -56,8 +63,7 @@ class RejectedEvents:
     def keep(self, rejected: RejectedEvent) -> None:
         """Keep the event with its reason, open.
 
-        Rejected once more, it has the latest content and reason, its first arrival, the id that a replay fixed, and the
-        fingerprints of all contents.
+        Rejected once more, it has the latest payload and reason; its first arrival, and what it is known by, stay.
         """
         values = raw_item(
             RejectedEventItem,
@@ -70,50 +76,34 @@ class RejectedEvents:
             event_id=rejected.event_id,
             account_id=rejected.account_id,
             payload=rejected.payload,
+            cause=rejected.cause,
+            content=rejected.content,
         )
-        first_arrival = "if_not_exists(arrived_at, :arrived_at)"
-        settings = [f"#{name} = {first_arrival if name == 'arrived_at' else f':{name}'}" for name in values]
-        added = raw_item(RejectedEventItem, contents=rejected.contents or None)
+        settings = [
+            f"#{name} = {f'if_not_exists(#{name}, :{name})' if name in _FIRST else f':{name}'}" for name in values
+        ]
         self._database.update(
             RejectedEventItem,
             {"rejection_id": rejected.rejection_id},
-            UpdateExpression="SET "
-            + ", ".join(settings)
-            + ("" if rejected.field else " REMOVE #field")
-            + (" ADD #contents :contents" if added else ""),
+            UpdateExpression="SET " + ", ".join(settings) + ("" if rejected.field else " REMOVE #field"),
             ConditionExpression="attribute_not_exists(rejection_id) OR rejected_at < :rejected_at",
-            ExpressionAttributeNames={f"#{name}": name for name in (*values, "field", *added)},
-            ExpressionAttributeValues={f":{name}": value for name, value in (values | added).items()},
+            ExpressionAttributeNames={f"#{name}": name for name in (*values, "field")},
+            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
         )
 
     def get(self, rejection_id: str) -> tuple[RejectedEvent, RejectionStatus] | None:
         item = self._database.get(RejectedEventItem, {"rejection_id": rejection_id})
         return None if item is None else _with_status(item)
 
-    def fix_replay(self, rejected: RejectedEvent, event_id: str, fingerprint: str) -> bool:
-        """Have it charged under `event_id`, with this content among others. False, having written nothing, where
-        another id was fixed since `rejected` was read: of two replays at once with different ids, one is told so.
-        """
-        return self._database.update(
-            RejectedEventItem,
-            {"rejection_id": rejected.rejection_id},
-            UpdateExpression="SET replay_event_id = :event_id ADD #contents :contents",
-            ConditionExpression="attribute_not_exists(replay_event_id) OR replay_event_id IN (:event_id, :read)",
-            ExpressionAttributeNames={"#contents": "contents"},
-            ExpressionAttributeValues={
-                ":event_id": {"S": event_id},
-                ":read": {"S": rejected.replay_event_id or event_id},
-                ":contents": {"SS": [fingerprint]},
-            },
+    def mark_replayed(self, rejected: RejectedEvent, event_id: str) -> None:
+        """Take it from the open ones, unless it was rejected again since it was read. `event_id` was sent."""
+        values = raw_item(
+            RejectedEventItem, status="replayed", replay_event_id=event_id, rejected_at=rejected.rejected_at
         )
-
-    def mark_replayed(self, rejected: RejectedEvent) -> None:
-        """Take it from the open ones, unless it was rejected again since it was read."""
-        values = raw_item(RejectedEventItem, status="replayed", rejected_at=rejected.rejected_at)
         self._database.update(
             RejectedEventItem,
             {"rejection_id": rejected.rejection_id},
-            UpdateExpression="SET #status = :status",
+            UpdateExpression="SET #status = :status, replay_event_id = :replay_event_id",
             ConditionExpression="rejected_at = :rejected_at",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
@@ -156,5 +146,6 @@ def _rejected(item: RejectedEventItem) -> RejectedEvent:
         arrived_at=item.arrived_at,
         account_id=item.account_id,
         replay_event_id=item.replay_event_id,
-        contents=frozenset(item.contents or ()),
+        cause=item.cause,
+        content=item.content,
     )
