@@ -188,7 +188,8 @@ def call(
 
 def _lasted(quantity: str, unit: str = "second") -> timedelta:
     """A call's length: what it is charged for, and a minute at least."""
-    return max(timedelta(minutes=1), timedelta(milliseconds=int(Decimal(quantity) * TIME_UNIT_MILLISECONDS[unit])))
+    milliseconds = int(Decimal(quantity) * TIME_UNIT_MILLISECONDS.get(unit, 0))
+    return max(timedelta(minutes=1), timedelta(milliseconds=milliseconds))
 
 
 def received(event: UsageEvent, message_id: str | None = None, *, redelivered: bool = False) -> Received:

@@ -89,7 +89,7 @@ def test_a_duplicate_says_the_same_and_a_conflict_says_another_thing_under_the_s
 
 def test_a_call_of_zero_duration_consumed_zero_seconds() -> None:
     (call,) = sample("call_ended/zero_duration")
-    assert [(line.feature, line.quantity) for line in call.event.lines] == [("call_minutes", Decimal(0))]
+    assert [(line.feature, line.quantity) for line in call.event.lines_of("talk")] == [("talk", Decimal(0))]
 
 
 def test_samples_share_an_id_only_where_that_is_their_point() -> None:

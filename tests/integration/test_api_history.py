@@ -85,7 +85,11 @@ def test_a_usage_entry_of_the_ledger_says_in_words_how_it_was_paid(client: Clien
     with_acme(client)
     World(database).settle(call(seconds="60", detections=1))
     (entry,) = client.get("/v1/accounts/acme/ledger").json["items"]
-    assert (entry["kind"], entry["cause"], entry["amount"]) == ("usage", "call:event-1", dollars("-0.010000"))
+    assert (entry["kind"], entry["cause"], entry["amount"]) == (
+        "usage",
+        "call:42:call-of-event-1",
+        dollars("-0.010000"),
+    )
     assert entry["description"] == (
         "call_minutes: 60 second, 60 included; voicemail_detection: 1 detection, 1 pay as you go"
     )

@@ -167,7 +167,7 @@ def test_a_plan_that_cannot_be_read_fails_the_messages_of_its_accounts_alone(two
 def test_the_events_of_a_workspace_that_cannot_be_read_are_kept_and_others_settle(two_calling: World) -> None:
     database = two_calling.database
     database.client.update_item(
-        TableName="workspaces", Key={"workspace_id": {"S": "42"}}, UpdateExpression="REMOVE account_id"
+        TableName="workspaces", Key={"workspace_id": {"S": "42"}}, UpdateExpression="REMOVE account_id, tenures"
     )
     outcome = end_both_calls(database)
     assert (outcome.failed, len(outcome.settled), outcome.rejected) == (set(), 1, 1)

@@ -1,6 +1,7 @@
-"""Random lives of an account on the real store: after each step the books balance."""
+"""Random lives of two accounts on the real store: after each step the books balance."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,11 +13,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from billing.domain.plan import Plan
 from billing.domain.subscription_life import change_terms
 from billing.domain.terms import Terms
-from billing.domain.usage import UsageEvent
+from billing.domain.usage import UsageEvent, call_cause
 from billing.domain.wallet import Posted, Wallet, grant_credit
 from billing.services.settle_usage import UsageSettlement
+from billing.services.workspaces import assign_workspace
 from billing.store.database import Database
-from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan, received
+from billing.store.workspaces import Workspaces
+from tests.builders import NOW, PERIOD_START, call, calls_feature, detection_feature, micros, plan, received
 from tests.platform_of_one import World, assert_books_balance
 
 
@@ -36,8 +39,13 @@ SECONDS = st.decimals(min_value=0, max_value=900, places=3).map(lambda seconds: 
 CENTS = st.integers(min_value=-300, max_value=300).filter(bool)
 
 
+ACCOUNTS = ("acme", "globex")
+
+
 class LifeOfAnAccount(RuleBasedStateMachine):
-    """Calls, duplicates, reorderings, conflicts, adjustments, other plans and credit that expires, in any order."""
+    """Calls, duplicates under old and new ids, reorderings, conflicts, adjustments, other plans, credit that expires,
+    and workspaces that move between a call's end and its event, in any order.
+    """
 
     fresh_database: Callable[[], Database]
 
@@ -47,11 +55,16 @@ class LifeOfAnAccount(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.store = World(self.fresh_database())
+        # What settling keeps of a workspace grows old by the clock of this life.
+        vars(self.store)["workspaces"] = Workspaces(self.store.database, self._seconds)
         self.store.open_account(PLAN, workspaces=("42", "43"))
+        self.store.open_account(PLAN, account_id="globex", workspaces=())
         self.settlement = UsageSettlement(self.store)
         self.now = NOW
         self.number = 0
         self.charged: dict[str, str] = {}
+        """The account that was charged, by cause."""
+        self.owners: dict[str, list[tuple[datetime, str]]] = {each: [(PERIOD_START, "acme")] for each in ("42", "43")}
 
     @rule(
         target=sent,
@@ -74,6 +87,33 @@ class LifeOfAnAccount(RuleBasedStateMachine):
     def events_arrive_in_any_order_and_number(self, events: list[UsageEvent], redelivered: bool) -> None:
         self._settle(events, redelivered=redelivered)
 
+    @rule(events=st.lists(sent, min_size=1, max_size=4), redelivered=st.booleans(), also_the_old_ones=st.booleans())
+    def calls_are_told_again_under_new_event_ids(
+        self, events: list[UsageEvent], redelivered: bool, also_the_old_ones: bool
+    ) -> None:
+        self.number += 1
+        # One id for all of them: an event id says nothing of a call.
+        anew = [replace(event, event_id=f"again-{self.number}", source="/voice/eu-2") for event in events]
+        self._settle([*anew, *(events if also_the_old_ones else ())], redelivered=redelivered)
+
+    @rule(workspace_id=st.sampled_from(["42", "43"]), account_id=st.sampled_from(ACCOUNTS))
+    def a_workspace_is_to_move(self, workspace_id: str, account_id: str) -> None:
+        moved = assign_workspace(self.store, workspace_id, account_id, None, self.now)
+        owners = self.owners[workspace_id]
+        if owners[-1][1] != account_id:
+            owners[:] = [each for each in owners if each[0] <= self.now]
+            if owners[-1][1] != account_id:
+                owners.append((self.now + timedelta(seconds=60), account_id))
+        assert moved.account_id == account_id
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
+
+    def _owner(self, event: UsageEvent) -> str:
+        """Of the workspace, when the call ended. Ten moves are kept: a life has fewer in which a call is awaited."""
+        owners = self.owners[event.workspace_id][-11:]
+        return next((account for since, account in reversed(owners) if since <= event.occurred_at), owners[0][1])
+
     def _new_call(
         self, seconds: str, *, ended_at: datetime, detections: int = 0, workspace_id: str = "42"
     ) -> UsageEvent:
@@ -86,16 +126,18 @@ class LifeOfAnAccount(RuleBasedStateMachine):
         batch = [received(event, f"m{position}", redelivered=redelivered) for position, event in enumerate(events)]
         outcome = self.settlement.settle_batch(batch, self.now)
         assert outcome.failed == set()
+        owners = {event.cause: self._owner(event) for event in events}
         for usage in outcome.settled:
-            assert usage.event_id not in self.charged, "charged twice"
-            self.charged[usage.event_id] = usage.workspace_id
-        assert {event.event_id for event in events} <= self.charged.keys()
+            cause = call_cause(usage.workspace_id, usage.call_id or "")
+            assert cause not in self.charged, "charged twice"
+            self.charged[cause] = owners[cause]
+        assert {event.cause for event in events} <= self.charged.keys()
 
     @rule(event=sent)
     def the_same_id_comes_with_other_content(self, event: UsageEvent) -> None:
-        if event.event_id in self.charged:
+        if event.cause in self.charged:
             line = event.lines[0]
-            other = call(event.event_id, seconds=format(line.quantity + Decimal(1), "f"))
+            other = replace(event, lines=(replace(line, quantity=line.quantity + Decimal(1)), *event.lines[1:]))
             outcome = self.settlement.settle_batch([received(other)], self.now)
             assert (outcome.settled, outcome.rejected) == ([], 1)
 
@@ -139,31 +181,37 @@ class LifeOfAnAccount(RuleBasedStateMachine):
         # Stays within the month: the invariant adds up the two periods that a wallet knows.
         self.now = min(self.now + timedelta(hours=hours), NOW + timedelta(days=7))
 
+    @rule(seconds=st.integers(min_value=1, max_value=90))
+    def seconds_pass(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
     @invariant()
     def the_books_balance(self) -> None:
-        assert_books_balance(self.store)
+        for account_id in ACCOUNTS:
+            assert_books_balance(self.store, account_id)
 
     @invariant()
     def each_call_draws_what_is_left_of_its_plan_s_allowance_and_buys_the_rest(self) -> None:
         """All in one month: what was drawn under one plan counts against the next one's quota, what was bought not."""
-        drawn = 0
-        for entry in self.store.entries():
-            if entry.usage is not None:
-                quota = PLANS[entry.usage.plan_id].usage_features["call_minutes"].included_metered_millionths
-                (line,) = (each for each in entry.usage.lines if each.feature == "call_minutes")
-                assert line.included_millionths == min(line.billed_millionths, max(0, quota - drawn))
-                drawn += line.included_millionths
+        for account_id in ACCOUNTS:
+            drawn = 0
+            for entry in self.store.entries(account_id):
+                if entry.usage is not None:
+                    quota = PLANS[entry.usage.plan_id].usage_features["call_minutes"].included_metered_millionths
+                    (line,) = (each for each in entry.usage.lines if each.feature == "call_minutes")
+                    assert line.included_millionths == min(line.billed_millionths, max(0, quota - drawn))
+                    drawn += line.included_millionths
 
     @invariant()
     def a_negative_balance_is_paused_and_a_positive_one_is_not(self) -> None:
-        wallet = self.store.wallet()
-        if wallet.balance_micros:
-            assert wallet.paused == (wallet.balance_micros < 0)
+        for wallet in map(self.store.wallet, ACCOUNTS):
+            assert not wallet.balance_micros or wallet.paused == (wallet.balance_micros < 0)
 
     @invariant()
-    def every_charged_event_has_one_entry(self) -> None:
-        causes = [entry.cause for entry in self.store.entries() if entry.kind == "usage"]
-        assert sorted(causes) == sorted(f"call:{event_id}" for event_id in self.charged)
+    def every_call_has_one_entry_in_the_account_that_had_its_workspace_when_it_ended(self) -> None:
+        for account_id in ACCOUNTS:
+            causes = [entry.cause for entry in self.store.entries(account_id) if entry.kind == "usage"]
+            assert sorted(causes) == sorted(cause for cause, charged in self.charged.items() if charged == account_id)
 
 
 @pytest.fixture

@@ -152,5 +152,8 @@ def _read(raw: Item) -> Workspace:
 
 
 def _workspace(item: WorkspaceItem) -> Workspace:
+    if item.account_id is None:
+        raise ValueError("a workspace of nobody")
+    # A row of an earlier release has an account alone.
     tenures = tuple(_TENURE.read(each) for each in item.tenures or ([item.account_id],))
     return Workspace(item.workspace_id, tenures, item.name)
