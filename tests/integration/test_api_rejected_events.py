@@ -1,6 +1,5 @@
 """Events that could not be charged: an operator sees them, corrects them, and replays them."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from billing.services.settle_usage import Received, UsageSettlement
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
 from billing.store.store import Store
-from tests.api_client import Answer, Client, Line, client_over, with_acme
+from tests.api_client import ACME, Answer, Client, Line, client_over, with_acme
 from tests.builders import NOW, cloud_event
 from tests.platform_of_one import World
 
@@ -142,101 +141,167 @@ def settled(database: Database, line: Line) -> list[str]:
     return [usage.event_id for usage in UsageSettlement(Store(database)).settle_batch(batch, NOW).settled]
 
 
-def test_an_event_that_was_replayed_is_not_charged_again_under_another_id(
+def sends(line: Line, event: dict[str, Any], *, account_id: str | None = None) -> None:
+    """A sender tells it, or tells it again."""
+    sent = receive(JsonValue(event, compact(event)), now=ARRIVED, account_id=account_id)
+    assert isinstance(sent, QueuedEvent)
+    line.send([sent])
+
+
+def charged(database: Database) -> list[tuple[str, str]]:
+    """Cause and kind of the entries of acme."""
+    return [(entry.cause, entry.kind) for entry in World(database).entries()]
+
+
+def of_workspace(workspace_id: str, event_id: str = "event-1") -> dict[str, Any]:
+    return cloud_event(event_id, seconds="60", workspace_id=workspace_id, ended_at=ARRIVED)
+
+
+def test_a_call_that_was_replayed_is_not_charged_again_as_another_call(
     client: Client, database: Database, line: Line
 ) -> None:
     kept = keep(database, broken())
     assert replayed(with_acme(client), kept.rejection_id, well()).status == 202
     assert settled(database, line) == ["event-1"]
     answer = replayed(client, kept.rejection_id, well("event-2"))
-    assert (answer.status, answer.code, answer.json["field"]) == (409, "replayed_under_another_id", "event.id")
-    assert line.sent == []
+    assert (answer.status, answer.code, answer.fields) == (409, "replayed_under_another_id", ["event"])
     assert replayed(client, kept.rejection_id, well()).status == 202
-    assert (settled(database, line), len(World(database).entries())) == ([], 1)
+    assert settled(database, line) == []
+    assert charged(database) == [("call:42:call-of-event-1", "usage")]
 
 
-def test_an_event_without_an_id_that_can_be_read_is_charged_under_the_one_it_was_given_first(
+def test_a_corrected_workspace_is_charged_and_the_sender_s_own_retry_is_a_duplicate(
     client: Client, database: Database, line: Line
 ) -> None:
-    kept = keep(database, {**well(), "id": ""})
-    line.closed = True
-    assert replayed(client, kept.rejection_id, well("given-1")).status == 503
+    sends(line, of_workspace("24"))
+    settled(database, line)
     (item,) = client.get("/v1/rejected-events").json["items"]
-    assert (item["event_id"], item["replay_event_id"]) == (None, "given-1")
-    line.closed = False
-    assert replayed(client, kept.rejection_id, well("given-2")).code == "replayed_under_another_id"
-    assert replayed(with_acme(client), kept.rejection_id, well("given-1")).status == 202
-    assert settled(database, line) == ["given-1"]
-
-
-def test_a_correction_that_is_rejected_again_opens_the_same_rejection_which_keeps_its_id(
-    client: Client, database: Database, line: Line
-) -> None:
-    kept = keep(database, {**broken(), "id": ""})
-    assert replayed(client, kept.rejection_id, well("other")).status == 202
-    assert settled(database, line) == []  # there is no such workspace yet
-    (item,) = client.get("/v1/rejected-events").json["items"]
-    assert (item["rejection_id"], item["code"]) == (kept.rejection_id, "unknown_workspace")
-    assert (item["event_id"], item["replay_event_id"], item["payload"]) == ("other", "other", well("other"))
-    assert replayed(client, kept.rejection_id, well()).code == "replayed_under_another_id"
-    assert replayed(with_acme(client), kept.rejection_id).status == 202
-    assert settled(database, line) == ["other"]
-
-
-def test_a_broken_event_that_is_sent_again_after_its_correction_was_charged_is_not_charged_again(
-    client: Client, database: Database, line: Line
-) -> None:
-    kept = keep(database, broken())
-    replayed(with_acme(client), kept.rejection_id, well())
+    assert replayed(with_acme(client), item["rejection_id"], of_workspace("42")).status == 202
     assert settled(database, line) == ["event-1"]
-    RejectedEvents(database).keep(replace(kept, rejected_at=NOW))
-    assert open_codes(client) == ["invalid_quantity"]
+    assert charged(database) == [
+        ("call:42:call-of-event-1", "usage"),
+        ("call:24:call-of-event-1", "replay_marker"),
+    ]
+    # Meanwhile somebody makes the workspace that was sent.
+    client.put("/v1/workspaces/24", {"account_id": "acme"})
+    sends(line, of_workspace("24"))
+    sends(line, {**of_workspace("24"), "id": "a-new-id"})
+    assert (settled(database, line), open_codes(client), len(charged(database))) == ([], [], 2)
+
+
+def test_other_data_under_the_identity_that_was_sent_is_kept_after_its_correction_was_charged(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, of_workspace("24"))
+    replayed(with_acme(client), kept.rejection_id, of_workspace("42"))
+    assert settled(database, line) == ["event-1"]
+    client.put("/v1/workspaces/24", {"account_id": "acme"})
+    sends(line, cloud_event("event-1", seconds="61", workspace_id="24", ended_at=ARRIVED))
+    assert (settled(database, line), open_codes(client)) == ([], ["event_conflict"])
+
+
+def test_two_corrections_of_one_event_charge_it_once_whichever_settles_first(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, of_workspace("24"))
+    client.put("/v1/workspaces/43", {"account_id": "acme"})
+    with_acme(client).put("/v1/workspaces/43", {"account_id": "acme"})
+    assert replayed(client, kept.rejection_id, of_workspace("42")).status == 202
+    assert replayed(client, kept.rejection_id, of_workspace("43")).status == 202
+    assert settled(database, line) == ["event-1"]
+    assert len(charged(database)) == 2
+    again = replayed(client, kept.rejection_id, of_workspace("43"))
+    assert (again.status, again.code) == (409, "replayed_under_another_id")
+    assert replayed(client, kept.rejection_id, of_workspace("42")).status == 202
+    assert (settled(database, line), len(charged(database))) == ([], 2)
+
+
+def test_a_correction_that_names_a_wrong_workspace_once_more_can_be_corrected_again(
+    client: Client, database: Database, line: Line
+) -> None:
+    kept = keep(database, of_workspace("24"))
+    assert replayed(with_acme(client), kept.rejection_id, of_workspace("2")).status == 202
+    assert settled(database, line) == []
+    assert open_codes(client) == ["unknown_workspace"]
+    assert replayed(client, kept.rejection_id, of_workspace("42")).status == 202
+    assert settled(database, line) == ["event-1"]
+    assert charged(database)[1] == ("call:24:call-of-event-1", "replay_marker")
+
+
+@pytest.mark.parametrize("broken_part", [{"type": "call.finished"}, {"data": None}, {"data": {"workspace_id": "42"}}])
+def test_an_event_that_is_known_by_nothing_is_charged_once_however_it_is_corrected(
+    client: Client, database: Database, line: Line, broken_part: dict[str, Any]
+) -> None:
+    kept = keep(database, {**well(), **broken_part})
+    assert replayed(with_acme(client), kept.rejection_id, well()).status == 202
+    assert replayed(client, kept.rejection_id, well("event-2")).status == 202
+    assert settled(database, line) == ["event-1"]
+    assert charged(database)[1] == (f"rejected:{kept.rejection_id}", "replay_marker")
     assert replayed(client, kept.rejection_id, well("event-2")).code == "replayed_under_another_id"
-    assert replayed(client, kept.rejection_id, well()).status == 202
-    assert (settled(database, line), open_codes(client)) == ([], [])
 
 
-def test_an_event_that_its_sender_may_send_again_is_not_charged_under_another_id(
+def test_a_call_whose_sender_was_faster_than_the_operator_is_not_charged_again(
+    client: Client, database: Database, line: Line
+) -> None:
+    """The workspace was made, the sender tried again; then a correction names another one."""
+    kept = keep(database, of_workspace("24"))
+    with_acme(client).put("/v1/workspaces/24", {"account_id": "acme"})
+    sends(line, of_workspace("24"))
+    assert settled(database, line) == ["event-1"]
+    answer = replayed(client, kept.rejection_id, of_workspace("42"))
+    assert (answer.status, answer.code, line.sent) == (409, "replayed_under_another_id", [])
+
+
+def test_a_broken_call_that_its_sender_corrected_is_not_charged_again_as_another_one(
     client: Client, database: Database, line: Line
 ) -> None:
     kept = keep(database, broken())
-    answer = replayed(with_acme(client), kept.rejection_id, {**well(), "id": "event-2"})
-    assert (answer.status, answer.code, line.sent) == (409, "replayed_under_another_id", [])
-    sent = receive(JsonValue(well(), compact(well())), now=ARRIVED)
-    assert isinstance(sent, QueuedEvent)
-    line.send([sent])
-    assert settled(database, line) == ["event-1"]  # the sender was faster than the operator
-    assert replayed(client, kept.rejection_id, {**well(), "id": "event-2"}).code == "replayed_under_another_id"
-    assert replayed(client, kept.rejection_id, well()).status == 202
-    assert (settled(database, line), len(World(database).entries())) == ([], 1)
-
-
-def test_of_two_events_with_one_id_that_were_replayed_together_each_can_be_charged(
-    client: Client, database: Database, line: Line
-) -> None:
-    first, second = keep(database, broken()), keep(database, {**broken(), "source": "/voice/eu-2"})
-    another_call = cloud_event("event-1", seconds="75", ended_at=ARRIVED)
-    replayed(with_acme(client), first.rejection_id, well())
-    replayed(client, second.rejection_id, another_call)
+    sends(line, well())
+    with_acme(client)
     assert settled(database, line) == ["event-1"]
-    assert open_codes(client) == ["event_conflict"]
-    assert replayed(client, first.rejection_id, well("event-2")).code == "replayed_under_another_id"
-    assert replayed(client, second.rejection_id, {**another_call, "id": "event-2"}).status == 202
-    assert replayed(client, second.rejection_id, {**another_call, "id": "event-3"}).code == "replayed_under_another_id"
-    assert (settled(database, line), open_codes(client)) == (["event-2"], [])
-
-
-def test_an_id_that_was_charged_with_other_content_is_refused_and_another_one_can_be_given(
-    client: Client, database: Database, line: Line
-) -> None:
-    first, second = keep(database, broken()), keep(database, {**broken(), "source": "/voice/eu-2"})
-    replayed(with_acme(client), first.rejection_id, well())
-    assert settled(database, line) == ["event-1"]
-    another_call = cloud_event("event-1", seconds="75", ended_at=ARRIVED)
-    answer = replayed(client, second.rejection_id, another_call)
+    answer = replayed(client, kept.rejection_id, well("event-2"))
     assert (answer.status, answer.code, line.sent) == (409, "event_conflict", [])
-    assert replayed(client, second.rejection_id, {**another_call, "id": "event-2"}).status == 202
-    assert settled(database, line) == ["event-2"]
+
+
+def test_two_calls_with_one_id_are_both_charged_once_an_operator_gives_one_of_them_its_own(
+    client: Client, database: Database, line: Line
+) -> None:
+    other = cloud_event("event-1", seconds="75", ended_at=ARRIVED - timedelta(hours=1))
+    with_acme(client)
+    sends(line, well())
+    sends(line, other)
+    assert (settled(database, line), open_codes(client)) == (["event-1"], ["event_conflict"])
+    (item,) = client.get("/v1/rejected-events").json["items"]
+    conflicting = item["payload"]
+    assert replayed(client, item["rejection_id"]).code == "event_conflict"
+    conflicting["data"]["call_id"] = "of-eu-2"
+    assert replayed(client, item["rejection_id"], conflicting).status == 202
+    conflicting["data"]["call_id"] = "of-eu-3"
+    assert replayed(client, item["rejection_id"], conflicting).status == 202
+    assert settled(database, line) == ["event-1"]
+    assert [cause for cause, _ in charged(database)] == [
+        "call:42:call-of-event-1",
+        "call:42:of-eu-2",
+        f"rejected:{item['rejection_id']}",
+    ]
+
+
+def test_a_key_of_another_account_takes_no_identity_from_anybody(
+    client: Client, database: Database, line: Line
+) -> None:
+    """Its event names a workspace of acme's. An operator who corrects that does not mark acme's call as charged."""
+    client.post("/v1/accounts", {**ACME, "account_id": "globex", "name": "Globex"})
+    with_acme(client).put("/v1/workspaces/77", {"account_id": "globex"})
+    client.put("/v1/accounts/globex/subscription", {"plan_id": "free"})
+    sends(line, of_workspace("42"), account_id="globex")
+    assert settled(database, line) == []
+    (item,) = client.get("/v1/rejected-events").json["items"]
+    assert replayed(client, item["rejection_id"], of_workspace("77")).status == 202
+    assert settled(database, line) == ["event-1"]
+    causes = [entry.cause for entry in World(database).entries("globex")]
+    assert causes == ["call:77:call-of-event-1", f"rejected:{item['rejection_id']}"]
+    sends(line, of_workspace("42"))
+    assert (settled(database, line), charged(database)) == (["event-1"], [("call:42:call-of-event-1", "usage")])
 
 
 def test_an_event_that_is_still_broken_stays_open(client: Client, database: Database, line: Line) -> None:
@@ -261,7 +326,9 @@ def test_a_rejection_that_does_not_exist_is_a_404(client: Client) -> None:
     assert (answer.status, answer.code) == (404, "rejected_event_not_found")
 
 
-@pytest.mark.parametrize(("body", "field"), [({}, "event"), ({"event": []}, "event"), ({"events": {}}, "event")])
+@pytest.mark.parametrize(
+    ("body", "field"), [({"event": []}, "event"), ({"events": {}}, "events"), ({"confirm": "yes"}, "confirm")]
+)
 def test_a_correction_is_an_event(client: Client, database: Database, body: object, field: str) -> None:
     kept = keep(database, well())
     answer = client.post(f"/v1/rejected-events/{kept.rejection_id}/replay", body)

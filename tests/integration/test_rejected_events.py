@@ -8,9 +8,9 @@ import pytest
 
 from billing.contracts.json_text import JsonValue, compact
 from billing.contracts.usage_queue import receive
-from billing.domain.errors import Conflict
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent, reject_queued
+from billing.domain.usage import Replay
 from billing.services.rejected_events import replay
 from billing.store.database import Database
 from billing.store.rejected_events import RejectedEvents
@@ -21,9 +21,6 @@ EVENT, ANOTHER = cloud_event("a", seconds="60"), cloud_event("b", seconds="60")
 QUEUED = receive(JsonValue(EVENT, compact(EVENT)), now=NOW)
 assert isinstance(QUEUED, QueuedEvent)
 REJECTED = reject_queued(QUEUED, "unknown_workspace", "there is no such workspace", rejected_at=NOW)
-
-WITHOUT_ID = replace(REJECTED, event_id=None, cause=None, content=None)
-"""Its id could not be read."""
 
 
 @pytest.fixture
@@ -43,13 +40,6 @@ class Queue:
         if self._meanwhile is not None:
             self._rejected_events.keep(self._meanwhile)
         return []
-
-
-class Refusing:
-    """Is not to be asked."""
-
-    def send(self, events: Sequence[QueuedEvent]) -> list[int]:
-        raise AssertionError([event.event.event_id for event in events])
 
 
 class Died(Exception):
@@ -88,41 +78,32 @@ def test_an_event_that_is_rejected_again_before_its_replay_is_noted_stays_open(
     rejected_events.keep(REJECTED)
     again = replace(REJECTED, rejected_at=NOW + timedelta(milliseconds=5))
     replay(Store(database), Queue(rejected_events, meanwhile=again), REJECTED.rejection_id, EVENT, NOW)
-    assert open_events(rejected_events) == [replace(again, replay_event_id="a")]
+    assert open_events(rejected_events) == [again]
 
 
-def test_of_two_replays_at_once_under_different_ids_one_goes_to_the_queue(
-    rejected_events: RejectedEvents, database: Database
-) -> None:
-    """Both have read the rejection before either fixes an id."""
-    rejected_events.keep(WITHOUT_ID)
-
-    looked_up: list[str] = []
-
-    def let_another_go_first(**_: object) -> None:
-        looked_up.append("the event's entry, after the rejection was read")
-        if len(looked_up) == 1:
-            replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, ANOTHER, NOW)
-
-    database.client.meta.events.register("before-call.dynamodb.BatchGetItem", let_another_go_first)
-    with pytest.raises(Conflict) as refusal:
-        replay(Store(database), Refusing(), REJECTED.rejection_id, EVENT, NOW)
-    assert refusal.value.code == "replayed_under_another_id"
-    (replayed,) = rejected_events.page("replayed", 10, None).items
-    assert replayed.replay_event_id == "b"
-
-
-def test_an_event_whose_replay_died_before_the_queue_had_it_is_open_and_its_id_is_fixed(
+def test_an_event_whose_replay_died_before_the_queue_had_it_is_open_and_can_be_replayed_otherwise(
     rejected_events: RejectedEvents, database: Database
 ) -> None:
     rejected_events.keep(REJECTED)
     with pytest.raises(Died):
         replay(Store(database), Dying(), REJECTED.rejection_id, EVENT, NOW)
-    assert [event.replay_event_id for event in open_events(rejected_events)] == ["a"]
-    with pytest.raises(Conflict):
-        replay(Store(database), Refusing(), REJECTED.rejection_id, ANOTHER, NOW)
-    replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, EVENT, NOW)
+    assert open_events(rejected_events) == [REJECTED]
+    replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, ANOTHER, NOW)
     assert open_events(rejected_events) == []
+
+
+def test_a_replay_carries_what_the_event_was_known_by_when_it_first_came(
+    rejected_events: RejectedEvents, database: Database
+) -> None:
+    """However often it was corrected and rejected again since."""
+    rejected_events.keep(REJECTED)
+    corrected = replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, ANOTHER, NOW)
+    later = NOW + timedelta(seconds=5)
+    rejected_events.keep(reject_queued(corrected, "unknown_feature", "is not in the plan", rejected_at=later))
+    again = replay(Store(database), Queue(rejected_events), REJECTED.rejection_id, None, NOW)
+    assert isinstance(QUEUED, QueuedEvent)
+    assert again.event.replay == Replay(REJECTED.rejection_id, QUEUED.event.cause, QUEUED.event.fingerprint)
+    assert again.event.cause == "call:42:call-of-b"
 
 
 def test_an_event_that_is_rejected_again_after_its_replay_is_open_again(

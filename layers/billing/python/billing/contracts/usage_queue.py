@@ -99,8 +99,9 @@ def judge_again(
             sent = JsonValue(loads(rejected.payload), rejected.payload)
         except MalformedJson as error:
             return replace(rejected, code=error.code, detail=error.detail, field=None, rejected_at=now)
-    # A row of an earlier release does not say under which cause it was sent: then what is kept says it.
-    cause = rejected.cause or _kept_cause(rejected)
+    # A row of an earlier release does not say under which cause it was sent: then what is kept says it. Not of a sender
+    # who may speak for one account: it may name a call of another's.
+    cause = rejected.cause or (_kept_cause(rejected) if rejected.account_id is None else None)
     replay = Replay(rejected.rejection_id, cause, rejected.content, confirmed)
     return receive(sent, now=now, arrived_at=rejected.arrived_at, account_id=rejected.account_id, replay=replay)
 
