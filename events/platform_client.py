@@ -4,7 +4,7 @@
 Talktime: `python events/platform_client.py API_URL API_KEY WORKSPACE_ID`. The key needs the scopes `calls:authorize`
 and `usage:write`.
 
-Every request may be sent again: a lease is taken once for its id, an event is charged once for its id.
+Every request may be sent again: a lease is taken once for its id, a call is charged once for its call id.
 """
 
 import json

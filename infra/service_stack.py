@@ -1,4 +1,4 @@
-"""The service: functions, the ways in (HTTP API and event bus) and the queue between them and settlement."""
+"""The service: functions, the ways in (HTTP API and a bus for usage) and the queue between them and settlement."""
 
 from collections.abc import Mapping
 
@@ -16,6 +16,7 @@ from infra.constructs.alarms import alarm_topic, alarm_when
 from infra.constructs.billing_function import BillingFunction
 from infra.constructs.change_relay import ChangeRelay
 from infra.constructs.dashboard import Dashboard
+from infra.constructs.event_bus import OwnEventBus
 from infra.constructs.notices import Notices
 from infra.constructs.payments import Payments
 from infra.constructs.public_api import PublicApi, Route
@@ -47,7 +48,8 @@ class ServiceStack(Stack):
         functions = self._build_functions(stage, alarms, layers, tables)
 
         settlement = self._build_settlement(stage, alarms, functions)
-        bus = UsageBus(self, "UsageBus", stage=stage, alarms=alarms, queue=settlement.queue)
+        usage_bus = UsageBus(self, "UsageBus", stage=stage, alarms=alarms, queue=settlement.queue)
+        bus = OwnEventBus(self, "Events")
         notices = self._build_notices(stage, alarms, functions, bus, tables)
         http = PublicApi(
             self,
@@ -77,7 +79,8 @@ class ServiceStack(Stack):
 
         CfnOutput(self, "ApiUrl", value=http.api.api_endpoint)
         CfnOutput(self, "ApiId", value=http.api.api_id)
-        CfnOutput(self, "BusName", value=bus.bus.event_bus_name)
+        CfnOutput(self, "UsageBusName", value=usage_bus.bus.event_bus_name)
+        CfnOutput(self, "EventBusName", value=bus.bus.event_bus_name)
         CfnOutput(self, "UsageQueueUrl", value=settlement.queue.queue_url)
         CfnOutput(self, "AlarmTopicArn", value=alarms.topic_arn)
 
@@ -147,7 +150,7 @@ class ServiceStack(Stack):
         stage: Stage,
         alarms: sns.ITopic,
         functions: Functions,
-        bus: UsageBus,
+        bus: OwnEventBus,
         tables: Mapping[str, dynamodb.Table],
     ) -> Notices:
         ChangeRelay(

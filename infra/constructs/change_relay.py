@@ -9,9 +9,9 @@ from constructs import Construct
 
 from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
+from infra.constructs.event_bus import OwnEventBus
 from infra.constructs.queues import DeadLetterQueue
 from infra.constructs.triggers import run_on_changes
-from infra.constructs.usage_bus import UsageBus
 from infra.naming import pascal, table_variable
 from infra.stages import Stage
 
@@ -37,7 +37,7 @@ class ChangeRelay(Construct):
         alarms: sns.ITopic,
         function: BillingFunction,
         tables: Mapping[str, dynamodb.Table],
-        bus: UsageBus,
+        bus: OwnEventBus,
     ) -> None:
         super().__init__(scope, construct_id)
         lost = DeadLetterQueue(self, "Lost", stage=stage, alarms=alarms, kind="lost-changes")

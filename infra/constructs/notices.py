@@ -10,9 +10,9 @@ from constructs import Construct
 from billing.contracts.bus_events import BUS_SOURCE
 from infra.constructs.alarms import alarm_when
 from infra.constructs.billing_function import BillingFunction
+from infra.constructs.event_bus import OwnEventBus
 from infra.constructs.queues import DeadLetterQueue, QueueConsumer
 from infra.constructs.triggers import Tick, run_on_clock, watch_runs
-from infra.constructs.usage_bus import UsageBus
 from infra.stages import Stage
 
 _BATCH = 10
@@ -41,7 +41,7 @@ class Notices(Construct):
         *,
         stage: Stage,
         alarms: sns.ITopic,
-        bus: UsageBus,
+        bus: OwnEventBus,
         notify: BillingFunction,
         deliver: BillingFunction,
         announce: BillingFunction,

@@ -1,4 +1,8 @@
-"""The EventBridge bus on which a platform may put ended calls, instead of posting them."""
+"""The EventBridge bus on which a platform may put ended calls, instead of posting them.
+
+The product's own events are on another one (`event_bus`). This one keeps the place that it had when they shared it:
+usage that goes astray is money lost, a rule that is to be moved is not.
+"""
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -6,7 +10,6 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.billing_function import BillingFunction
 from infra.constructs.queues import DeadLetterQueue
 from infra.stages import Stage
 
@@ -29,11 +32,6 @@ class UsageBus(Construct):
             event_pattern=events.EventPattern(detail_type=_USAGE),
             targets=[targets.SqsQueue(queue, message=_message(), dead_letter_queue=undelivered.queue)],
         )
-
-    def let_put_events(self, function: BillingFunction) -> None:
-        """Let `function` put events on the bus, and tell it the bus's name."""
-        function.tell("EVENT_BUS_NAME", self.bus.event_bus_name)
-        function.allow("events:PutEvents", on=[self.bus.event_bus_arn])
 
 
 def _message() -> events.RuleTargetInput:

@@ -43,7 +43,8 @@ class Outputs:
     functions: Mapping[str, str]
     tables: Mapping[str, str]
     queues: Mapping[str, str]
-    bus: str
+    usage_bus: str
+    event_bus: str
     account: str = ACCOUNT
     admin_key: str = ""
     stripe_url: str = ""
@@ -75,7 +76,8 @@ def deploy(assembly: Path, aws_url: str, account: str = ACCOUNT) -> Outputs:
         functions={folder: values[f"{pascal(folder)}FunctionName"] for folder in TABLE_ACCESS},
         tables={name: values[f"{pascal(name)}TableName"] for name in (model.Meta.table_name for model in ALL_TABLES)},
         queues={"usage": values["UsageQueueUrl"]},
-        bus=values["BusName"],
+        usage_bus=values["UsageBusName"],
+        event_bus=values["EventBusName"],
         account=account,
     )
 

@@ -156,7 +156,7 @@ def what_cannot_be_charged_is_kept(story: Story) -> None:
 
 
 def usage_from_the_event_bus(story: Story) -> None:
-    story.tell("\nTokens, which are no call; and a call that comes by the event bus")
+    story.tell("\nTokens, which are no call; and a call that comes by the usage bus")
     post_samples(story, "tokens", folder="usage_recorded")
     explain(story, "acme", load_sample("tokens", "usage_recorded")["id"])
     event = load_sample("from_event_bus")
@@ -164,7 +164,7 @@ def usage_from_the_event_bus(story: Story) -> None:
     bus.put_events(
         Entries=[
             {
-                "EventBusName": story.outputs.bus,
+                "EventBusName": story.outputs.usage_bus,
                 "Source": event["source"],
                 "DetailType": event["detail-type"],
                 "Detail": json.dumps(event["detail"]),

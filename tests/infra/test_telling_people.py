@@ -30,6 +30,28 @@ def test_only_the_relay_speaks_in_the_products_name(resources: Resources) -> Non
     assert speakers == {"RelayChanges"}
 
 
+def test_what_may_be_sent_from_outside_travels_on_another_bus_than_the_products_own_events(
+    resources: Resources,
+) -> None:
+    """Else whoever may report usage could forge a webhook and a mail, or take the place of the real one."""
+    rules = {
+        json.dumps(rule["EventPattern"]): rule["EventBusName"]["Ref"]
+        for rule in of_type(resources, "AWS::Events::Rule").values()
+        if "EventPattern" in rule
+    }
+    usage = {bus for pattern, bus in rules.items() if "call.ended" in pattern}
+    own = {bus for pattern, bus in rules.items() if "call.ended" not in pattern}
+    assert (len(usage), len(own), len(usage | own)) == (1, 1, 2)
+    put_on = [
+        json.dumps(statement["Resource"])
+        for policy in of_type(resources, "AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "events:PutEvents" in actions(statement)
+    ]
+    assert put_on
+    assert all(own.copy().pop() in resource and usage.copy().pop() not in resource for resource in put_on)
+
+
 def test_only_deliveries_read_a_webhook_secret_and_write_to_customers(resources: Resources) -> None:
     for action in ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"):
         assert functions_with(resources, action, "webhook_secrets") <= {"Deliver"}

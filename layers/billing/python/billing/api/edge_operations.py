@@ -162,7 +162,8 @@ _SEND_EVENTS = Operation(
         "Report what calls, or anything else, consumed: one CloudEvent 1.0, or up to 500 in an array, under any of the "
         "three media types; or in binary mode, its attributes as `ce-` headers and its data as `application/json`. "
         "A 202 says that each event is queued, or kept as rejected with its reason. Anything else: send the request "
-        "again, which is always safe. An event is charged once for its `id`, however often it comes. A key that is "
+        "again, which is always safe. A call is charged once for its workspace and `call_id`, whatever its event's id; "
+        "anything else for its workspace, `source` and `id`. A key that is "
         "bound to an account reports for the workspaces of that account only."
     ),
     scope="usage:write",
