@@ -333,3 +333,18 @@ def test_a_correction_is_an_event(client: Client, database: Database, body: obje
     kept = keep(database, well())
     answer = client.post(f"/v1/rejected-events/{kept.rejection_id}/replay", body)
     assert (answer.status, answer.fields[0]) == (422, field)
+
+
+def test_a_call_that_is_longer_than_it_lasted_is_charged_once_a_person_confirms_it(
+    client: Client, database: Database, line: Line
+) -> None:
+    event = well()
+    event["data"]["usage"][0]["quantity"] = "60000"
+    with_acme(client)
+    sends(line, event)
+    assert (settled(database, line), open_codes(client)) == ([], ["longer_than_the_call"])
+    (item,) = client.get("/v1/rejected-events").json["items"]
+    assert client.post(f"/v1/rejected-events/{item['rejection_id']}/replay", {"confirm": True}).status == 202
+    assert (settled(database, line), open_codes(client)) == (["event-1"], [])
+    sends(line, event)
+    assert (settled(database, line), open_codes(client)) == ([], [])
