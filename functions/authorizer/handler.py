@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
         "isAuthorized": True,
         "context": {
             "key_id": key.key_id,
-            "scopes": " ".join(sorted(key.scopes)),
+            "scopes": " ".join(sorted(key.granted)),
             "account_id": key.account_id or "",
         },
     }

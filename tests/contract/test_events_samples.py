@@ -79,10 +79,12 @@ def test_a_batch_with_a_broken_event_has_one_of_each() -> None:
     assert isinstance(broken, RejectedEvent)
 
 
-def test_a_duplicate_says_the_same_and_a_conflict_says_another_thing_under_the_same_id() -> None:
+def test_a_duplicate_says_the_same_and_a_conflict_says_another_thing_of_the_same_call() -> None:
     first, second = sample("call_ended/duplicate")
     (original,), (conflict,) = sample("call_ended/single_call"), sample("call_ended/conflict")
-    assert first.event == second.event == original.event
+    assert first.event == original.event
+    assert second.event.event_id != original.event.event_id
+    assert (second.event.cause, second.event.fingerprint) == (original.event.cause, original.event.fingerprint)
     assert conflict.event.cause == original.event.cause
     assert conflict.event.fingerprint != original.event.fingerprint
 

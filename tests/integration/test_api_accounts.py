@@ -1,15 +1,17 @@
 """Accounts, workspaces, locks and API keys."""
 
+from dataclasses import replace
+
 import pytest
 
-from billing.domain.api_key import parse_key
+from billing.domain.api_key import ApiKey, parse_key
 from billing.services.authenticate import authenticate
 from billing.store.api_keys import ApiKeys
 from billing.store.database import Database
 from billing.store.store import Store
 from billing.store.workspaces import Workspaces
 from tests.api_client import ACME, Client, Line, client_over, with_acme
-from tests.builders import ADMINISTRATOR, WIRE
+from tests.builders import ADMINISTRATOR, NOW, WIRE
 
 
 @pytest.fixture
@@ -179,7 +181,7 @@ def test_a_revoked_key_is_gone(client: Client) -> None:
 
 
 def test_a_key_cannot_be_bound_to_an_account_that_does_not_exist(client: Client) -> None:
-    answer = client.post("/v1/api-keys", {"name": "k", "scopes": ["admin"], "account_id": "nobody"})
+    answer = client.post("/v1/api-keys", {"name": "k", "scopes": ["billing:read"], "account_id": "nobody"})
     assert (answer.status, answer.code, answer.fields) == (404, "account_not_found", ["account_id"])
 
 
@@ -187,3 +189,16 @@ def test_a_key_cannot_be_bound_to_an_account_that_does_not_exist(client: Client)
 def test_a_key_has_scopes_that_exist(client: Client, scopes: object) -> None:
     answer = client.post("/v1/api-keys", {"name": "k", "scopes": scopes})
     assert (answer.status, answer.json["field"].partition("[")[0]) == (422, "scopes")
+
+
+def test_a_key_that_is_bound_to_an_account_cannot_be_an_administrator_s(client: Client) -> None:
+    with_acme(client)
+    body = {"name": "k", "scopes": ["billing:read", "admin"], "account_id": "acme"}
+    answer = client.post("/v1/api-keys", body)
+    assert (answer.status, answer.code, answer.fields) == (422, "invalid_value", ["account_id"])
+
+
+def test_a_bound_key_that_an_earlier_release_made_an_administrator_s_keeps_what_that_implied() -> None:
+    former = ApiKey("0" * 16, "hash", "مفتاح", frozenset({"admin"}), "acme", NOW)
+    assert former.granted == {"usage:write", "calls:authorize", "billing:read", "billing:write"}
+    assert replace(former, account_id=None).granted == {"admin"}

@@ -184,10 +184,10 @@ def test_admin_implies_the_other_scopes(client: Client) -> None:
 
 
 @pytest.mark.parametrize("account_id", ["other", "nobody"])
-@pytest.mark.parametrize("path", ["", "/billing", "/ledger", "/usage/records"])
+@pytest.mark.parametrize("path", ["/billing", "/ledger", "/usage/records"])
 def test_a_bound_key_cannot_tell_another_account_from_none(client: Client, account_id: str, path: str) -> None:
     with_acme(client).post("/v1/accounts", {**ACME, "account_id": "other"})
-    bound = client.with_key("admin", "acme")
+    bound = client.with_key("billing:read", "acme")
     answer = bound.get(f"/v1/accounts/{account_id}{path}")
     assert (answer.status, answer.code) == (404, "account_not_found")
     assert answer.json["detail"] == f'there is no account "{account_id}"'
@@ -198,6 +198,9 @@ def test_a_bound_key_cannot_tell_another_account_from_none(client: Client, accou
     ("method", "path"),
     [
         ("GET", "/v1/accounts"),
+        ("GET", "/v1/accounts/acme"),
+        ("PUT", "/v1/accounts/acme/lock"),
+        ("POST", "/v1/accounts/acme/adjustments"),
         ("POST", "/v1/accounts"),
         ("PUT", "/v1/plans/free"),
         ("PUT", "/v1/workspaces/42"),
@@ -208,7 +211,9 @@ def test_a_bound_key_cannot_tell_another_account_from_none(client: Client, accou
         ("POST", f"/v1/rejected-events/{'0' * 32}/replay"),
     ],
 )
-def test_what_concerns_all_accounts_is_closed_to_a_bound_key(client: Client, method: str, path: str) -> None:
+def test_a_bound_key_is_no_administrator_even_where_an_earlier_release_made_it_one(
+    client: Client, method: str, path: str
+) -> None:
     answer = client.with_key("admin", "acme").send(method, path)
     assert (answer.status, answer.code) == (403, "insufficient_scope")
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from billing.domain.account import Account
@@ -159,13 +159,20 @@ class AccountStatusView(View):
 
 
 class NewApiKeyBody(Body):
-    """With an account, the key reaches that one only. `admin` implies the other scopes."""
+    """With an account, the key reaches that one only, and cannot be `admin`, which implies the other scopes."""
 
     example: ClassVar[Example] = {"name": "voice platform", "scopes": ["usage:write", "calls:authorize"]}
 
     name: Name
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES)), distinct("a scope")]
     account_id: AccountId | None = None
+
+    @field_validator("account_id")
+    @classmethod
+    def _is_no_administrator(cls, account_id: str | None, info: ValidationInfo) -> str | None:
+        if account_id is not None and "admin" in info.data.get("scopes", ()):
+            raise PydanticCustomError("invalid_value", 'must be left out with the scope "admin"')
+        return account_id
 
 
 class ApiKeyView(View):
@@ -182,7 +189,7 @@ class ApiKeyView(View):
         return cls(
             key_id=key.key_id,
             name=key.name,
-            scopes=sorted(key.scopes),
+            scopes=sorted(key.granted),
             account_id=key.account_id,
             created_at=format_instant(key.created_at),
         )

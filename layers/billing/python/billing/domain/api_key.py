@@ -8,6 +8,7 @@ from datetime import datetime
 
 SCOPES = ("usage:write", "calls:authorize", "billing:read", "billing:write", "admin")
 
+_ADMIN = "admin"
 _KEY = re.compile(r"tk_([0-9a-f]{16})_([0-9a-f]{64})", re.ASCII)
 
 
@@ -21,6 +22,16 @@ class ApiKey:
     scopes: frozenset[str]
     account_id: str | None
     created_at: datetime
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """What it may do now. A key that is bound to an account has no `admin`.
+
+        One of an earlier release that has it keeps what that implied for its account, the four other scopes.
+        """
+        if self.account_id is None or _ADMIN not in self.scopes:
+            return self.scopes
+        return frozenset(SCOPES) - {_ADMIN}
 
     def is_opened_by(self, secret: str) -> bool:
         """Compares in constant time."""

@@ -113,10 +113,13 @@ class Caller:
 def caller_of(request: Request) -> Caller:
     """The caller as the Lambda authorizer's context states it; without one, a caller that may do nothing."""
     context = request.get("requestContext", {}).get("authorizer", {}).get("lambda") or {}
+    account_id = context.get("account_id") or None
+    scopes = frozenset((context.get("scopes") or "").split())
     return Caller(
         key_id=context.get("key_id") or "",
-        scopes=frozenset((context.get("scopes") or "").split()),
-        account_id=context.get("account_id") or None,
+        # Who is bound to an account is no administrator, whatever the context says.
+        scopes=scopes if account_id is None else scopes - {"admin"},
+        account_id=account_id,
     )
 
 
