@@ -1,7 +1,7 @@
 """Money comes in: a card, a hold that is released, a top-up, refills that succeed and fail. Stripe is the simulator."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -111,11 +111,12 @@ def _payments(stripe: RunningSimulator) -> list[Any]:
 
 
 def _call(story: Story, *, minutes: int) -> None:
-    now = format_instant(datetime.now(UTC))
+    ended_at = datetime.now(UTC)
+    now = format_instant(ended_at)
     data = {
         "call_id": f"call-{uuid4().hex}",
         "workspace_id": "99",
-        "started_at": now,
+        "started_at": format_instant(ended_at - timedelta(minutes=minutes)),
         "ended_at": now,
         "usage": [{"feature": "call_minutes", "quantity": str(minutes), "unit": "minute"}],
     }

@@ -1,7 +1,7 @@
 """A subscription renews: its schedule is run as of the moments to come. Stripe is the simulator."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billing.domain.instants import format_instant
@@ -115,11 +115,12 @@ def _add_card(story: Story, token: str) -> str:
 
 
 def _call(story: Story, *, minutes: int) -> None:
-    now = format_instant(datetime.now(UTC))
+    ended_at = datetime.now(UTC)
+    now = format_instant(ended_at)
     data = {
         "call_id": "call-umbrella",
         "workspace_id": "55",
-        "started_at": now,
+        "started_at": format_instant(ended_at - timedelta(minutes=minutes)),
         "ended_at": now,
         "usage": [{"feature": "call_minutes", "quantity": str(minutes), "unit": "minute"}],
     }

@@ -122,7 +122,7 @@ def test_a_business_that_owes_starts_no_call_and_hears_why(
 ) -> None:
     at = datetime.now(UTC)
     usage = [Usage("call_minutes", Decimal(100), "minute")]
-    billing.process_usage(business, usage, "import", "march", started_at=at, ended_at=at)
+    billing.process_usage(business, usage, "import", "march", started_at=at - timedelta(minutes=100), ended_at=at)
     until(lambda: permission(api, business)["code"] == "account_paused")
     for ask in (billing.validate_call_permission, lambda of: billing.increase_concurrency(of, "c-1")):
         with pytest.raises(Refused, match="balance is negative") as refused:
