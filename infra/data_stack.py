@@ -59,10 +59,12 @@ class DataStack(Stack):
         )
         for index in definition.get("GlobalSecondaryIndexes", ()):
             index_key, *index_sort_key = (key(part["AttributeName"]) for part in index["KeySchema"])
+            projection = index["Projection"]
             table.add_global_secondary_index(
                 index_name=index["IndexName"],
                 partition_key=index_key,
                 sort_key=index_sort_key[0] if index_sort_key else None,
-                projection_type=dynamodb.ProjectionType[index["Projection"].get("ProjectionType", "ALL")],
+                projection_type=dynamodb.ProjectionType[projection.get("ProjectionType", "ALL")],
+                non_key_attributes=list(projection.get("NonKeyAttributes", ())) or None,
             )
         return table

@@ -93,7 +93,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("deliveries", ("GetItem", "UpdateItem"), indexes=("due",)),
     ),
     "api": (
-        Access("plans", ("GetItem", "Scan", "PutItem")),
+        Access("plans", ("GetItem", "BatchGetItem", "PutItem"), indexes=("current",)),
         Access("accounts", ("GetItem", "Scan", "PutItem", "UpdateItem", "ConditionCheckItem")),
         Access("workspaces", ("GetItem", "UpdateItem"), indexes=("by_account",)),
         Access("wallets", ("GetItem", "PutItem", "UpdateItem")),

@@ -98,6 +98,7 @@ GUARDED = replace(
     calls=CallRules(time=("call_minutes",), concurrency=None, check_length=False),
     maximum_charge_micros=250_000_000,
 )
+OFFERED = replace(ENTERPRISE, description="Для большой команды", offered=True, archived=True)
 TERMS = Terms("enterprise", 1, {"phone_number": 3, "call_concurrency": 5})
 WALLET = Wallet(
     account_id="acme",
@@ -498,6 +499,13 @@ VALUES: Mapping[str, Stored] = {
         GUARDED,
         lambda database: Plans(database).add_version(GUARDED, NOW),
         lambda database: Plans(database).version("enterprise", 1),
+    ),
+    "0.2.0/plans.offered": Stored(
+        "plans",
+        {"plan_id": "enterprise", "version": 0},
+        OFFERED,
+        lambda database: Plans(database).add_version(OFFERED, NOW),
+        lambda database: Plans(database).current("enterprise"),
     ),
     "0.1.0/accounts": Stored("accounts", {"account_id": "acme"}, (ACCOUNT, StripeCustomer("cus_1")), None, _customer),
     "0.2.0/accounts": Stored(

@@ -7,7 +7,7 @@ import pytest
 
 from billing.domain.errors import InvalidValue
 from billing.store.database import Database
-from billing.store.plans import Plans
+from billing.store.workspaces import Workspaces
 from tests.builders import NOW, call, plan
 from tests.platform_of_one import World
 
@@ -25,18 +25,17 @@ def forged(key: object) -> str:
         "A" * 3000,
         forged([]),
         forged({}),
-        forged({"plan_id": {"S": "a"}}),
-        forged({"plan_id": {"N": "1"}, "version": {"N": "0"}}),
-        forged({"plan_id": {"S": "a"}, "version": {"S": "0"}}),
-        forged({"plan_id": {"S": "a"}, "version": {"N": "NaN"}}),
-        forged({"plan_id": {"S": "a"}, "version": {"N": 0}}),
-        forged({"plan_id": {"S": "a"}, "version": {"N": "0"}, "more": {"S": "x"}}),
-        forged({"plan_id": {"M": {}}, "version": {"N": "0"}}),
+        forged({"workspace_id": {"S": "a"}}),
+        forged({"workspace_id": {"N": "1"}, "account_id": {"S": "acme"}}),
+        forged({"workspace_id": {"S": ""}, "account_id": {"S": "acme"}}),
+        forged({"workspace_id": {"S": 0}, "account_id": {"S": "acme"}}),
+        forged({"workspace_id": {"S": "a"}, "account_id": {"S": "acme"}, "more": {"S": "x"}}),
+        forged({"workspace_id": {"M": {}}, "account_id": {"S": "acme"}}),
     ],
 )
 def test_a_cursor_that_was_not_made_here_is_refused_by_its_field(database: Database, cursor: str) -> None:
     with pytest.raises(InvalidValue) as refused:
-        Plans(database).page(10, cursor)
+        Workspaces(database).page("acme", 10, cursor)
     assert refused.value.field == "cursor"
 
 

@@ -27,6 +27,7 @@ from billing.web.values import (
     Percent,
     PositiveQuantity,
     Quantity,
+    Reason,
     Unit,
     Units,
     Version,
@@ -160,6 +161,8 @@ class PlanBody(Body):
 
     example: ClassVar[Example] = {
         "name": "Starter",
+        "description": "For one team",
+        "offered": True,
         "currency": "USD",
         "kind": "fixed",
         "base_price": "49.00",
@@ -213,6 +216,17 @@ class PlanBody(Body):
         "`charge_too_large`, until an operator confirms it.",
     )
     calls: CallRulesBody | None = None
+    description: Reason | None = Field(default=None, description="one line for customers who choose a plan")
+    offered: bool = Field(
+        default=False,
+        description="Whether customers see the plan and may choose it by themselves. What the current version says "
+        "holds for all versions.",
+    )
+    archived: bool = Field(
+        default=False,
+        description="Whether nobody moves to the plan any more, not even by an administrator, and it is offered no "
+        "more. Who is on it stays. What the current version says holds for all versions.",
+    )
 
     @field_validator("base_price")
     @classmethod
@@ -290,6 +304,9 @@ class PlanBody(Body):
             recurring_features={each.key: each for each in recurring},
             calls=self._call_rules(),
             maximum_charge_micros=self.maximum_charge,
+            description=self.description,
+            offered=self.offered,
+            archived=self.archived,
         )
 
 
@@ -315,10 +332,11 @@ class UsageFeatureView(View):
     increment: str
     minimum: str
     volume_discounts: list[VolumeDiscountView]
-    unit_cost: str | None
+    unit_cost: str | None = Field(description="what a unit costs the platform: null for all but administrators")
 
     @classmethod
-    def of(cls, feature: UsageFeature, currency: str) -> "UsageFeatureView":
+    def of(cls, feature: UsageFeature, currency: str, *, with_costs: bool) -> "UsageFeatureView":
+        cost = feature.unit_cost_micros if with_costs else None
         return cls(
             key=feature.key,
             name=feature.name,
@@ -338,7 +356,7 @@ class UsageFeatureView(View):
                 )
                 for tier in feature.volume_discounts
             ],
-            unit_cost=None if feature.unit_cost_micros is None else price_text(feature.unit_cost_micros, currency),
+            unit_cost=None if cost is None else price_text(cost, currency),
         )
 
 
@@ -377,11 +395,17 @@ class CallRulesView(View):
 
 
 class PlanView(View):
-    """One version of a plan. Prices are decimal strings in `currency`, as they were put."""
+    """One version of a plan. Prices are decimal strings in `currency`, as they were put.
+
+    `offered` and `archived` are what was put with this version; those of the current one hold.
+    """
 
     plan_id: str
     version: int
     name: str
+    description: str | None
+    offered: bool
+    archived: bool
     currency: str
     kind: Literal["fixed", "pay_as_you_go"]
     base_price: str
@@ -392,16 +416,21 @@ class PlanView(View):
     calls: CallRulesView
 
     @classmethod
-    def of(cls, plan: Plan) -> "PlanView":
+    def of(cls, plan: Plan, *, with_costs: bool) -> "PlanView":
         return cls(
             plan_id=plan.plan_id,
             version=plan.version,
             name=plan.name,
+            description=plan.description,
+            offered=plan.offered,
+            archived=plan.archived,
             currency=plan.currency,
             kind=plan.kind,
             base_price=price_text(plan.base_price_micros, plan.currency),
             minimum_top_up=price_text(plan.minimum_top_up_micros, plan.currency),
-            usage_features=[UsageFeatureView.of(each, plan.currency) for each in plan.usage_features.values()],
+            usage_features=[
+                UsageFeatureView.of(each, plan.currency, with_costs=with_costs) for each in plan.usage_features.values()
+            ],
             recurring_features=[
                 RecurringFeatureView.of(each, plan.currency) for each in plan.recurring_features.values()
             ],

@@ -27,7 +27,14 @@ from billing.web.http import RequestRefused
 from billing.web.routing import KEY_OPTIONAL, PAYMENT_REFUSALS, Call, route
 
 _PLAN = {404: ("plan_not_found",)}
-_CONFLICTS = ("currency_mismatch", "change_pending", "renewal_pending", "subscription_past_due", "price_changed")
+_CONFLICTS = (
+    "currency_mismatch",
+    "plan_archived",
+    "change_pending",
+    "renewal_pending",
+    "subscription_past_due",
+    "price_changed",
+)
 
 
 class SubscriptionsRoutes:
@@ -57,6 +64,9 @@ class SubscriptionsRoutes:
         less. No rented unit is given back at once: where fewer are asked for, the present ones are kept, and paid for
         under the new plan and within its maximum, until the next renewal. The same once more changes nothing.
 
+        A key that is bound to the account may name a plan that is offered, in its current version, and the account's
+        own; any other is a 404, as one that is not there. Nobody moves to a plan that is archived: 409 `plan_archived`.
+
         The default card is charged. Where it declines, nothing is changed: 402 `card_declined`, or
         `authentication_required` where the bank wants the customer to confirm. No page is offered for that, since the
         change is not kept open: make another card the default, and ask again. What would cost more than Stripe charges
@@ -72,7 +82,7 @@ class SubscriptionsRoutes:
         `change_pending` or `payment_pending` while that one is being paid: ask again in a minute.
         """
         with _new_preview():
-            quote = change_subscription(self._store, self._gateway(), account_id, _wanted(body), now=call.now)
+            quote = change_subscription(self._store, self._gateway(), account_id, _wanted(call, body), now=call.now)
         return SubscriptionChangeView.of(quote)
 
     @route(
@@ -88,7 +98,8 @@ class SubscriptionsRoutes:
         The price holds for 600 seconds for a PUT that names `as_of` and `due_now`.
         """
         with _new_preview():
-            return SubscriptionChangeView.of(preview_subscription(self._store, account_id, _wanted(body), now=call.now))
+            quote = preview_subscription(self._store, account_id, _wanted(call, body), now=call.now)
+        return SubscriptionChangeView.of(quote)
 
     @route(
         "DELETE",
@@ -161,8 +172,8 @@ class SubscriptionsRoutes:
         return LedgerEntryView.of(entry)
 
 
-def _wanted(body: SubscriptionChangeBody) -> Wanted:
-    return Wanted(body.plan_id, body.quantities, body.version, body.promise)
+def _wanted(call: Call, body: SubscriptionChangeBody) -> Wanted:
+    return Wanted(body.plan_id, body.quantities, body.version, body.promise, by_customer=call.caller.is_customer)
 
 
 @contextmanager

@@ -108,7 +108,10 @@ class CallRules:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One immutable version of a plan."""
+    """One immutable version of a plan.
+
+    `offered` and `archived` were put with this version; those of the current version hold for all of them.
+    """
 
     plan_id: str
     version: int
@@ -121,6 +124,14 @@ class Plan:
     recurring_features: Mapping[str, RecurringFeature]
     calls: CallRules = CallRules()
     maximum_charge_micros: int | None = None
+    description: str | None = None
+    offered: bool = False
+    archived: bool = False
+
+    @property
+    def on_offer(self) -> bool:
+        """Whether customers may choose it by themselves, where it is the current version."""
+        return self.offered and not self.archived
 
     @property
     def call_time(self) -> list[UsageFeature]:

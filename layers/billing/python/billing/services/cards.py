@@ -9,6 +9,7 @@ from billing.domain.card import Card
 from billing.domain.card_changes import Removal
 from billing.domain.change import Change
 from billing.domain.errors import Conflict, NotFound
+from billing.domain.instants import format_instant
 from billing.domain.wallet import Wallet
 from billing.payments.errors import PaymentsUnavailable
 from billing.payments.gateway import Gateway
@@ -41,7 +42,9 @@ def list_cards(store: Store, account_id: str, limit: int, cursor: str | None) ->
     wallet = find_wallet(store, account_id)
     default = None if wallet.default_card is None else wallet.default_card.payment_method_id
     listed = [card for card in store.cards.of_account(account_id) if card.is_listed]
-    return CardList(page_of(listed, lambda card: (card.added_at, card.fingerprint), limit, cursor), default)
+    return CardList(
+        page_of(listed, lambda card: (format_instant(card.added_at), card.fingerprint), limit, cursor), default
+    )
 
 
 def default_card(store: Store, wallet: Wallet) -> Card | None:

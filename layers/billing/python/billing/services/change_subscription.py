@@ -9,6 +9,7 @@ from billing.domain.declines import Failure
 from billing.domain.errors import CardDeclined, Conflict
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, quote, start, wanted_terms
+from billing.domain.plan_choice import own_versions, require_takeable
 from billing.domain.price_promise import PriceChanged, Promise, is_kept
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Wallet
@@ -31,13 +32,14 @@ class Wanted:
     Without `version`, the version that the account has of the plan, or the current one where it has another plan. Who
     names nothing but the plan that is to come leaves all that is to come as it is, its version, too.
 
-    With a `promise` it is had at that price or not at all.
+    With a `promise` it is had at that price or not at all. `by_customer`: he may choose what is on offer and his own.
     """
 
     plan_id: str
     quantities: Mapping[str, int] | None = None
     version: int | None = None
     promise: Promise | None = None
+    by_customer: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -77,9 +79,9 @@ def change_subscription(store: Store, gateway: Gateway, account_id: str, wanted:
     The same once more changes nothing. The charge is recorded with the wallet before Stripe is asked, and the change
     comes with the payment: in one transaction, whoever brings the news.
 
-    Raises PlanNotFound, AccountNotFound, InvalidValue, Conflict (`currency_mismatch`), CardRequired, CardDeclined (as
-    ConfirmationRequired where the bank wants the customer), PaymentPending, ChangePending (the change of somebody who
-    was faster), RenewalPending, RenewalUnpaid, StoreBusy; PriceChanged where a promise cannot be kept.
+    Raises PlanNotFound, PlanArchived, AccountNotFound, InvalidValue, Conflict (`currency_mismatch`), CardRequired,
+    CardDeclined (as ConfirmationRequired where the bank wants the customer), PaymentPending, ChangePending (the change
+    of somebody who was faster), RenewalPending, RenewalUnpaid, StoreBusy; PriceChanged where a promise cannot be kept.
     """
     _require_recent(wanted, now)
     _finish_what_is_open(store, gateway, account_id, wanted, now)
@@ -157,14 +159,23 @@ def _require_recent(wanted: Wanted, now: datetime) -> None:
 
 def _chosen(store: Store, wallet: Wallet, wanted: Wanted) -> Plan:
     if wanted.version is None:
-        for plan_id, version in _own_versions(wallet, wanted):
+        for plan_id, version in _kept_versions(wallet, wanted):
             if plan_id == wanted.plan_id:
                 return store.plans.version(plan_id, version)
-    return find_plan(store, wanted.plan_id, wanted.version, field="plan_id" if wanted.version is None else "version")
+    own = own_versions(wallet)
+    plan = find_plan(
+        store,
+        wanted.plan_id,
+        wanted.version,
+        own=own if wanted.by_customer else None,
+        field="plan_id" if wanted.version is None else "version",
+    )
+    require_takeable(store.plans.current(plan.plan_id) or plan, own)
+    return plan
 
 
-def _own_versions(wallet: Wallet, wanted: Wanted) -> list[PlanKey]:
-    """The versions that the account is on, the one first that is to stay where nothing else is named."""
+def _kept_versions(wallet: Wallet, wanted: Wanted) -> list[PlanKey]:
+    """The versions that the account keeps where none is named, the one first that is to stay where nothing else is."""
     if wallet.running is None:
         return []
     present, coming = wallet.running.terms.plan_key, wallet.running.coming_terms.plan_key

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from billing.domain.delivery import Delivery
 from billing.domain.errors import Conflict, NotFound
+from billing.domain.instants import format_instant
 from billing.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint, checked_url
 from billing.store.paging import Listing, page_of
 from billing.store.store import Store
@@ -30,7 +31,12 @@ def create_endpoint(store: Store, endpoint: WebhookEndpoint, secret: str, *, loc
 
 def list_endpoints(store: Store, limit: int, cursor: str | None) -> Listing[WebhookEndpoint]:
     """The oldest first. Raises InvalidValue (cursor)."""
-    return page_of(store.webhook_endpoints.all(), lambda each: (each.created_at, each.endpoint_id), limit, cursor)
+    return page_of(
+        store.webhook_endpoints.all(),
+        lambda each: (format_instant(each.created_at), each.endpoint_id),
+        limit,
+        cursor,
+    )
 
 
 def find_endpoint(store: Store, endpoint_id: str) -> WebhookEndpoint:

@@ -189,13 +189,18 @@ class Database:
                 return Page(items, None)
         return Page(items, start)
 
-    def pages(self, operation: str, model: type[Model], **arguments: Any) -> Iterator[list[Item]]:
-        """All items of a `query` or `scan`, in order, as they come: the next ones are read when they are asked for."""
+    def pages(
+        self, operation: str, model: type[Model], *, limit: int | None = _MAX_BATCH_GET_KEYS, **arguments: Any
+    ) -> Iterator[list[Item]]:
+        """All items of a `query` or `scan`, in order, as they come: the next ones are read when they are asked for.
+
+        A page has at most `limit` items; without it, a megabyte of them.
+        """
+        if limit is not None:
+            arguments["Limit"] = limit
         while True:
             with _busy_errors():
-                answer = getattr(self.client, operation)(
-                    TableName=self.table(model), Limit=_MAX_BATCH_GET_KEYS, **arguments
-                )
+                answer = getattr(self.client, operation)(TableName=self.table(model), **arguments)
             yield answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return

@@ -5,18 +5,17 @@ import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from billing.domain.errors import InvalidValue
-from billing.domain.instants import format_instant
 from billing.store.database import Item, Page
 
 T = TypeVar("T")
 
 MAX_CURSOR_CHARACTERS = 2048
 _PLACE = ("at", "name")
+"""The names in cursors of what `page_of` orders by; earlier releases made cursors of them, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +30,7 @@ class Listing(Generic[T]):
         return cls([read(item) for item in page.items], _encode(page.next_key))
 
 
-def page_of(
-    items: Iterable[T], place: Callable[[T], tuple[datetime, str]], limit: int, cursor: str | None
-) -> Listing[T]:
+def page_of(items: Iterable[T], place: Callable[[T], tuple[str, str]], limit: int, cursor: str | None) -> Listing[T]:
     """A page of a list that is short enough to be read whole, in the order of `place`, which no two items share.
 
     What is added or removed between two pages moves nothing else. Raises InvalidValue for a cursor not made here.
@@ -42,7 +39,7 @@ def page_of(
     after = ["", ""] if start is None else [start[name].get("S") for name in _PLACE]
     if None in after:
         raise InvalidValue("is not a cursor of this list", field="cursor")
-    placed = [([format_instant(moment), name], item) for item in items for moment, name in [place(item)]]
+    placed = [(list(place(item)), item) for item in items]
     left = sorted((each for each in placed if each[0] > after), key=itemgetter(0))
     page = left[:limit]
     last = {name: {"S": text} for name, text in zip(_PLACE, page[-1][0], strict=True)} if len(left) > limit else None

@@ -1,11 +1,12 @@
 """Plans in the table: immutable versions, and the current one once more as version 0."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
 from billing.domain.errors import Conflict
@@ -13,12 +14,22 @@ from billing.domain.plan import CallRules, Plan, PlanKey, RecurringFeature, Usag
 from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
 from billing.store.database import Database, Item
 from billing.store.formats import pick_known
-from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item
 
 
+class CurrentPlans(GlobalSecondaryIndex[Any]):
+    """The current version of each plan (the rows of version 0), by the plans' ids: its number and who may choose it."""
+
+    class Meta:
+        index_name = "current"
+        projection = IncludeProjection(["current_version", "offered", "archived"])
+
+    version = IntegerAttribute(hash_key=True)
+    plan_id = UnicodeAttribute(range_key=True)
+
+
 class PlanVersionItem(Model):
-    """One immutable version of a plan, or its current one once more as version 0 (`current`), which lists page over."""
+    """One immutable version of a plan, or its current one once more as version 0 (`current`)."""
 
     class Meta:
         table_name = "plans"
@@ -36,10 +47,22 @@ class PlanVersionItem(Model):
     created_at = InstantAttribute()
     calls = JsonAttribute(null=True)
     maximum_charge_micros = IntegerAttribute(null=True)
+    description = UnicodeAttribute(null=True)
+    offered = BooleanAttribute(null=True)
+    archived = BooleanAttribute(null=True)
+
+    listed = CurrentPlans()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPlan:
+    """What a list of plans must know of each before it shows some."""
+
+    key: PlanKey
+    on_offer: bool
 
 
 CURRENT = 0
-_KEY = ("plan_id", "version")
 _WRITE_ATTEMPTS = 8
 
 
@@ -50,14 +73,21 @@ class Plans:
         self._database = database
         self._kept: dict[tuple[str, int], Plan] = {}
 
-    def version(self, plan_id: str, version: int) -> Plan:
-        """One version, which must exist: wallets pin only versions that do."""
+    def find(self, plan_id: str, version: int) -> Plan | None:
+        """One version, None where there is none of that number."""
         plan = self._kept.get((plan_id, version))
         if plan is None:
             item = self._database.get(PlanVersionItem, {"plan_id": plan_id, "version": version})
             if item is None:
-                raise LookupError(f"plan {plan_id} has no version {version}")
+                return None
             plan = self._kept[plan_id, version] = _plan(item)
+        return plan
+
+    def version(self, plan_id: str, version: int) -> Plan:
+        """One version, which must exist: wallets pin only versions that do."""
+        plan = self.find(plan_id, version)
+        if plan is None:
+            raise LookupError(f"plan {plan_id} has no version {version}")
         return plan
 
     def written_at(self, key: PlanKey) -> datetime:
@@ -71,6 +101,15 @@ class Plans:
 
     def versions(self, keys: Iterable[PlanKey]) -> dict[PlanKey, Plan]:
         return {key: self.version(*key) for key in keys}
+
+    def read_many(self, keys: Sequence[PlanKey]) -> list[Plan]:
+        """Versions that exist, in the order of `keys`: a request for a hundred that are not kept yet."""
+        unread = [key for key in keys if key not in self._kept]
+        wanted = [{"plan_id": plan_id, "version": version} for plan_id, version in unread]
+        for item in self._database.get_many(PlanVersionItem, wanted):
+            plan = _plan(PlanVersionItem.from_raw_data(item))
+            self._kept[plan.key] = plan
+        return [self._kept[key] for key in keys]
 
     def current(self, plan_id: str) -> Plan | None:
         item = self._database.get(PlanVersionItem, {"plan_id": plan_id, "version": CURRENT})
@@ -87,19 +126,17 @@ class Plans:
             self._database.pause(attempt)
         raise Conflict(f"plan {plan.plan_id} is being changed by others at the same moment")
 
-    def page(self, limit: int, cursor: str | None) -> Listing[Plan]:
-        """The current version of each plan."""
-        page = self._database.page(
-            "scan",
+    def list_current(self) -> list[ListedPlan]:
+        """The current version of each plan, a moment after it was put: a request for some ten thousand plans."""
+        pages = self._database.pages(
+            "query",
             PlanVersionItem,
-            _KEY,
-            limit=limit,
-            start=start_key(cursor, _KEY),
-            ConsistentRead=True,
-            FilterExpression="version = :current",
+            limit=None,
+            IndexName=CurrentPlans.Meta.index_name,
+            KeyConditionExpression="version = :current",
             ExpressionAttributeValues={":current": {"N": str(CURRENT)}},
         )
-        return Listing.of(page, lambda item: _plan(PlanVersionItem.from_raw_data(item)))
+        return [_listed(item) for page in pages for item in page]
 
     def _current_put(self, plan: Plan, now: datetime) -> Item:
         item = _item(plan, CURRENT, now)
@@ -128,7 +165,15 @@ def _item(plan: Plan, version: int, now: datetime) -> Item:
         created_at=now,
         calls=None if plan.calls == CallRules() else asdict(plan.calls),
         maximum_charge_micros=plan.maximum_charge_micros,
+        description=plan.description,
+        offered=plan.offered or None,
+        archived=plan.archived or None,
     )
+
+
+def _listed(item: Item) -> ListedPlan:
+    offered, archived = (item.get(name, {}).get("BOOL", False) for name in ("offered", "archived"))
+    return ListedPlan((item["plan_id"]["S"], int(item["current_version"]["N"])), offered and not archived)
 
 
 def _plan(item: PlanVersionItem) -> Plan:
@@ -145,6 +190,9 @@ def _plan(item: PlanVersionItem) -> Plan:
         recurring_features={fields["key"]: _recurring_feature(fields) for fields in item.recurring_features},
         calls=_call_rules(item.calls or {}),
         maximum_charge_micros=item.maximum_charge_micros,
+        description=item.description,
+        offered=bool(item.offered),
+        archived=bool(item.archived),
     )
 
 

@@ -102,7 +102,7 @@ def table_definition(model: type[Model]) -> "CreateTableInputTypeDef":
         {
             "IndexName": index["index_name"],
             "KeySchema": _hash_first(index["key_schema"]),
-            "Projection": {"ProjectionType": index["projection"]["ProjectionType"]},
+            "Projection": _projection(index["projection"]),
         }
         for index in schema["global_secondary_indexes"]
     ]
@@ -112,6 +112,11 @@ def table_definition(model: type[Model]) -> "CreateTableInputTypeDef":
     if stream:
         definition["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": stream}
     return cast("CreateTableInputTypeDef", definition)
+
+
+def _projection(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """PynamoDB states the attributes of an index as null where it does not name them."""
+    return {name: value for name, value in schema.items() if value}
 
 
 def stream_of(model: type[Model]) -> str | None:

@@ -94,9 +94,18 @@ class Caller:
     scopes: frozenset[str]
     account_id: str | None
 
+    @property
+    def is_customer(self) -> bool:
+        """Whether it acts for one account alone: what is not on offer to customers is not there for it."""
+        return self.account_id is not None
+
+    @property
+    def is_administrator(self) -> bool:
+        return "admin" in self.scopes
+
     def require_scope(self, scope: str) -> None:
         """Raises `insufficient_scope`. An `admin` may do anything: it could make itself a key that does."""
-        if scope not in self.scopes and "admin" not in self.scopes:
+        if scope not in self.scopes and not self.is_administrator:
             raise RequestRefused("insufficient_scope", f'this needs a key with the scope "{scope}"')
 
     def require_account(self, account_id: str) -> None:
