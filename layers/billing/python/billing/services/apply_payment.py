@@ -63,5 +63,4 @@ def count_applied(applied: Sequence[Applied]) -> dict[str, int]:
     return {
         "PaymentsCredited": sum(each.effect == "paid" for each in applied),
         "PaymentsDeclined": sum(each.effect == "failed" for each in applied),
-        "PaymentsNotCredited": sum(each.needs_operator for each in applied),
     }

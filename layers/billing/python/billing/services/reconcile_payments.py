@@ -6,7 +6,7 @@ starves those after it. What is not reached, the next run goes on with.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -68,7 +68,6 @@ class Reconciled:
     renewals_unanswered: int = 0
     renewals_unanswered_for_days: int = 0
     out_of_reach: bool = False
-    uncredited: list[Applied] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -85,7 +84,6 @@ class Reconciled:
             "RenewalsUnansweredAnHour": self.renewals_unanswered,
             "RenewalsUnanswered72Hours": self.renewals_unanswered_for_days,
             "EventsOutOfReach": int(self.out_of_reach),
-            "PaymentsNotCredited": len(self.uncredited),
         }
 
 
@@ -106,12 +104,10 @@ class Reconciliation:
         run.take_late_events()
         swept = run.stage("event", self._subjects(now), lambda events: self._sweep(events, clock), _subject_of)
         run.done.swept = sum(number for number, _ in swept)
-        run.note(applied for _, applied in swept)
         transactions = TransactionCheck(self._store, self._gateway, self._return_url)
         checked = run.stage(
             "transaction", self._store.transactions.to_check(now), lambda key: transactions.check(key, clock), str
         )
-        run.note(checked)
         run.note_unanswered(transactions)
         run.done.transactions = len(checked)
         cards = run.stage("card", self._store.cards.open(), lambda key: self._finish_card(*key, clock), ":".join)
@@ -203,9 +199,6 @@ class _Run:
                 "since": each.created_at.isoformat(),
             }
             log.error("not answered for an hour", extra=facts)
-
-    def note(self, applied: Iterable[Applied | None]) -> None:
-        self.done.uncredited += [each for each in applied if each is not None and each.needs_operator]
 
 
 def _subject_of(events: Sequence[StripeEvent]) -> str:
