@@ -34,8 +34,16 @@ from billing.web.values import (
 )
 
 
-class SubscriptionBody(Body):
-    """What the account is to have. The plan alone, where it is the one of the next renewal, changes no terms."""
+class DueNowBody(Body):
+    amount: Amount
+    currency: Currency
+
+
+class SubscriptionChangeBody(Body):
+    """What the account is to have. The plan alone, where it is the one of the next renewal, changes no terms.
+
+    With what its preview said, a change is had at that price or refused as `price_changed`.
+    """
 
     example: ClassVar[Example] = {"plan_id": "starter", "quantities": {"phone_number": "2"}}
 
@@ -53,16 +61,6 @@ class SubscriptionBody(Body):
         "which more was rented than the old plan includes, as far as it rents them out; more than its maximum is "
         "refused by the feature's name. A new subscription has the included units.",
     )
-
-
-class DueNowBody(Body):
-    amount: Amount
-    currency: Currency
-
-
-class SubscriptionChangeBody(SubscriptionBody):
-    """With what its preview said, a change is had at that price or refused as `price_changed`."""
-
     as_of: Moment | None = Field(
         default=None, description="of a preview, at most 600 seconds old; with it goes `due_now`"
     )
