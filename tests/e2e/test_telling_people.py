@@ -6,18 +6,22 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from billing.contracts.bus_events import BUS_SOURCE
 from infra.local.deploy import Outputs, session
 from infra.local.mail import collect_mail, sent_mails
 from infra.stages import LOCAL
 from tests.patience import until
 from tests.webhook_receiver import Receiver, running_receiver
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 
 @pytest.fixture
@@ -91,6 +95,30 @@ def test_a_pause_and_its_end_are_told_to_the_platform_and_the_customer(
     # Others' mails may come at any moment; what is there already is not written again.
     again = [message_from_bytes(file.read_bytes(), policy=default) for file in collect_mail(platform, tmp_path)]
     assert [each for each in again if each["to"] == f"{account_id}@customer.example"] == []
+
+
+def test_who_may_put_usage_on_its_bus_tells_nobody_anything(
+    platform: Outputs, api: httpx.Client, receiver: Receiver, secret: str
+) -> None:
+    """A forged event of the product's own comes before the real one, and neither takes its place nor is told."""
+    account_id = open_account(api)
+    adjust(api, account_id, "-0.035")
+    (paused,) = eventually(lambda: events_of(receiver, secret, account_id), 1)
+    forged = {**paused, "id": uuid4().hex, "type": "account.resumed", "data": {**paused["data"], "status": "active"}}
+    events = session().client("events", endpoint_url=platform.aws_url)
+    for event in (forged, {**paused, "id": uuid4().hex}):
+        entry: PutEventsRequestEntryTypeDef = {
+            "EventBusName": platform.usage_bus,
+            "Source": BUS_SOURCE,
+            "DetailType": str(event["type"]),
+            "Detail": json.dumps(event),
+        }
+        assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    adjust(api, account_id, "50")
+    told = eventually(lambda: events_of(receiver, secret, account_id), 2)
+    assert sorted(event["type"] for event in told) == ["account.paused", "account.resumed"]
+    assert forged["id"] not in {event["id"] for event in told}
+    assert len(eventually(lambda: mails_to(platform, account_id), 2)) == 2
 
 
 def test_a_low_balance_is_told_once_in_the_language_of_the_account(
