@@ -22,7 +22,7 @@ class Access:
 
 
 TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
-    "authorizer": (Access("api_keys", ("GetItem",)),),
+    "authorizer": (Access("api_keys", ("GetItem", "UpdateItem")),),
     "ingest_events": (
         Access("workspaces", ("BatchGetItem",)),
         Access("rejected_events", ("UpdateItem",)),
@@ -94,15 +94,16 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
     ),
     "api": (
         Access("plans", ("GetItem", "BatchGetItem", "PutItem"), indexes=("current",)),
-        Access("accounts", ("GetItem", "Scan", "PutItem", "UpdateItem", "ConditionCheckItem")),
+        Access("accounts", ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "ConditionCheckItem")),
+        Access("directory", ("Query", "UpdateItem", "DeleteItem")),
         Access("workspaces", ("GetItem", "UpdateItem"), indexes=("by_account",)),
-        Access("wallets", ("GetItem", "PutItem", "UpdateItem")),
+        Access("wallets", ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"), indexes=("by_standing",)),
         Access("ledger_entries", ("GetItem", "BatchGetItem", "PutItem"), indexes=("by_account",)),
         Access("daily_usage", ("Query",)),
         Access("transactions", ("GetItem", "PutItem", "UpdateItem"), indexes=("by_account",)),
         Access("payment_methods", ("GetItem", "Query", "UpdateItem", "DeleteItem", "ConditionCheckItem")),
         Access("rejected_events", ("GetItem", "UpdateItem"), indexes=("by_status",)),
-        Access("api_keys", ("GetItem", "Scan", "PutItem", "DeleteItem")),
+        Access("api_keys", ("BatchGetItem", "PutItem", "DeleteItem"), indexes=("listed",)),
         Access("webhook_endpoints", ("GetItem", "Scan", "PutItem", "UpdateItem", "DeleteItem")),
         Access("webhook_secrets", ("PutItem", "UpdateItem", "DeleteItem")),
         Access("deliveries", ("UpdateItem",), indexes=("by_destination",)),

@@ -17,6 +17,7 @@ from billing.domain.usage import UsageEvent, UsageLine
 from billing.domain.wallet import Wallet
 from billing.domain.workspace import new_workspace
 from billing.services.settle_usage import Received
+from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.store import Store
 from billing.store.workspaces import Workspaces
@@ -218,9 +219,10 @@ def cloud_event(
     }
 
 
-def give_workspace(workspaces: Workspaces, workspace_id: str = "42", account_id: str = "acme") -> None:
+def give_workspace(database: Database, workspace_id: str = "42", account_id: str = "acme") -> None:
     """Make it the account's, which has had it since October."""
-    assert workspaces.put(None, new_workspace(workspace_id, account_id, None, PERIOD_START - timedelta(days=31)))
+    new = new_workspace(workspace_id, account_id, None, PERIOD_START - timedelta(days=31))
+    assert Workspaces(database).put(None, new, Accounts(database).must_exist(account_id))
 
 
 def store_with(**parts: object) -> Store:

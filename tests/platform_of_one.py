@@ -75,7 +75,7 @@ class World(Store):
         """An account on `on` since the start of the month, with `paid` credit."""
         self.accounts.create(Account(account_id, CUSTOMER, f"billing@{account_id}.example", "USD", "en", PERIOD_START))
         for workspace_id in workspaces:
-            give_workspace(self.workspaces, workspace_id, account_id)
+            give_workspace(self.database, workspace_id, account_id)
         plan = self.current_version(on)
         before = self.wallet(account_id)
         terms = Terms(plan.plan_id, plan.version, checked_quantities(plan, {}))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billing.domain.account import Account
+from billing.domain.account_search import places_of
 from billing.domain.api_key import ApiKey
 from billing.domain.card import Card
 from billing.domain.declines import Failure
@@ -35,6 +36,7 @@ from billing.store.books import Books
 from billing.store.cards import Cards
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
+from billing.store.directory import Directory
 from billing.store.leases import Leases
 from billing.store.plans import Plans
 from billing.store.reconciliation import Bookmark, Deferral, ReconciliationMemory
@@ -387,6 +389,8 @@ UNREADABLE_EVENT = RejectedEvent(
 WORKSPACE = Workspace("42", (Tenure("acme", START), Tenure("globex", NOW)), "عيادة الأسنان")
 LEASES = LeasePage(0, {b"twelve bytes": 1_795_425_302, b"\x00\xff" * 6: 1_795_426_000}, version=1, pages=2)
 KEY = ApiKey("0123456789abcdef", "hash-of-a-secret", "Πλατφόρμα", frozenset({"usage:write", "admin"}), "acme", NOW)
+USED_KEY = replace(KEY, expires_at=END, last_used_at=NOW)
+LISTED_AT = places_of(ACCOUNT)["name"]
 ENDPOINT = WebhookEndpoint(
     endpoint_id="we_1",
     url="https://platform.example/hooks/billing",
@@ -472,10 +476,15 @@ def _write_account(database: Database) -> None:
     Accounts(database).keep_customer("acme", "cus_1", "digest-of-name-and-address")
 
 
+def _write_key(database: Database) -> None:
+    ApiKeys(database).add(USED_KEY)
+    ApiKeys(database).mark_used(USED_KEY.key_id, NOW)
+
+
 def _write_workspace(database: Database) -> None:
     Accounts(database).create(ACCOUNT)
     Accounts(database).create(replace(ACCOUNT, account_id="globex"))
-    Workspaces(database).put(None, WORKSPACE)
+    Workspaces(database).put(None, WORKSPACE, Accounts(database).must_exist("globex"))
 
 
 VALUES: Mapping[str, Stored] = {
@@ -530,9 +539,12 @@ VALUES: Mapping[str, Stored] = {
         lambda database: Workspaces(database).get("42"),
     ),
     "0.1.0/wallets": Stored(
-        "wallets", {"account_id": "acme"}, WALLET, _write_wallet(WALLET), lambda database: Wallets(database).get("acme")
+        "wallets", {"account_id": "acme"}, WALLET, None, lambda database: Wallets(database).get("acme")
     ),
     "0.2.0/wallets": Stored(
+        "wallets", {"account_id": "acme"}, REFILLED, None, lambda database: Wallets(database).get("acme")
+    ),
+    "0.2.0/wallets.standing": Stored(
         "wallets",
         {"account_id": "acme"},
         REFILLED,
@@ -561,6 +573,9 @@ VALUES: Mapping[str, Stored] = {
         lambda database: Wallets(database).get("acme"),
     ),
     "0.2.0/wallets.unpaid": Stored(
+        "wallets", {"account_id": "acme"}, UNPAID, None, lambda database: Wallets(database).get("acme")
+    ),
+    "0.2.0/wallets.past_due": Stored(
         "wallets",
         {"account_id": "acme"},
         UNPAID,
@@ -720,8 +735,22 @@ VALUES: Mapping[str, Stored] = {
         "api_keys",
         {"key_id": KEY.key_id},
         KEY,
-        lambda database: ApiKeys(database).add(KEY),
+        None,
         lambda database: ApiKeys(database).get(KEY.key_id),
+    ),
+    "0.2.0/api_keys": Stored(
+        "api_keys",
+        {"key_id": KEY.key_id},
+        USED_KEY,
+        _write_key,
+        lambda database: ApiKeys(database).get(KEY.key_id),
+    ),
+    "0.2.0/directory": Stored(
+        "directory",
+        {"found_by": "name", "place": LISTED_AT},
+        [[(LISTED_AT, "acme")]],
+        lambda database: Accounts(database).create(ACCOUNT),
+        lambda database: list(Directory(database).pages("name", "", None, 10)),
     ),
     "0.1.0/webhook_endpoints": Stored(
         "webhook_endpoints",

@@ -1,4 +1,4 @@
-"""The first API key of a deployment is made with AWS credentials, and opens the API."""
+"""What an operator does with AWS credentials: the first API key, and indexes that hold what was stored before them."""
 
 import os
 import subprocess
@@ -12,15 +12,16 @@ from infra.paths import ROOT
 from tests.patience import WITHIN_SECONDS
 
 
-def test_whoever_deployed_can_make_a_key_that_opens_the_api(platform: Outputs) -> None:
+def run(platform: Outputs, command: str) -> str:
+    """What an operator's command says of the deployment."""
     credentials = {
         "AWS_ENDPOINT_URL": platform.aws_url,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": platform.account,
         "AWS_SECRET_ACCESS_KEY": "local",
     }
-    made = subprocess.run(
-        [sys.executable, "-m", "infra.first_key", "--stage", "local"],
+    ran = subprocess.run(
+        [sys.executable, "-m", command, "--stage", "local"],
         cwd=ROOT,
         env={**os.environ, **credentials},
         capture_output=True,
@@ -28,7 +29,11 @@ def test_whoever_deployed_can_make_a_key_that_opens_the_api(platform: Outputs) -
         timeout=WITHIN_SECONDS,
         check=True,
     )
-    key = made.stdout.strip()
+    return ran.stdout.strip()
+
+
+def test_whoever_deployed_can_make_a_key_that_opens_the_api(platform: Outputs) -> None:
+    key = run(platform, "infra.first_key")
     answer = httpx.get(
         f"{platform.api_url}/v1/plans", headers={"authorization": f"Bearer {key}"}, timeout=WITHIN_SECONDS
     )
@@ -37,3 +42,8 @@ def test_whoever_deployed_can_make_a_key_that_opens_the_api(platform: Outputs) -
         f"{platform.api_url}/v1/plans", headers={"authorization": f"Bearer {key}0"}, timeout=WITHIN_SECONDS
     )
     assert refused.status_code in {401, 403}
+
+
+def test_whoever_upgraded_can_list_what_was_stored_before(platform: Outputs) -> None:
+    said = run(platform, "infra.fill_indexes")
+    assert said.endswith("0 stale places removed, 0 wallets and 0 API keys listed"), said

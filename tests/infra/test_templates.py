@@ -81,10 +81,14 @@ def test_nobody_deletes_what_tells_of_money(resources: Resources) -> None:
         assert functions_with(resources, "dynamodb:DeleteItem", table) == set()
 
 
-def test_the_authorizer_reads_api_keys_and_nothing_else(resources: Resources) -> None:
+def test_the_authorizer_reads_api_keys_and_says_when_one_was_used_and_nothing_else(resources: Resources) -> None:
     granted = {action for statement in statements(resources, "Authorizer") for action in actions(statement)}
-    assert {action for action in granted if not action.startswith("logs:")} == {"dynamodb:GetItem"}
-    assert functions_with(resources, "dynamodb:GetItem", "api_keys") == {"Authorizer", "Api"}
+    assert {action for action in granted if not action.startswith("logs:")} == {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+    }
+    assert functions_with(resources, "dynamodb:GetItem", "api_keys") == {"Authorizer"}
+    assert functions_with(resources, "dynamodb:UpdateItem", "api_keys") == {"Authorizer"}
 
 
 def test_asking_for_a_call_permission_moves_no_money(resources: Resources) -> None:

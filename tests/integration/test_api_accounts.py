@@ -31,7 +31,8 @@ def test_an_account_is_opened_under_the_id_the_caller_chose(client: Client) -> N
         {**ACME, "language": "en", "created_at": "2026-11-23T12:00:00.000Z"},
     )
     assert client.get("/v1/accounts/acme").json == answer.json
-    assert client.get("/v1/accounts").json == {"items": [answer.json], "next_cursor": None}
+    stands = {"status": "active", "past_due": False, "balance": {"amount": "0.000000", "currency": "USD"}}
+    assert client.get("/v1/accounts").json == {"items": [{**answer.json, **stands}], "next_cursor": None}
 
 
 def test_an_account_without_an_id_is_given_one(client: Client) -> None:
@@ -164,13 +165,13 @@ def test_a_key_opens_with_its_own_secret_only(client: Client, database: Database
     key = client.post("/v1/api-keys", {"name": "ingest", "scopes": ["usage:write"]}).json["key"]
     other = client.post("/v1/api-keys", {"name": "other", "scopes": ["admin"]}).json["key"]
     store = Store(database)
-    opened = authenticate(f"Bearer {key}", store)
+    opened = authenticate(f"Bearer {key}", store, NOW)
     assert opened is not None
     assert opened.scopes == {"usage:write"}
     id_of_the_other, secret_of_the_first = other.split("_")[1], key.split("_")[2]
     for forged in (f"tk_{id_of_the_other}_{secret_of_the_first}", f"tk_{id_of_the_other}_{'0' * 64}", key[:-1], ""):
-        assert authenticate(f"Bearer {forged}", store) is None
-    assert authenticate(f"Basic {key}", store) is None
+        assert authenticate(f"Bearer {forged}", store, NOW) is None
+    assert authenticate(f"Basic {key}", store, NOW) is None
 
 
 def test_a_revoked_key_is_gone(client: Client) -> None:

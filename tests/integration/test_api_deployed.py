@@ -1,7 +1,8 @@
 """The API as it is deployed: through the gateway, the authorizer and the function, within its rights."""
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -67,6 +68,41 @@ def test_a_key_works_until_it_is_revoked(http: httpx.Client, platform: Outputs, 
         assert made["key_id"] in http.get("/v1/api-keys").text
         assert http.delete(f"/v1/api-keys/{made['key_id']}").status_code == 204
         assert holder.get(path).status_code in {401, 403}
+
+
+def test_a_key_says_when_it_was_used_and_ends_when_it_expires(http: httpx.Client, platform: Outputs) -> None:
+    expires_at = datetime.now(UTC) + timedelta(seconds=WITHIN_SECONDS / 10)
+    body = {"name": "kurz", "scopes": ["billing:read"], "expires_at": expires_at.isoformat()}
+    made = http.post("/v1/api-keys", json=body).json()
+
+    def asked() -> httpx.Response:
+        headers = {"authorization": f"Bearer {made['key']}"}
+        return httpx.get(f"{platform.api_url}/v1/plans", headers=headers, timeout=WITHIN_SECONDS)
+
+    assert asked().status_code == 200
+    (listed,) = (each for each in http.get("/v1/api-keys").json()["items"] if each["key_id"] == made["key_id"])
+    assert listed["last_used_at"] is not None
+    until(lambda: asked().status_code in {401, 403})
+
+
+def test_no_operation_is_open_to_a_key_that_is_none(http: httpx.Client, platform: Outputs) -> None:
+    """Each that the document names, at the gateway itself."""
+    made = http.post("/v1/api-keys", json={"name": "weg", "scopes": ["admin"]}).json()
+    assert http.delete(f"/v1/api-keys/{made['key_id']}").status_code == 204
+    bad = (None, "", f"Bearer {made['key']}", f"Bearer {platform.admin_key}0", f"Basic {platform.admin_key}", "Bearer")
+    tried = 0
+    with httpx.Client(base_url=platform.api_url, timeout=WITHIN_SECONDS) as stranger:
+        for path, operations in description().document["paths"].items():
+            address = re.sub(r"\{[a-z_]+\}", "1", path)
+            for method, operation in operations.items():
+                if not operation.get("security"):
+                    continue
+                authorization = bad[tried % len(bad)]
+                headers = {} if authorization is None else {"authorization": authorization}
+                refused = stranger.request(method.upper(), address, headers=headers)
+                assert refused.status_code in {401, 403}, (method, path, authorization)
+                tried += 1
+    assert tried > 40
 
 
 def test_a_rejected_event_is_corrected_and_charged(http: httpx.Client, account_id: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from billing.domain.card import MAX_CARDS
 from billing.domain.errors import Conflict
 from billing.payments.gateway import Gateway
+from billing.services.accounts import change_account
 from billing.services.cards import make_default, remove_card
 from billing.services.stripe_customer import replace_customer, with_customer
 from tests.builders import NOW, micros
@@ -104,7 +105,7 @@ def test_an_unpaid_renewal_is_paid_by_the_new_card_at_once(paying: Paying) -> No
 
 
 def test_a_changed_name_finds_it_out_too(deleted: Paying) -> None:
-    deleted.store.accounts.change("acme", name="山田商店", email=None, language=None)
+    change_account(deleted.store, "acme", name="山田商店", email=None, language=None)
     assert deleted.top_up("50").status == "Checkout"
     assert [each["name"] for each in deleted.read("customers")] == ["山田商店"]
 

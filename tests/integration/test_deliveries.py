@@ -11,9 +11,11 @@ from billing.domain.account import Account
 from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Delivery
 from billing.domain.errors import Conflict
 from billing.domain.webhook_endpoint import secret_text
+from billing.services.accounts import change_account
 from billing.services.webhook_endpoints import EndpointChange, change_endpoint, replay_deliveries
 from billing.store.accounts import Accounts
 from billing.store.database import Database
+from billing.store.store import Store
 from billing.store.webhook_endpoints import WebhookSecretItem
 from tests.builders import CUSTOMER, NOW
 from tests.telling_house import PAYLOAD, SECRET, House, Killed
@@ -213,7 +215,7 @@ def test_a_mail_that_could_not_be_sent_is_tried_again_in_the_language_of_then(ho
     house.tell()
     house.work_off()
     assert house.delivery(EMAIL).status == "pending"
-    Accounts(house.database).change("acme", name=None, email="new@acme.example", language="ar")
+    change_account(Store(house.database), "acme", name=None, email="new@acme.example", language="ar")
     house.sweep(NOW + timedelta(minutes=2))
     (mail,) = house.mails
     assert mail.to == "new@acme.example"

@@ -24,6 +24,8 @@ def forged(key: object) -> str:
         "é",
         "A" * 3000,
         forged([]),
+        forged({"workspace_id": {"S": "\ud800"}, "account_id": {"S": "acme"}}),
+        forged({"workspace_id": {"S": "w" * 1025}, "account_id": {"S": "acme"}}),
         forged({}),
         forged({"workspace_id": {"S": "a"}}),
         forged({"workspace_id": {"N": "1"}, "account_id": {"S": "acme"}}),

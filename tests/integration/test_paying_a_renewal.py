@@ -15,7 +15,6 @@ from billing.domain.transaction import Transaction
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import remove_card
 from billing.services.pay_renewal import pay_renewal
-from billing.store.workspaces import Workspaces
 from billing.words.email_texts import is_mailed
 from tests.builders import call, give_workspace, micros
 from tests.integration.test_settlement_crashes import Killed, KillSwitch
@@ -443,7 +442,7 @@ def test_calls_of_an_unpaid_month_stay_paid_from_credit_and_the_allowance_is_who
 ) -> None:
     unpaid(acme)
     credit(acme, "40")
-    give_workspace(Workspaces(acme.paying.database))
+    give_workspace(acme.paying.database)
     acme.paying.store.settle(call("a", seconds="60", ended_at=LATER), now=LATER)
     pay(acme, "credit")
     assert acme.wallet.paid_micros == micros("9.40")

@@ -13,7 +13,6 @@ from billing.services.adjust_balance import give_credit
 from billing.services.cards import make_default, remove_card
 from billing.services.renew_subscription import renew_now
 from billing.services.set_auto_refill import set_auto_refill
-from billing.store.workspaces import Workspaces
 from tests.builders import NOW, call, give_workspace, micros
 from tests.paying_account import Paying
 from tests.platform_of_one import assert_books_balance
@@ -197,7 +196,7 @@ def test_while_past_due_calls_go_on_from_credit_and_the_paid_month_is_whole(acme
     acme.paying.behave("insufficient_funds")
     acme.sweep(RENEWAL)
     store, now = acme.paying.store, RENEWAL + timedelta(hours=2)
-    give_workspace(Workspaces(acme.paying.database))
+    give_workspace(acme.paying.database)
     store.settle(call(seconds="60", ended_at=now), now=now)
     assert acme.wallet.balance_micros == micros("8.40")
     acme.paying.behave("succeed")

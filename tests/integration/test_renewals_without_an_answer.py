@@ -6,7 +6,6 @@ import pytest
 
 from billing.domain.permission import decide
 from billing.services.wallet_as_of import as_of
-from billing.store.workspaces import Workspaces
 from tests.builders import call, give_workspace, micros
 from tests.paying_account import UNREACHABLE, Paying
 from tests.platform_of_one import assert_books_balance
@@ -21,7 +20,7 @@ THREE_DAYS = timedelta(hours=72)
 def acme(paying: Paying) -> Subscriber:
     """Its renewal is asked for, and Stripe does not answer."""
     subscriber = Subscriber(paying).subscribed()
-    give_workspace(Workspaces(paying.database))
+    give_workspace(paying.database)
     paying.fault("/v1/payment_intents", UNREACHABLE, times=1000)
     paying.fault("/v1/payment_intents", UNREACHABLE, method="GET", times=1000)
     assert subscriber.sweep(RENEWAL) == ["unknown"]
@@ -104,7 +103,7 @@ def test_the_answer_decides_and_an_unpaid_month_is_tried_again_on_its_days(acme:
 def test_a_month_for_which_nobody_was_asked_is_trusted(paying: Paying) -> None:
     """A sweep that did not run is our fault, and no reason to charge a customer's calls."""
     subscriber = Subscriber(paying).subscribed(STARTER)
-    give_workspace(Workspaces(paying.database))
+    give_workspace(paying.database)
     assert spend(subscriber, "late", RENEWAL + 2 * THREE_DAYS) == 0
 
 

@@ -36,7 +36,6 @@ from billing.services.pay_renewal import pay_renewal
 from billing.services.refund import refund_payment
 from billing.services.renew_subscription import renew_now
 from billing.store.database import Database
-from billing.store.workspaces import Workspaces
 from infra.local.stripe_simulator import RunningSimulator
 from tests.builders import MICROS, NOW, call, give_workspace
 from tests.paying_account import RETURN_URL, Paying
@@ -64,7 +63,7 @@ class LifeOfASubscription(RuleBasedStateMachine):
         self.stripe.control("clock", {"now": int(NOW.timestamp())})
         paying = Paying(self.fresh_database(), self.stripe)
         paying.open()
-        give_workspace(Workspaces(paying.database))
+        give_workspace(paying.database)
         self.acme = Subscriber(paying).subscribed(phone_number=3)
         self.now: datetime = NOW
         self.used: dict[datetime, int] = {}

@@ -21,6 +21,7 @@ def test_every_table_has_a_part_of_the_store_which_is_made_once() -> None:
         "books",
         "cards",
         "deliveries",
+        "directory",
         "leases",
         "plans",
         "reconciliation",

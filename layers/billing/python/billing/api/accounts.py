@@ -1,5 +1,6 @@
 """Accounts, workspaces, locks and API keys on the wire."""
 
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -8,8 +9,10 @@ from pydantic_core import PydanticCustomError
 from billing.domain.account import Account
 from billing.domain.api_key import SCOPES, ApiKey
 from billing.domain.instants import format_instant
+from billing.domain.standing import SearchedStatus
 from billing.domain.wallet import AccountStatus, Wallet
 from billing.domain.workspace import Move, Workspace
+from billing.services.find_accounts import FoundAccount
 from billing.web.values import (
     AccountId,
     Body,
@@ -18,7 +21,10 @@ from billing.web.values import (
     Example,
     Instant,
     Language,
+    Moment,
+    MoneyView,
     Name,
+    PageQuery,
     Reason,
     Scope,
     View,
@@ -79,8 +85,36 @@ class AccountView(View):
         )
 
 
+class AccountQuery(PageQuery):
+    """All that is named must hold."""
+
+    status: SearchedStatus | None = Field(
+        default=None, description="`past_due` is a renewal that waits to be paid, whatever the status is otherwise"
+    )
+    email: Email | None = Field(default=None, description="the whole address, in upper or lower case")
+    name: Name | None = Field(default=None, description="the beginning of the name, without regard to case and accents")
+
+
+class FoundAccountView(AccountView):
+    """An account, and how it stands now. `balance` is its credit, as in its billing overview."""
+
+    status: AccountStatus
+    past_due: bool
+    balance: MoneyView
+
+    @classmethod
+    def of_found(cls, found: FoundAccount) -> "FoundAccountView":
+        wallet = found.wallet
+        return cls(
+            **AccountView.of(found.account).model_dump(),
+            status=wallet.status,
+            past_due=wallet.is_past_due,
+            balance=MoneyView.of(wallet.balance_micros, wallet.currency),
+        )
+
+
 class AccountPage(View):
-    items: list[AccountView]
+    items: list[FoundAccountView]
     next_cursor: str | None
 
 
@@ -166,6 +200,7 @@ class NewApiKeyBody(Body):
     name: Name
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES)), distinct("a scope")]
     account_id: AccountId | None = None
+    expires_at: Moment | None = Field(default=None, description="from when on it opens nothing; absent: never")
 
     @field_validator("account_id")
     @classmethod
@@ -183,6 +218,10 @@ class ApiKeyView(View):
     scopes: list[str]
     account_id: str | None
     created_at: Instant
+    expires_at: Instant | None
+    last_used_at: Instant | None = Field(
+        description="a use that is at most 15 minutes older than the last one; null: not used since this is kept"
+    )
 
     @classmethod
     def of(cls, key: ApiKey) -> "ApiKeyView":
@@ -192,7 +231,13 @@ class ApiKeyView(View):
             scopes=sorted(key.granted),
             account_id=key.account_id,
             created_at=format_instant(key.created_at),
+            expires_at=_moment(key.expires_at),
+            last_used_at=_moment(key.last_used_at),
         )
+
+
+def _moment(instant: datetime | None) -> str | None:
+    return None if instant is None else format_instant(instant)
 
 
 class NewApiKeyView(ApiKeyView):

@@ -6,8 +6,10 @@ from uuid import uuid4
 from billing.api.accounts import (
     AccountChangeBody,
     AccountPage,
+    AccountQuery,
     AccountStatusView,
     AccountView,
+    FoundAccountView,
     LockBody,
     NewAccountBody,
     WorkspaceBody,
@@ -16,10 +18,12 @@ from billing.api.accounts import (
 )
 from billing.api.overview import BillingOverviewView
 from billing.domain.account import Account
+from billing.domain.account_search import AccountSearch
 from billing.payments.gateway import Gateway
 from billing.services.accounts import change_account, find_account, open_account
 from billing.services.billing_overview import billing_overview
 from billing.services.cards import default_card
+from billing.services.find_accounts import find_accounts
 from billing.services.lock_account import lock_account, unlock_account
 from billing.services.stripe_customer import follow_account
 from billing.services.workspaces import assign_workspace, find_workspace
@@ -47,10 +51,15 @@ class AccountsRoutes:
         return AccountView.of(open_account(self._store, account))
 
     @route("GET", "/v1/accounts", scope="admin")
-    def list_accounts(self, query: PageQuery) -> AccountPage:
-        """All accounts, in no particular order."""
-        page = self._store.accounts.page(query.limit, query.cursor)
-        return AccountPage(items=[AccountView.of(each) for each in page.items], next_cursor=page.next_cursor)
+    def list_accounts(self, call: Call, query: AccountQuery) -> AccountPage:
+        """The accounts that are all of what is asked for, each with its standing and balance, by their names.
+
+        Found by a status alone, but `active`, they come by their ids. Where very many are passed over, a page may be
+        short: `next_cursor` goes on. A cursor is good for the same query.
+        """
+        search = AccountSearch(query.status, query.email, query.name)
+        page = find_accounts(self._store, search, query.limit, query.cursor, call.now)
+        return AccountPage(items=[FoundAccountView.of_found(each) for each in page.items], next_cursor=page.next_cursor)
 
     @route("GET", "/v1/accounts/{account_id}", scope="admin")
     def get_account(self, account_id: str) -> AccountView:

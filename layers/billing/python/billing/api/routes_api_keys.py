@@ -19,7 +19,7 @@ class ApiKeysRoutes:
 
     @route("POST", "/v1/api-keys", scope="admin", status=201, refusals={404: ("account_not_found",)})
     def create_api_key(self, call: Call, body: NewApiKeyBody) -> NewApiKeyView:
-        """Make a key. It is shown in this answer only."""
+        """Make a key. It is shown in this answer only. From `expires_at` on it opens nothing."""
         secret = secrets.token_hex(_SECRET_BYTES)
         key = create_api_key(
             self._store,
@@ -29,12 +29,13 @@ class ApiKeysRoutes:
             key_id=secrets.token_hex(_KEY_ID_BYTES),
             secret=secret,
             now=call.now,
+            expires_at=body.expires_at,
         )
         return NewApiKeyView(**ApiKeyView.of(key).model_dump(), key=format_key(key.key_id, secret))
 
     @route("GET", "/v1/api-keys", scope="admin")
     def list_api_keys(self, query: PageQuery) -> ApiKeyPage:
-        """All keys, without their secrets."""
+        """All keys, without their secrets, the latest first; also those that have expired, until they are revoked."""
         page = self._store.api_keys.page(query.limit, query.cursor)
         return ApiKeyPage(items=[ApiKeyView.of(key) for key in page.items], next_cursor=page.next_cursor)
 

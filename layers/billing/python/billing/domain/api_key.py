@@ -4,9 +4,11 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 SCOPES = ("usage:write", "calls:authorize", "billing:read", "billing:write", "admin")
+
+USE_KEPT_EVERY = timedelta(minutes=15)
 
 _ADMIN = "admin"
 _KEY = re.compile(r"tk_([0-9a-f]{16})_([0-9a-f]{64})", re.ASCII)
@@ -14,7 +16,10 @@ _KEY = re.compile(r"tk_([0-9a-f]{16})_([0-9a-f]{64})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What a key may do; bound to one account, or to none and then good for all."""
+    """What a key may do; bound to one account, or to none and then good for all.
+
+    `last_used_at` is a use of it that is at most USE_KEPT_EVERY older than the last one.
+    """
 
     key_id: str
     secret_hash: str
@@ -22,6 +27,16 @@ class ApiKey:
     scopes: frozenset[str]
     account_id: str | None
     created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+    def is_expired(self, now: datetime) -> bool:
+        """From its last moment on."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    def is_use_news(self, now: datetime) -> bool:
+        """Whether it is to be kept that the key was used now: not more often than every USE_KEPT_EVERY."""
+        return self.last_used_at is None or now - self.last_used_at >= USE_KEPT_EVERY
 
     @property
     def granted(self) -> frozenset[str]:

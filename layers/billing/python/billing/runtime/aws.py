@@ -19,17 +19,28 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_SECONDS = 1
 _DYNAMODB_READ_TIMEOUT_SECONDS = 3
+_HASTY_READ_TIMEOUT_SECONDS = 1
 _SQS_READ_TIMEOUT_SECONDS = 5
 _EVENTS_READ_TIMEOUT_SECONDS = 5
 _SES_READ_TIMEOUT_SECONDS = 10
 _SECRETS_READ_TIMEOUT_SECONDS = 3
 _ATTEMPTS = 4
+_HASTY_ATTEMPTS = 2
 _SECRETS_ATTEMPTS = 2
 _CONNECTIONS = 16
 
 
 def dynamodb() -> "DynamoDBClient":
-    client = cast("DynamoDBClient", _client("dynamodb", _DYNAMODB_READ_TIMEOUT_SECONDS))
+    return _dynamodb(_DYNAMODB_READ_TIMEOUT_SECONDS, _ATTEMPTS)
+
+
+def hasty_dynamodb() -> "DynamoDBClient":
+    """For who has five seconds in all: two attempts of a second."""
+    return _dynamodb(_HASTY_READ_TIMEOUT_SECONDS, _HASTY_ATTEMPTS)
+
+
+def _dynamodb(read_timeout_seconds: int, attempts: int) -> "DynamoDBClient":
+    client = cast("DynamoDBClient", _client("dynamodb", read_timeout_seconds, attempts))
     send_transactions_as_held(client)
     return client
 

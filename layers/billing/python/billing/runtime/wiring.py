@@ -5,6 +5,8 @@ made, whose service model stays for the life of the process and is not looked th
 """
 
 import gc
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 gc.disable()
 
@@ -14,19 +16,22 @@ from billing.runtime.settings import Settings  # noqa: E402
 from billing.store.database import Database  # noqa: E402
 from billing.store.store import Store  # noqa: E402
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
-def store(settings: Settings) -> Store:
+
+def store(settings: Settings, client: "Callable[[], DynamoDBClient]" = aws.dynamodb) -> Store:
     """The store with the parts of all tables that the function may touch: a start bears their imports, no request."""
-    made = bare_store(settings)
+    made = bare_store(settings, client)
     made.prepare(settings.tables)
     return made
 
 
-def bare_store(settings: Settings) -> Store:
+def bare_store(settings: Settings, client: "Callable[[], DynamoDBClient]" = aws.dynamodb) -> Store:
     """The store alone, for who touches a table rarely and must start fast: the use case makes the parts it needs."""
-    client = aws.dynamodb()
+    made = client()
     end_start()
-    return Store(Database(client, settings.tables, pause))
+    return Store(Database(made, settings.tables, pause))
 
 
 def end_start() -> None:

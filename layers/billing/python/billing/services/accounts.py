@@ -5,7 +5,10 @@ from dataclasses import replace
 from billing.domain.account import Account
 from billing.domain.errors import Conflict, NotFound
 from billing.domain.wallet import Wallet
+from billing.store.database import StoreBusy
 from billing.store.store import Store
+
+_CHANGE_ATTEMPTS = 8
 
 
 class AccountNotFound(NotFound):
@@ -49,7 +52,13 @@ def open_account(store: Store, account: Account) -> Account:
 def change_account(
     store: Store, account_id: str, *, name: str | None, email: str | None, language: str | None
 ) -> Account:
-    """Set what is not None, at least one of them. Raises AccountNotFound."""
-    if not store.accounts.change(account_id, name=name, email=email, language=language):
-        raise AccountNotFound(account_id)
-    return find_account(store, account_id)
+    """Set what is not None, at least one of them. Raises AccountNotFound; StoreBusy where others change it, too."""
+    for attempt in range(_CHANGE_ATTEMPTS):
+        before = find_account(store, account_id)
+        after = replace(
+            before, name=name or before.name, email=email or before.email, language=language or before.language
+        )
+        if store.accounts.change(before, after):
+            return after
+        store.pause(attempt)
+    raise StoreBusy(f"account {account_id} changed {_CHANGE_ATTEMPTS} times")

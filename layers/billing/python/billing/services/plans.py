@@ -60,7 +60,8 @@ def list_plans(store: Store, account_id: str | None, limit: int, cursor: str | N
     else:
         listed = {each.key for each in current if each.on_offer} | set(own_plans(store, account_id))
     page = page_of(listed, lambda key: (key[0], f"{key[1]:07}"), limit, cursor)
-    return Listing(store.plans.read_many(page.items), page.next_cursor)
+    plans = store.plans.get_many(page.items)
+    return Listing([plans[key] for key in page.items], page.next_cursor)
 
 
 def own_plans(store: Store, account_id: str) -> list[PlanKey]:

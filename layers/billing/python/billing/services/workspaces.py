@@ -42,7 +42,7 @@ def assign_workspace(store: Store, workspace_id: str, account_id: str, name: str
             after = workspace.assign(before, account_id, name, now)
             if after == before:
                 return before
-        written = store.workspaces.put(before, after)
+        written = store.workspaces.put(before, after, store.accounts.must_exist(account_id))
         if written:
             return after
         if written is False:

@@ -1,5 +1,6 @@
 """Accounts in the table."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pynamodb.attributes import UnicodeAttribute
@@ -9,8 +10,8 @@ from billing.domain.account import Account
 from billing.domain.wallet import Wallet
 from billing.store.attributes import InstantAttribute
 from billing.store.database import Database, Item
-from billing.store.paging import Listing, start_key
-from billing.store.tables import raw_item
+from billing.store.directory import listed
+from billing.store.tables import raw_item, readable
 from billing.store.wallets import new_wallet_put
 
 
@@ -30,9 +31,6 @@ class AccountItem(Model):
     stripe_customer_digest = UnicodeAttribute(null=True)
 
 
-_KEY = ("account_id",)
-
-
 @dataclass(frozen=True, slots=True)
 class StripeCustomer:
     """The account's customer at Stripe. `digest` is of what Stripe was last told of it, None if that is not known."""
@@ -49,27 +47,68 @@ class Accounts:
         item = self._database.get(AccountItem, {"account_id": account_id})
         return None if item is None else _account(item)
 
+    def get_many(self, account_ids: Iterable[str]) -> dict[str, Account]:
+        """Those that are there and can be read: one that cannot is logged, since it concerns itself alone."""
+        keys = [{"account_id": account_id} for account_id in account_ids]
+        accounts = readable(AccountItem, self._database.get_many(AccountItem, keys), _read)
+        return {account.account_id: account for account in accounts}
+
+    def must_exist(self, account_id: str) -> Item:
+        """The part of a transaction that stops it where there is no such account."""
+        return {
+            "ConditionCheck": {
+                "TableName": self._database.table(AccountItem),
+                "Key": {"account_id": {"S": account_id}},
+                "ConditionExpression": "attribute_exists(account_id)",
+            }
+        }
+
     def create(self, account: Account) -> bool:
-        """Write the account with an empty wallet. False, having written nothing, where the id is taken."""
+        """Write the account with an empty wallet, and list it. False, having written nothing, where the id is taken."""
         return self._database.write_all(
             [
                 self._database.put_new(AccountItem, _item(account), "account_id"),
                 new_wallet_put(self._database, Wallet(account.account_id, account.currency)),
+                *listed(self._database, account),
             ]
         )
 
-    def change(self, account_id: str, *, name: str | None, email: str | None, language: str | None) -> bool:
-        """Set what is not None. False where there is no such account."""
-        values = {"name": name, "email": email, "language": language}
-        changed = {field: value for field, value in values.items() if value is not None}
-        return self._database.update(
-            AccountItem,
-            {"account_id": account_id},
-            UpdateExpression="SET " + ", ".join(f"#{field} = :{field}" for field in changed),
-            ConditionExpression="attribute_exists(account_id)",
-            ExpressionAttributeNames={f"#{field}": field for field in changed},
-            ExpressionAttributeValues={f":{field}": {"S": value} for field, value in changed.items()},
-        )
+    def change(self, before: Account, after: Account) -> bool:
+        """Write the name, address and language that `before` has got, and list it by them.
+
+        False, having written nothing, where the account has changed since it was read.
+        """
+        table = self._database.table(AccountItem)
+        values = {**_changeable(after), **_changeable(before, "_before")}
+        update: Item = {
+            "Update": {
+                "TableName": table,
+                "Key": {"account_id": {"S": after.account_id}},
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in _CHANGEABLE),
+                "ConditionExpression": _UNCHANGED,
+                "ExpressionAttributeNames": {f"#{name}": name for name in _CHANGEABLE},
+                "ExpressionAttributeValues": values,
+            }
+        }
+        return self._database.write_all([update, *listed(self._database, after, before)])
+
+    def list_again(self, account: Account) -> bool:
+        """List an account of an earlier release, as it was read. False where it has changed since."""
+        unchanged: Item = {
+            "ConditionCheck": {
+                "TableName": self._database.table(AccountItem),
+                "Key": {"account_id": {"S": account.account_id}},
+                "ConditionExpression": _UNCHANGED,
+                "ExpressionAttributeNames": {f"#{name}": name for name in _CHANGEABLE},
+                "ExpressionAttributeValues": _changeable(account, "_before"),
+            }
+        }
+        return self._database.write_all([unchanged, *listed(self._database, account)])
+
+    def all_pages(self) -> Iterator[list[Account]]:
+        """All accounts, by a scan: for who puts the tables right, and nobody who waits."""
+        for page in self._database.pages("scan", AccountItem):
+            yield list(readable(AccountItem, page, _read))
 
     def with_customer(self, account_id: str) -> tuple[Account, StripeCustomer | None] | None:
         """The account and its customer at Stripe, once there is one."""
@@ -131,11 +170,17 @@ class Accounts:
                 ConditionExpression="attribute_exists(account_id)",
             )
 
-    def page(self, limit: int, cursor: str | None) -> Listing[Account]:
-        page = self._database.page(
-            "scan", AccountItem, _KEY, limit=limit, start=start_key(cursor, _KEY), ConsistentRead=True
-        )
-        return Listing.of(page, lambda item: _account(AccountItem.from_raw_data(item)))
+
+_CHANGEABLE = ("name", "email", "language")
+_UNCHANGED = " AND ".join(f"#{name} = :{name}_before" for name in _CHANGEABLE)
+
+
+def _changeable(account: Account, suffix: str = "") -> Item:
+    return {f":{name}{suffix}": {"S": getattr(account, name)} for name in _CHANGEABLE}
+
+
+def _read(raw: Item) -> Account:
+    return _account(AccountItem.from_raw_data(raw))
 
 
 def _item(account: Account) -> Item:

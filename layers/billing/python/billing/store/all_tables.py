@@ -7,6 +7,7 @@ from billing.store.api_keys import ApiKeyItem
 from billing.store.books import DailyUsageItem, LedgerEntryItem
 from billing.store.cards import PaymentMethodItem
 from billing.store.deliveries import DeliveryItem
+from billing.store.directory import DirectoryItem
 from billing.store.leases import LeasePageItem
 from billing.store.plans import PlanVersionItem
 from billing.store.reconciliation import ReconciliationItem
@@ -21,6 +22,7 @@ from billing.store.workspaces import WorkspaceItem
 ALL_TABLES: tuple[type[Model], ...] = (
     PlanVersionItem,
     AccountItem,
+    DirectoryItem,
     WorkspaceItem,
     WalletItem,
     LedgerEntryItem,

@@ -1,13 +1,29 @@
 """API keys in the table: by id, with the hash of the secret."""
 
+from datetime import datetime
+from typing import Any
+
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from billing.domain.api_key import ApiKey
+from billing.domain.api_key import USE_KEPT_EVERY, ApiKey
+from billing.domain.instants import format_instant
 from billing.store.attributes import InstantAttribute
 from billing.store.database import Database
 from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item
+
+
+class ListedApiKeys(GlobalSecondaryIndex[Any]):
+    """All keys, the latest first. Keys only: what uses one does not write it."""
+
+    class Meta:
+        index_name = "listed"
+        projection = KeysOnlyProjection()
+
+    listed = UnicodeAttribute(hash_key=True)
+    created_at = InstantAttribute(range_key=True)
 
 
 class ApiKeyItem(Model):
@@ -22,9 +38,15 @@ class ApiKeyItem(Model):
     scopes = UnicodeAttribute()
     account_id = UnicodeAttribute(null=True)
     created_at = InstantAttribute()
+    listed = UnicodeAttribute(null=True)
+    expires_at = InstantAttribute(null=True)
+    last_used_at = InstantAttribute(null=True)
+
+    by_creation = ListedApiKeys()
 
 
-_KEY = ("key_id",)
+_KEY = ("listed", "created_at", "key_id")
+_LISTED = "all"
 
 
 class ApiKeys:
@@ -44,6 +66,8 @@ class ApiKeys:
             scopes=" ".join(sorted(key.scopes)),
             account_id=key.account_id,
             created_at=key.created_at,
+            listed=_LISTED,
+            expires_at=key.expires_at,
         )
         self._database.add(ApiKeyItem, item, "key_id")
 
@@ -51,11 +75,51 @@ class ApiKeys:
         """False where there was none."""
         return self._database.delete(ApiKeyItem, {"key_id": key_id})
 
-    def page(self, limit: int, cursor: str | None) -> Listing[ApiKey]:
-        page = self._database.page(
-            "scan", ApiKeyItem, _KEY, limit=limit, start=start_key(cursor, _KEY), ConsistentRead=True
+    def mark_used(self, key_id: str, now: datetime) -> None:
+        """Keep a use. Of many at the same moment one is written, and none makes a key that was removed."""
+        self._database.update(
+            ApiKeyItem,
+            {"key_id": key_id},
+            UpdateExpression="SET last_used_at = :now",
+            ConditionExpression="attribute_exists(key_id) AND "
+            "(attribute_not_exists(last_used_at) OR last_used_at <= :before)",
+            ExpressionAttributeValues={
+                ":now": {"S": format_instant(now)},
+                ":before": {"S": format_instant(now - USE_KEPT_EVERY)},
+            },
         )
-        return Listing.of(page, lambda item: _api_key(ApiKeyItem.from_raw_data(item)))
+
+    def page(self, limit: int, cursor: str | None) -> Listing[ApiKey]:
+        """The latest first. One that was removed a moment ago is left out."""
+        page = self._database.page(
+            "query",
+            ApiKeyItem,
+            _KEY,
+            limit=limit,
+            start=start_key(cursor, _KEY, {"listed": {"S": _LISTED}}),
+            IndexName=ListedApiKeys.Meta.index_name,
+            KeyConditionExpression="listed = :all",
+            ExpressionAttributeValues={":all": {"S": _LISTED}},
+            ScanIndexForward=False,
+        )
+        ids = [item["key_id"]["S"] for item in page.items]
+        items = map(ApiKeyItem.from_raw_data, self._database.get_many(ApiKeyItem, [{"key_id": each} for each in ids]))
+        keys = {item.key_id: _api_key(item) for item in items}
+        return Listing([keys[each] for each in ids if each in keys], Listing.of(page, lambda item: item).next_cursor)
+
+    def fill_list(self) -> int:
+        """List the keys of earlier releases, by a scan; how many were not listed."""
+        filled = 0
+        for page in self._database.pages("scan", ApiKeyItem, FilterExpression="attribute_not_exists(listed)"):
+            for item in page:
+                filled += self._database.update(
+                    ApiKeyItem,
+                    {"key_id": item["key_id"]["S"]},
+                    UpdateExpression="SET listed = :all",
+                    ConditionExpression="attribute_exists(key_id)",
+                    ExpressionAttributeValues={":all": {"S": _LISTED}},
+                )
+        return filled
 
 
 def _api_key(item: ApiKeyItem) -> ApiKey:
@@ -66,4 +130,6 @@ def _api_key(item: ApiKeyItem) -> ApiKey:
         scopes=frozenset(item.scopes.split()),
         account_id=item.account_id,
         created_at=item.created_at,
+        expires_at=item.expires_at,
+        last_used_at=item.last_used_at,
     )

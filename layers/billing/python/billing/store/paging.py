@@ -14,6 +14,7 @@ from billing.store.database import Item, Page
 T = TypeVar("T")
 
 MAX_CURSOR_CHARACTERS = 2048
+_MAX_KEY_BYTES = 1024
 _PLACE = ("at", "name")
 """The names in cursors of what `page_of` orders by; earlier releases made cursors of them, too."""
 
@@ -46,10 +47,28 @@ def page_of(items: Iterable[T], place: Callable[[T], tuple[str, str]], limit: in
     return Listing([item for _, item in page], _encode(last))
 
 
+def cursor_at(query: str, place: str) -> str | None:
+    """The cursor of a query, by a digest of what it asks for, that goes on behind a place."""
+    return _encode({"of": {"S": query}, "at": {"S": place}})
+
+
+def place_at(cursor: str | None, query: str) -> str | None:
+    """The place that a cursor goes on behind. Raises InvalidValue where it is not one of this query."""
+    key = start_key(cursor, ("of", "at"))
+    if key is None:
+        return None
+    if key["of"] != {"S": query} or "S" not in key["at"]:
+        raise InvalidValue("is not a cursor of this list", field="cursor")
+    place: str = key["at"]["S"]
+    return place
+
+
 def _encode(key: Item | None) -> str | None:
     if key is None:
         return None
-    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+    # Letters of any script as they are: escaped they would take three times the room.
+    text = json.dumps(key, separators=(",", ":"), ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def start_key(cursor: str | None, key: Sequence[str], fixed: Mapping[str, Any] | None = None) -> Item | None:
@@ -78,5 +97,13 @@ def _is_typed_scalar(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and len(value) == 1
-        and all(kind in {"S", "N"} and isinstance(text, str) and text for kind, text in value.items())
+        and all(kind in {"S", "N"} and isinstance(text, str) and _is_key(text) for kind, text in value.items())
     )
+
+
+def _is_key(text: str) -> bool:
+    """Whether DynamoDB takes it as a sort key: JSON can state half a surrogate pair, which is no text."""
+    try:
+        return 0 < len(text.encode()) <= _MAX_KEY_BYTES
+    except UnicodeEncodeError:
+        return False

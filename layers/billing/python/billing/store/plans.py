@@ -1,6 +1,6 @@
 """Plans in the table: immutable versions, and the current one once more as version 0."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -102,14 +102,15 @@ class Plans:
     def versions(self, keys: Iterable[PlanKey]) -> dict[PlanKey, Plan]:
         return {key: self.version(*key) for key in keys}
 
-    def read_many(self, keys: Sequence[PlanKey]) -> list[Plan]:
-        """Versions that exist, in the order of `keys`: a request for a hundred that are not kept yet."""
-        unread = [key for key in keys if key not in self._kept]
+    def get_many(self, keys: Iterable[PlanKey]) -> dict[PlanKey, Plan]:
+        """Those versions that there are: a request for a hundred that are not kept yet."""
+        keys = set(keys)
+        unread = sorted(keys - self._kept.keys())
         wanted = [{"plan_id": plan_id, "version": version} for plan_id, version in unread]
         for item in self._database.get_many(PlanVersionItem, wanted):
             plan = _plan(PlanVersionItem.from_raw_data(item))
             self._kept[plan.key] = plan
-        return [self._kept[key] for key in keys]
+        return {key: self._kept[key] for key in keys & self._kept.keys()}
 
     def current(self, plan_id: str) -> Plan | None:
         item = self._database.get(PlanVersionItem, {"plan_id": plan_id, "version": CURRENT})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from billing.store.books import Books
     from billing.store.cards import Cards
     from billing.store.deliveries import Deliveries
+    from billing.store.directory import Directory
     from billing.store.due_renewals import DueRenewals
     from billing.store.leases import Leases
     from billing.store.plans import Plans
@@ -88,6 +89,12 @@ class Store:
         from billing.store.deliveries import Deliveries
 
         return Deliveries(self.database)
+
+    @cached_property
+    def directory(self) -> "Directory":
+        from billing.store.directory import Directory
+
+        return Directory(self.database)
 
     @cached_property
     def due_renewals(self) -> "DueRenewals":

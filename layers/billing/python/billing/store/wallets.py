@@ -11,6 +11,7 @@ from pynamodb.models import Model
 
 from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant, parse_stored_instant
+from billing.domain.standing import standing
 from billing.domain.subscription import RENEWAL_SHARDS, OwnPayment, Period, Subscription, renewal_shard
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.wallet import DefaultCard, DisputeHold, Grant, Refill, Wallet
@@ -94,6 +95,17 @@ class WalletsDueForRenewal(GlobalSecondaryIndex[Any]):
     renews_at = InstantAttribute(range_key=True)
 
 
+class WalletsByStanding(GlobalSecondaryIndex[Any]):
+    """Wallets that are not simply active, by how they stand (see `standing`). Keys only: calls do not write it."""
+
+    class Meta:
+        index_name = "by_standing"
+        projection = KeysOnlyProjection()
+
+    standing = UnicodeAttribute(hash_key=True)
+    account_id = UnicodeAttribute(range_key=True)
+
+
 class WalletItem(Model):
     """The hot item of an account: each write is conditioned on `version`."""
 
@@ -125,9 +137,11 @@ class WalletItem(Model):
     alert_thresholds = JsonAttribute(null=True)
     alerted_micros = IntegerAttribute(null=True)
     holds = JsonAttribute(null=True)
+    standing = UnicodeAttribute(null=True)
 
     by_moment = WalletsWaiting()
     due_for_renewal = WalletsDueForRenewal()
+    by_standing = WalletsByStanding()
 
 
 _WAITING = "waiting"
@@ -156,6 +170,42 @@ class Wallets:
             self._database, WalletItem, WalletsWaiting.Meta.index_name, ("waiting", _WAITING), ("waits_until", now)
         )
         return ([item["account_id"]["S"] for item in page] for page in pages)
+
+    def in_standing(self, group: str, after: str | None, size: int) -> Iterator[list[str]]:
+        """The accounts whose wallets stand so, by their ids, behind the one `after`, in pages."""
+        start = {} if after is None else {"ExclusiveStartKey": {"standing": {"S": group}, "account_id": {"S": after}}}
+        pages = self._database.pages(
+            "query",
+            WalletItem,
+            limit=size,
+            IndexName=WalletsByStanding.Meta.index_name,
+            KeyConditionExpression="standing = :group",
+            ExpressionAttributeValues={":group": {"S": group}},
+            **start,
+        )
+        return ([item["account_id"]["S"] for item in page] for page in pages)
+
+    def fill_standings(self) -> int:
+        """Put the wallets of earlier releases into the index of standings, by a scan; how many were not in it."""
+        filled = 0
+        for page in self._database.pages("scan", WalletItem):
+            for raw in page:
+                for wallet in readable(WalletItem, [raw], read_wallet):
+                    filled += standing(wallet) != raw.get("standing", {}).get("S") and self._fill_standing(wallet)
+        return filled
+
+    def _fill_standing(self, wallet: Wallet) -> bool:
+        """False where somebody wrote the wallet meanwhile, and so its standing, too. Its version stays."""
+        group = standing(wallet)
+        values = {":version": {"N": str(wallet.version)}}
+        return self._database.update(
+            WalletItem,
+            {"account_id": wallet.account_id},
+            UpdateExpression="REMOVE standing" if group is None else "SET standing = :group",
+            ConditionExpression="#version = :version",
+            ExpressionAttributeNames={"#version": "version"},
+            ExpressionAttributeValues=values if group is None else {**values, ":group": {"S": group}},
+        )
 
 
 def read_wallet(raw: Item) -> Wallet:
@@ -191,6 +241,7 @@ def _item(wallet: Wallet, version: int) -> Item:
         holds=[_HOLD.write(hold) for hold in wallet.holds] or None,
         waiting=None if waits_until is None else _WAITING,
         waits_until=waits_until,
+        standing=standing(wallet),
         subscription=_said(wallet),
         **(_NO_SUBSCRIPTION if wallet.subscription is None else _attributes(wallet.account_id, wallet.subscription)),
     )

@@ -9,7 +9,6 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from billing.domain.workspace import Tenure, Workspace
-from billing.store.accounts import AccountItem
 from billing.store.attributes import JsonAttribute
 from billing.store.database import Database, Item
 from billing.store.formats import MOMENT, PositionFormat
@@ -94,24 +93,17 @@ class Workspaces:
         )
         return Listing.of(page, _read)
 
-    def put(self, before: Workspace | None, after: Workspace) -> bool | None:
-        """Write what `before` has become, for an account that exists.
+    def put(self, before: Workspace | None, after: Workspace, account_exists: Item) -> bool | None:
+        """Write what `before` has become, for an account that exists: `Accounts.must_exist` is a part of it.
 
         False, having written nothing, where there is no such account; None where the workspace has changed since.
         """
-        table, accounts = self._database.table(WorkspaceItem), self._database.table(AccountItem)
+        table = self._database.table(WorkspaceItem)
         condition, compared = _unchanged(before)
         item: Item = {
             "Update": {
                 "TableName": table,
                 **item_update(WorkspaceItem, _item(after), condition=condition, **compared),
-            }
-        }
-        account_exists: Item = {
-            "ConditionCheck": {
-                "TableName": accounts,
-                "Key": {"account_id": {"S": after.account_id}},
-                "ConditionExpression": "attribute_exists(account_id)",
             }
         }
         canceled = self._database.transact([item, account_exists])
