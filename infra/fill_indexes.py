@@ -15,12 +15,14 @@ import boto3
 
 from billing.domain.account_search import places_of
 from billing.runtime.backoff import pause
-from billing.store.database import Database
+from billing.store.database import Database, StoreBusy
 from billing.store.store import Store
 from infra.first_key import deployed_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,15 @@ def _remove_stale_places(store: Store) -> int:
 
 
 def _list_again(store: Store, account_id: str) -> bool:
-    """Tried again while others change the account."""
-    account = store.accounts.get(account_id)
-    while account is not None and not store.accounts.list_again(account):
+    """Tried again where others change the account at the same moment. Raises StoreBusy where they do not stop."""
+    for attempt in range(_ATTEMPTS):
         account = store.accounts.get(account_id)
-    return account is not None
+        if account is None:
+            return False
+        if store.accounts.list_again(account):
+            return True
+        store.pause(attempt)
+    raise StoreBusy(f"account {account_id} changed {_ATTEMPTS} times")
 
 
 def main() -> None:

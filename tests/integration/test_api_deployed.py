@@ -89,7 +89,7 @@ def test_no_operation_is_open_to_a_key_that_is_none(http: httpx.Client, platform
     """Each that the document names, at the gateway itself."""
     made = http.post("/v1/api-keys", json={"name": "weg", "scopes": ["admin"]}).json()
     assert http.delete(f"/v1/api-keys/{made['key_id']}").status_code == 204
-    bad = (None, "", f"Bearer {made['key']}", f"Bearer {platform.admin_key}0", f"Basic {platform.admin_key}", "Bearer")
+    bad = (None, f"Bearer {made['key']}", expired(http, platform), f"Bearer {platform.admin_key}0", "Bearer")
     tried = 0
     with httpx.Client(base_url=platform.api_url, timeout=WITHIN_SECONDS) as stranger:
         for path, operations in description().document["paths"].items():
@@ -97,12 +97,26 @@ def test_no_operation_is_open_to_a_key_that_is_none(http: httpx.Client, platform
             for method, operation in operations.items():
                 if not operation.get("security"):
                     continue
-                authorization = bad[tried % len(bad)]
-                headers = {} if authorization is None else {"authorization": authorization}
-                refused = stranger.request(method.upper(), address, headers=headers)
-                assert refused.status_code in {401, 403}, (method, path, authorization)
+                for authorization in bad:
+                    headers = {} if authorization is None else {"authorization": authorization}
+                    refused = stranger.request(method.upper(), address, headers=headers)
+                    assert refused.status_code in {401, 403}, (method, path, authorization)
                 tried += 1
     assert tried > 40
+
+
+def expired(http: httpx.Client, platform: Outputs) -> str:
+    """The header of an administrator's key that is good no more."""
+    expires_at = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    made = http.post("/v1/api-keys", json={"name": "vorbei", "scopes": ["admin"], "expires_at": expires_at}).json()
+    headers = {"authorization": f"Bearer {made['key']}"}
+
+    def is_refused() -> bool:
+        asked = httpx.get(f"{platform.api_url}/v1/plans", headers=headers, timeout=WITHIN_SECONDS)
+        return asked.status_code in {401, 403}
+
+    until(is_refused)
+    return headers["authorization"]
 
 
 def test_a_rejected_event_is_corrected_and_charged(http: httpx.Client, account_id: str) -> None:

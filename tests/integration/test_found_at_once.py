@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from billing.domain.account import Account
 from billing.domain.account_search import AccountSearch
 from billing.domain.api_key import ApiKey
 from billing.domain.wallet import Wallet
@@ -65,6 +66,7 @@ def test_all_accounts_are_listed_by_their_names(client: Client) -> None:
     [
         ({"name": "acme"}, ["a-2", "a-1"]),
         ({"name": "acme ł"}, ["a-1"]),
+        ({"name": "acme "}, ["a-2", "a-1"]),
         ({"name": "backerei"}, ["b-1"]),
         ({"name": "中"}, ["c-1"]),
         ({"name": "شر"}, ["d-1"]),
@@ -145,6 +147,8 @@ def test_a_new_name_and_address_are_found_and_the_old_ones_no_more(client: Clien
         ("email=nobody", "email"),
         ("name=", "name"),
         ("name=%20a", "name"),
+        ("name=%20", "name"),
+        (f"name={'a' * 201}", "name"),
         ("name=a%0Ab", "name"),
         ("names=a", "names"),
     ],
@@ -250,3 +254,22 @@ def test_keys_are_listed_the_latest_first_in_parts(client: Client, database: Dat
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert ids == [4, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("query", ["", "?name=many", "?email=many-7@example.com", "?status=paused"])
+def test_what_a_page_asks_of_the_database_does_not_grow_with_what_there_is(database: Database, query: str) -> None:
+    client, store = client_over(database, Line()), Store(database)
+    asked: list[str] = []
+    database.client.meta.events.register("before-call.dynamodb.*", lambda model, **_: asked.append(model.name))
+    counts = []
+    for last in (10, 120):
+        for number in range(0 if last == 10 else 10, last):
+            account = Account(f"many-{number}", f"Many {number}", f"many-{number}@example.com", "USD", "en", NOW)
+            assert store.accounts.create(account)
+            put(database, Wallet(account.account_id, "USD", paused=number % 2 == 0))
+        asked.clear()
+        assert client.get(f"/v1/accounts{query}{'&' if query else '?'}limit=4").status == 200
+        counts.append(list(asked))
+    assert counts[0] == counts[1]
+    assert len(counts[0]) <= 4
+    assert "Scan" not in counts[0]

@@ -24,6 +24,7 @@ from billing.web.values import (
     Moment,
     MoneyView,
     Name,
+    NameBeginning,
     PageQuery,
     Reason,
     Scope,
@@ -92,7 +93,9 @@ class AccountQuery(PageQuery):
         default=None, description="`past_due` is a renewal that waits to be paid, whatever the status is otherwise"
     )
     email: Email | None = Field(default=None, description="the whole address, in upper or lower case")
-    name: Name | None = Field(default=None, description="the beginning of the name, without regard to case and accents")
+    name: NameBeginning | None = Field(
+        default=None, description="the beginning of the name, without regard to case and accents"
+    )
 
 
 class FoundAccountView(AccountView):

@@ -54,8 +54,8 @@ class AccountsRoutes:
     def list_accounts(self, call: Call, query: AccountQuery) -> AccountPage:
         """The accounts that are all of what is asked for, each with its standing and balance, by their names.
 
-        Found by a status alone, but `active`, they come by their ids. Where very many are passed over, a page may be
-        short: `next_cursor` goes on. A cursor is good for the same query.
+        Those found by a status alone, but `active`, come in no order that is promised. Where very many are passed over,
+        a page may be short: `next_cursor` goes on. A cursor is good for the same query.
         """
         search = AccountSearch(query.status, query.email, query.name)
         page = find_accounts(self._store, search, query.limit, query.cursor, call.now)

@@ -30,7 +30,7 @@ class FoundAccount:
 def find_accounts(
     store: Store, search: AccountSearch, limit: int, cursor: str | None, now: datetime
 ) -> Listing[FoundAccount]:
-    """A page of what a search finds, by the accounts' names; where it is by a status alone, by their ids.
+    """A page of what a search finds, by the accounts' names; where it is by a status alone, by the groups of standings.
 
     An address is looked up first, else a name, else a status, and what else is asked for is held to each. Raises
     InvalidValue for a cursor of another search.

@@ -91,12 +91,16 @@ def _schema(pattern: str | re.Pattern[str], **more: JsonValue) -> WithJsonSchema
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{text})$", **more})
 
 
+_EDGE, _INNER = r"[^\s\x00-\x1f\x7f-\x9f]", r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+
+
 def _line(max_characters: int) -> str:
     """One line of text that neither begins nor ends with a space and holds no control characters and line breaks."""
-    edge, inner = r"[^\s\x00-\x1f\x7f-\x9f]", r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
-    return f"{edge}(?:{inner}{{0,{max_characters - 2}}}{edge})?"
+    return f"{_EDGE}(?:{_INNER}{{0,{max_characters - 2}}}{_EDGE})?"
 
 
+_BEGINNING = rf"{_EDGE}{_INNER}{{0,{MAX_NAME_CHARACTERS - 1}}}"
+"""Of such a line: it may end with a space, which more is to follow."""
 _LINE_IS = "One line in any script, without control characters and the code points that are no characters, as U+FFFE."
 
 
@@ -175,6 +179,11 @@ Name = Annotated[
     str,
     _text(_line(MAX_NAME_CHARACTERS), f"must be a line of 1 to {MAX_NAME_CHARACTERS} characters"),
     _schema(_line(MAX_NAME_CHARACTERS), description=_LINE_IS),
+]
+NameBeginning = Annotated[
+    str,
+    _text(_BEGINNING, f"must be the beginning of a line of at most {MAX_NAME_CHARACTERS} characters"),
+    _schema(_BEGINNING, description=_LINE_IS),
 ]
 Reason = Annotated[
     str,
