@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 
 from billing.domain.auto_refill import with_refill
 from billing.domain.change import Change
-from billing.domain.payment_report import Applied
 from billing.domain.stripe_event import StripeEvent
 from billing.domain.subscription import TRUST
 from billing.domain.wallet import expire_grants
@@ -102,8 +101,8 @@ class Reconciliation:
         clock = clock or now
         run = _Run(self._store, self._gateway, now, clock)
         run.take_late_events()
-        swept = run.stage("event", self._subjects(now), lambda events: self._sweep(events, clock), _subject_of)
-        run.done.swept = sum(number for number, _ in swept)
+        subjects = self._subjects(now)
+        run.done.swept = sum(run.stage("event", subjects, lambda events: self._sweep(events, clock), _subject_of))
         transactions = TransactionCheck(self._store, self._gateway, self._return_url)
         checked = run.stage(
             "transaction", self._store.transactions.to_check(now), lambda key: transactions.check(key, clock), str
@@ -125,12 +124,13 @@ class Reconciliation:
         found = list(subjects.values())
         return (found[start : start + _A_PAGE] for start in range(0, len(found), _A_PAGE))
 
-    def _sweep(self, events: Sequence[StripeEvent], clock: datetime) -> tuple[int, Applied | None]:
+    def _sweep(self, events: Sequence[StripeEvent], clock: datetime) -> int:
+        """Returns how many events are done with."""
         telling = next((event for event in events if event.is_of_page), events[0])
-        applied = handle_event(self._store, self._gateway, telling, clock)
+        handle_event(self._store, self._gateway, telling, clock)
         for event in events:
             self._store.stripe_inbox.done(event.event_id)
-        return len(events), applied
+        return len(events)
 
     def _finish_card(self, account_id: str, fingerprint: str, now: datetime) -> None:
         card = self._store.cards.get(account_id, fingerprint)
