@@ -42,7 +42,7 @@ from billing.store.wallets import new_wallet_put
 from billing.store.webhook_endpoints import WebhookEndpoints
 from billing.store.workspaces import Workspaces
 from tests.builders import dunning_of
-from tests.contract.stored_values import (
+from tests.contract.samples import (
     ACCOUNT,
     BOOKMARK,
     CALL,
@@ -57,9 +57,9 @@ from tests.contract.stored_values import (
     REJECTED,
     RENEWAL,
     STRIPE_EVENT,
-    VALUES,
     WALLET,
 )
+from tests.contract.stored_values import VALUES
 from tests.contract.test_stored_rows import golden, row_of
 
 Row = dict[str, Any]

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from billing.api.plans import PlanBody, PlanView
+from billing.api.plan_views import PlanView
+from billing.api.plans import PlanBody
 from billing.domain.plan import Plan
 from billing.web.http import RequestRefused
 from billing.web.validation import validated

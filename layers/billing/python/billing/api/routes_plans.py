@@ -1,6 +1,7 @@
 """Plans. What the platform itself pays for a unit is shown to administrators alone."""
 
-from billing.api.plans import PlanBody, PlanPage, PlanQuery, PlanView
+from billing.api.plan_views import PlanPage, PlanView
+from billing.api.plans import PlanBody, PlanQuery
 from billing.services.plans import find_plan, list_plans, own_plans
 from billing.store.store import Store
 from billing.web.routing import Call, route
