@@ -24,7 +24,7 @@ class PlansRoutes:
 
         For a key that is bound to an account: of each plan that is offered and not archived, and the account's own.
         """
-        page = list_plans(self._store, call.caller.account_id, query.limit, query.cursor)
+        page = list_plans(self._store, call.caller.account_id, query.limit, query.cursor, call.now)
         items = [PlanView.of(plan, with_costs=call.caller.is_administrator) for plan in page.items]
         return PlanPage(items=items, next_cursor=page.next_cursor)
 
@@ -35,6 +35,6 @@ class PlansRoutes:
         For a key that is bound to an account, a plan or version that it does not see in its list is not there.
         """
         account_id = call.caller.account_id
-        own = None if account_id is None else own_plans(self._store, account_id)
+        own = None if account_id is None else own_plans(self._store, account_id, call.now)
         plan = find_plan(self._store, plan_id, query.version, own=own)
         return PlanView.of(plan, with_costs=call.caller.is_administrator)

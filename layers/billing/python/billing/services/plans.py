@@ -1,10 +1,12 @@
 """Plans: find one, and list them, for who may see them all or for a customer (see `plan_choice`)."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from billing.domain.errors import NotFound
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.plan_choice import own_versions
+from billing.services.wallet_as_of import as_of
 from billing.store.paging import Listing, page_of
 from billing.store.store import Store
 
@@ -49,7 +51,7 @@ def _find_for_customer(store: Store, plan_id: str, version: int | None, own: Col
     return next((store.plans.version(*key) for key in own if key[0] == plan_id), None)
 
 
-def list_plans(store: Store, account_id: str | None, limit: int, cursor: str | None) -> Listing[Plan]:
+def list_plans(store: Store, account_id: str | None, limit: int, cursor: str | None, now: datetime) -> Listing[Plan]:
     """The current version of each plan, by their ids; for a customer of those on offer, and the account's own ones.
 
     The keys of all plans are read for a page, a hundred bytes each. Raises InvalidValue for a cursor not made here.
@@ -58,13 +60,13 @@ def list_plans(store: Store, account_id: str | None, limit: int, cursor: str | N
     if account_id is None:
         listed = {each.key for each in current}
     else:
-        listed = {each.key for each in current if each.on_offer} | set(own_plans(store, account_id))
+        listed = {each.key for each in current if each.on_offer} | set(own_plans(store, account_id, now))
     page = page_of(listed, lambda key: (key[0], f"{key[1]:07}"), limit, cursor)
     plans = store.plans.get_many(page.items)
     return Listing([plans[key] for key in page.items], page.next_cursor)
 
 
-def own_plans(store: Store, account_id: str) -> list[PlanKey]:
-    """The versions of the account's own plans; none where there is no such account."""
+def own_plans(store: Store, account_id: str, now: datetime) -> list[PlanKey]:
+    """The versions of the account's own plans as of `now`; none where there is no such account."""
     wallet = store.wallets.get(account_id)
-    return [] if wallet is None else own_versions(wallet)
+    return [] if wallet is None else own_versions(as_of(store, wallet, now)[0])

@@ -10,7 +10,7 @@ from pynamodb.models import Model
 from billing.domain.api_key import USE_KEPT_EVERY, ApiKey
 from billing.domain.instants import format_instant
 from billing.store.attributes import InstantAttribute
-from billing.store.database import Database
+from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item
 
@@ -102,10 +102,10 @@ class ApiKeys:
             ExpressionAttributeValues={":all": {"S": _LISTED}},
             ScanIndexForward=False,
         )
-        ids = [item["key_id"]["S"] for item in page.items]
-        items = map(ApiKeyItem.from_raw_data, self._database.get_many(ApiKeyItem, [{"key_id": each} for each in ids]))
-        keys = {item.key_id: _api_key(item) for item in items}
-        return Listing([keys[each] for each in ids if each in keys], Listing.of(page, lambda item: item).next_cursor)
+        listed = Listing.of(page, lambda item: str(item["key_id"]["S"]))
+        read = self._database.get_many(ApiKeyItem, [{"key_id": key_id} for key_id in listed.items])
+        keys = {key.key_id: key for key in map(_read, read)}
+        return Listing([keys[key_id] for key_id in listed.items if key_id in keys], listed.next_cursor)
 
     def fill_list(self) -> int:
         """List the keys of earlier releases, by a scan; how many were not listed."""
@@ -120,6 +120,10 @@ class ApiKeys:
                     ExpressionAttributeValues={":all": {"S": _LISTED}},
                 )
         return filled
+
+
+def _read(raw: Item) -> ApiKey:
+    return _api_key(ApiKeyItem.from_raw_data(raw))
 
 
 def _api_key(item: ApiKeyItem) -> ApiKey:

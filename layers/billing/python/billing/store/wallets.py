@@ -187,12 +187,9 @@ class Wallets:
 
     def fill_standings(self) -> int:
         """Put the wallets of earlier releases into the index of standings, by a scan; how many were not in it."""
-        filled = 0
-        for page in self._database.pages("scan", WalletItem):
-            for raw in page:
-                for wallet in readable(WalletItem, [raw], read_wallet):
-                    filled += standing(wallet) != raw.get("standing", {}).get("S") and self._fill_standing(wallet)
-        return filled
+        pages = self._database.pages("scan", WalletItem)
+        rows = (row for page in pages for row in readable(WalletItem, page, _with_group))
+        return sum(self._fill_standing(wallet) for wallet, group in rows if group != standing(wallet))
 
     def _fill_standing(self, wallet: Wallet) -> bool:
         """False where somebody wrote the wallet meanwhile, and so its standing, too. Its version stays."""
@@ -206,6 +203,12 @@ class Wallets:
             ExpressionAttributeNames={"#version": "version"},
             ExpressionAttributeValues=values if group is None else {**values, ":group": {"S": group}},
         )
+
+
+def _with_group(raw: Item) -> tuple[Wallet, str | None]:
+    """A wallet and the group that it is in, as its row says."""
+    item = WalletItem.from_raw_data(raw)
+    return _wallet(item), item.standing
 
 
 def read_wallet(raw: Item) -> Wallet:
