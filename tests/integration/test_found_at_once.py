@@ -273,3 +273,23 @@ def test_what_a_page_asks_of_the_database_does_not_grow_with_what_there_is(datab
     assert counts[0] == counts[1]
     assert len(counts[0]) <= 4
     assert "Scan" not in counts[0]
+
+
+def test_a_row_that_cannot_be_read_hides_no_other(client: Client, database: Database) -> None:
+    """Of an account, of a wallet and of a key."""
+    for number in range(2):
+        ApiKeys(database).add(ApiKey(f"{number:016x}", "hash", "k", frozenset({"admin"}), None, NOW))
+    for table, key, broken in (
+        ("accounts", {"account_id": {"S": "a-1"}}, "created_at"),
+        ("wallets", {"account_id": {"S": "b-1"}}, "grants"),
+        ("api_keys", {"key_id": {"S": f"{0:016x}"}}, "expires_at"),
+    ):
+        database.client.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="SET #broken = :broken",
+            ExpressionAttributeNames={"#broken": broken},
+            ExpressionAttributeValues={":broken": {"S": "kaputt"}},
+        )
+    assert found(client) == ["a-2", "d-1", "c-1"]
+    assert [each["key_id"] for each in client.get("/v1/api-keys").json["items"]] == [f"{1:016x}"]

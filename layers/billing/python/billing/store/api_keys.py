@@ -12,7 +12,7 @@ from billing.domain.instants import format_instant
 from billing.store.attributes import InstantAttribute
 from billing.store.database import Database, Item
 from billing.store.paging import Listing, start_key
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 
 
 class ListedApiKeys(GlobalSecondaryIndex[Any]):
@@ -90,7 +90,7 @@ class ApiKeys:
         )
 
     def page(self, limit: int, cursor: str | None) -> Listing[ApiKey]:
-        """The latest first. One that was removed a moment ago is left out."""
+        """The latest first. One that was removed a moment ago is left out, and one that cannot be read is logged."""
         page = self._database.page(
             "query",
             ApiKeyItem,
@@ -104,7 +104,7 @@ class ApiKeys:
         )
         listed = Listing.of(page, lambda item: str(item["key_id"]["S"]))
         read = self._database.get_many(ApiKeyItem, [{"key_id": key_id} for key_id in listed.items])
-        keys = {key.key_id: key for key in map(_read, read)}
+        keys = {key.key_id: key for key in readable(ApiKeyItem, read, _read)}
         return Listing([keys[key_id] for key_id in listed.items if key_id in keys], listed.next_cursor)
 
     def fill_list(self) -> int:
