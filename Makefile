@@ -52,11 +52,7 @@ clean:
 	@find functions layers infra tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED):
-	@test -x $(PYTHON) || for python in python3.13 python3.12 python3.11 python3; do \
+	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
 		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
-		echo "Creating .venv with $$($$python --version) ..."; $$python -m venv .venv && break || exit 1; \
-	done
-	@test -x $(PYTHON) || { echo "Python 3.11 or later is needed, and none was found." >&2; exit 1; }
-	@echo "Installing the development environment (a minute or two) ..."
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@rm -f .venv/installed-* && touch $@
+		$$python -m infra.install && rm -f .venv/installed-* && touch $@ && exit 0 || exit 1; \
+	done; echo "Python 3.11 or later is needed, and none was found." >&2; exit 1

@@ -1,17 +1,17 @@
-"""Building things once: long steps that say so, whose results are kept under `.local/` by the hash of their sources."""
+"""Building things once: long steps, whose results are kept under `.local/` by the hash of their sources."""
 
 import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from infra.paths import LOCAL, ROOT
+from infra.progress import step
 
 _FORGOTTEN_AFTER_SECONDS = 3600
 
@@ -55,7 +55,7 @@ def built_once(kind: str, name: str, key: Callable[[], str], doing: str, build: 
     `name` was built to before is removed once unused for an hour.
     """
     shelf = LOCAL / kind
-    with _exclusive(shelf):
+    with _exclusive(shelf, name):
         path = shelf / f"{name}-{key()}"
         while not path.exists():
             unfinished = shelf / f"unfinished-{name}"
@@ -74,22 +74,8 @@ def built_once(kind: str, name: str, key: Callable[[], str], doing: str, build: 
 
 
 @contextmanager
-def step(doing: str) -> Iterator[None]:
-    """Announces `doing` on standard error, and how many seconds it took once it is done."""
-    sys.stderr.write(f"{doing} ...")
-    sys.stderr.flush()
-    started = time.monotonic()
-    try:
-        yield
-    except BaseException:
-        sys.stderr.write(" failed\n")
-        raise
-    sys.stderr.write(f" {time.monotonic() - started:.1f} s\n")
-
-
-@contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+def _exclusive(shelf: Path, name: str) -> Iterator[None]:
+    shelf.mkdir(parents=True, exist_ok=True)
+    with (shelf / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the process, however it ends
         yield

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.building import built_once, content_hash, run
+from infra.packages import Platform, install_wheels
 from infra.paths import LAYERS
 
 _BILLING = LAYERS / "billing" / "python" / "billing"
@@ -23,19 +24,26 @@ _IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The interpreter and machine that a layer is built for. `wheels` are the arguments with which pip finds them."""
+    """The interpreter and machine that a layer is built for, and whose wheels it takes."""
 
     name: str
     python: tuple[int, int]
-    wheels: tuple[str, ...] = ()
+    wheels: Platform
 
 
 AWS = Target(
     "aws-arm64-python3.13",
     (3, 13),
-    ("--platform", "manylinux2014_aarch64", "--python-version", "3.13", "--implementation", "cp"),
+    Platform(
+        uv=("--python-platform", "aarch64-manylinux2014", "--python-version", "3.13"),
+        pip=("--platform", "manylinux2014_aarch64", "--python-version", "3.13", "--implementation", "cp"),
+    ),
 )
-THIS_MACHINE = Target(f"{platform.system()}-{platform.machine()}-{sys.implementation.cache_tag}", sys.version_info[:2])
+THIS_MACHINE = Target(
+    f"{platform.system()}-{platform.machine()}-{sys.implementation.cache_tag}",
+    sys.version_info[:2],
+    Platform(uv=(), pip=()),
+)
 
 
 def dependencies_layer(target: Target) -> Path:
@@ -49,12 +57,11 @@ def stripe_layer(target: Target) -> Path:
 
 
 def _third_party_layer(name: str, target: Target) -> Path:
-    """The folder of `layers/<name>/requirements.txt`, which pip fills on first use. Raises CommandError."""
+    """The folder of `layers/<name>/requirements.txt`, filled on first use. Raises CommandError."""
     requirements = LAYERS / name / "requirements.txt"
 
     def install(python: Path) -> None:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        run(*pip, "--only-binary=:all:", *target.wheels, "--target", str(python), "-r", str(requirements))
+        install_wheels(python, requirements, target.wheels)
         for package in _IN_THE_RUNTIME:
             for path in [*python.glob(package), *python.glob(f"{package}-*.dist-info")]:
                 shutil.rmtree(path)

@@ -2,10 +2,13 @@
 
 import io
 import json
+import os
+import shutil
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +53,19 @@ class Outputs:
     stripe_url: str = ""
 
 
+@cache
 def session(account: str = ACCOUNT) -> boto3.Session:
-    """Credentials that the emulator takes for `account`: a 12-digit key id selects one, each empty and isolated."""
+    """One session an account, which keeps the services' models: to read them is most of a client's time.
+
+    Credentials that the emulator takes for `account`: a 12-digit key id selects one, each empty and isolated."""
     return boto3.Session(aws_access_key_id=account, aws_secret_access_key="local", region_name=REGION)  # noqa: S106  no secret
 
 
-def deploy(assembly: Path, aws_url: str, account: str = ACCOUNT) -> Outputs:
-    """Publishes the assets and creates the stacks of `assembly`. Raises DeploymentError."""
+def deploy(assembly: Path, aws_url: str, shared: Path, account: str = ACCOUNT) -> Outputs:
+    """Publishes the assets and creates the stacks of `assembly`. Raises DeploymentError.
+
+    All functions read one copy of each layer, which is put into `shared`: it must stay as long as the emulator runs.
+    """
     aws = session(account)
     s3 = aws.client("s3", endpoint_url=aws_url)
     bucket = f"cdk-hnb659fds-assets-{account}-{REGION}"
@@ -67,7 +76,7 @@ def deploy(assembly: Path, aws_url: str, account: str = ACCOUNT) -> Outputs:
     cloudformation = aws.client("cloudformation", endpoint_url=aws_url)
     values: dict[str, str] = {}
     for stack, template in _stacks_in_order(assembly):
-        _publish(s3, bucket, assembly, stack)
+        _publish(s3, bucket, assembly, stack, shared)
         values |= _create(cloudformation, stack, f"{aws_url}/{bucket}/{template}")
     return Outputs(
         # The stage is `$default`, written so that a shell leaves it alone.
@@ -91,20 +100,50 @@ def _stacks_in_order(assembly: Path) -> Iterator[tuple[str, str]]:
         yield name, waiting.pop(name)["properties"]["stackTemplateAssetObjectUrl"].rpartition("/")[2]
 
 
-def _publish(s3: "S3Client", bucket: str, assembly: Path, stack: str) -> None:
+def _publish(s3: "S3Client", bucket: str, assembly: Path, stack: str, shared: Path) -> None:
     files: dict[str, Any] = json.loads((assembly / f"{stack}.assets.json").read_text())["files"]
     for asset in files.values():
         source = assembly / asset["source"]["path"]
         (destination,) = asset["destinations"].values()
-        body = _zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
+        body = _archive(source, shared) if asset["source"]["packaging"] == "zip" else source.read_bytes()
         s3.put_object(Bucket=bucket, Key=destination["objectKey"], Body=body)
 
 
-def _zipped(folder: Path) -> bytes:
+def _archive(folder: Path, shared: Path) -> bytes:
+    if (folder / "python").is_dir():
+        return _layer_that_leads_to(_shared_copy(folder, shared))
+    return _zipped({str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()})
+
+
+def _shared_copy(layer: Path, shared: Path) -> Path:
+    copy = shared / layer.name
+    if not copy.exists():
+        shutil.copytree(layer, copy, copy_function=_link)
+    return copy
+
+
+def _link(source: str, target: str) -> None:
+    """Links cost nothing, and files of layers never change. Another file system has no link to them."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _layer_that_leads_to(layer: Path) -> bytes:
+    """A layer of one file: it has Python import from `layer`, before all else as a layer's own packages are.
+
+    The emulator unpacks all layers for each worker of each function: 2 GB for one platform.
+    """
+    line = f"import sys; sys.path.insert(0, {str(layer / 'python')!r})\n"
+    return _zipped({"python/lib/python3/site-packages/shared.pth": line.encode()})
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as zipped:  # going nowhere: packing would be all of the time
-        for file in sorted(folder.rglob("*")):
-            zipped.write(file, file.relative_to(folder))
+        for name, content in sorted(files.items()):
+            zipped.writestr(name, content)
     return archive.getvalue()
 
 

@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.building import built_once, content_hash, run
+from infra.building import built_once, content_hash
+from infra.packages import create_environment, install_packages
 from infra.paths import INFRA, LOCAL
 
 LOOPBACK = "127.0.0.1"
@@ -30,8 +31,9 @@ _STOPS_WITHIN_SECONDS = 10
 _PORTS = range(16_000, 32_000)
 _PORTS_A_PROCESS = 97  # no divisor of how many there are: process ids far apart share none either
 _ports_given = itertools.count()
-# Each function that runs is unpacked with its layers, 50 to 100 MB; a full disk shows as a layer that is not resolved.
-_NEEDS_FREE_BYTES = 2 * 1024**3
+_PROCESSES = Path("/proc")
+# A full disk shows late, as a layer that is not resolved or a function that answers nothing.
+_NEEDS_FREE_BYTES = 1024**3
 # Standard input closes when the starter ends, even by SIGKILL: then the emulator ends itself and its functions. All at
 # once, since nothing is kept: asked to stop, it waits for each function in turn, and functions may outlive it. What it
 # unpacked goes first, since nobody else is left to remove it.
@@ -64,10 +66,11 @@ class EmulatorError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """A running emulator: where it answers, and where its log is."""
+    """A running emulator: where it answers, where its log is, and a folder that is there as long as it runs."""
 
     url: str
     log: Path
+    shared: Path
 
     def environment(self, account: str = "000000000001") -> dict[str, str]:
         """What has AWS's clients speak to it, as one of the isolated accounts that it has."""
@@ -87,7 +90,7 @@ def free_port() -> int:
     while True:
         port = _PORTS[(os.getpid() * _PORTS_A_PROCESS + next(_ports_given)) % len(_PORTS)]
         try:
-            _require_free(port)
+            require_free(port)
         except PortBusyError:
             continue
         return port
@@ -104,12 +107,12 @@ def running_emulator(
     Raises PortBusyError, EmulatorError, or CommandError where it cannot be installed.
     """
     python = _installed()
-    _require_free(port)
+    require_free(port)
     _require_space()
     home = LOCAL / "emulator" / str(port)
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    emulator = Emulator(f"http://{LOOPBACK}:{port}", home / "emulator.log")
+    emulator = Emulator(f"http://{LOOPBACK}:{port}", home / "emulator.log", home / "shared")
     with emulator.log.open("wb") as log:
         process = subprocess.Popen(
             [str(python), "-c", _RUN_WHILE_WANTED],
@@ -133,8 +136,7 @@ def _installed() -> Path:
     """The interpreter of the emulator's own environment, which is made on first use and when its pins change."""
 
     def install(home: Path) -> None:
-        run(sys.executable, "-m", "venv", str(home))
-        run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(_REQUIREMENTS))
+        install_packages(create_environment(home), _REQUIREMENTS)
 
     def key() -> str:
         return content_hash([_REQUIREMENTS], sys.version)
@@ -142,7 +144,8 @@ def _installed() -> Path:
     return built_once("emulator", "venv", key, "Installing the AWS emulator", install) / "bin" / "python"
 
 
-def _require_free(port: int) -> None:
+def require_free(port: int) -> None:
+    """Raises PortBusyError where something listens on `port` of loopback."""
     with socket.socket() as probe:
         # As the emulator's own listener does: a port in TIME_WAIT from the last run is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -206,7 +209,23 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
         process.stdin.close()
     deadline = time.monotonic() + _STOPS_WITHIN_SECONDS
-    with suppress(ProcessLookupError, PermissionError):
-        while time.monotonic() < deadline:
-            os.killpg(process.pid, 0)
-            time.sleep(0.02)
+    while _lives(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _lives(group: int) -> bool:
+    """Whether a process of `group` runs. One that is dead, and not waited for by its new parent yet, does not."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):  # nobody, or on macOS nobody but the dead
+        return False
+    return not _PROCESSES.exists() or any(_runs_in(group, stat) for stat in _PROCESSES.glob("[0-9]*/stat"))
+
+
+def _runs_in(group: int, stat: Path) -> bool:
+    """By the line of proc(5): the name in parentheses, then state, parent and process group."""
+    try:
+        state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+    except OSError:  # it has ended
+        return False
+    return int(its_group) == group and state not in "ZX"

@@ -41,7 +41,7 @@ def a_card_is_added(story: Story) -> None:
     story.check("the card", (card["brand"], card["last4"], card["verification"]), ("visa", "4242", "verified"))
     default = api.get(f"{_ACCOUNT}/billing")["default_payment_method"]["payment_method_id"]
     story.check("the default", default, card["payment_method_id"])
-    (hold,) = _payments(stripe)
+    (hold,) = _payments(stripe, "initech")
     story.check("the hold, in cents", (hold["amount"], hold["status"]), (100, "canceled"))
     story.check("what was captured of it", hold["amount_received"], 0)
     story.check("in the billing history", api.get(f"{_ACCOUNT}/transactions")["items"], [])
@@ -104,10 +104,11 @@ def _complete(stripe: RunningSimulator, page: str) -> None:
     stripe.control(f"checkout/sessions/{page.rpartition('/')[2]}/complete", {"card": "pm_card_visa"})
 
 
-def _payments(stripe: RunningSimulator) -> list[Any]:
+def _payments(stripe: RunningSimulator, account: str) -> list[Any]:
     headers = {"authorization": f"Bearer {stripe.api_key}"}
     answer = httpx.get(f"{stripe.url}/v1/payment_intents", headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False)
-    return list(answer.raise_for_status().json()["data"])
+    payments = answer.raise_for_status().json()["data"]
+    return [payment for payment in payments if payment["metadata"]["talktime_account"] == account]
 
 
 def _call(story: Story, *, minutes: int) -> None:

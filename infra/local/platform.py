@@ -6,18 +6,20 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
 from typing import NoReturn
 
-from infra.building import CommandError, step
+from infra.building import CommandError
 from infra.first_key import create_first_key
 from infra.local.deploy import DeploymentError, Outputs, deploy, session
-from infra.local.emulator import EmulatorError, PortBusyError, running_emulator
+from infra.local.emulator import EmulatorError, PortBusyError, require_free, running_emulator
 from infra.local.stripe import LiveKeyError, running_stripe
 from infra.local.synthesis import NodeMissingError, synthesise
 from infra.paths import LOCAL
+from infra.progress import step
 
 OUTPUTS_FILE = LOCAL / "outputs.json"
 
@@ -39,17 +41,17 @@ def running_platform(port: int, *, enforce_iam: bool = False) -> Iterator[Output
 
     Raises what `run_command` knows to report; leaves nothing running in any case.
     """
-    assembly = synthesise()
-    with (
-        running_stripe() as stripe,
-        running_emulator(port, enforce_iam=enforce_iam, environment=stripe.environment) as emulator,
-    ):
-        with step("Deploying into the emulator"):
-            outputs = deploy(assembly, emulator.url)
-        stripe.send_webhooks_to(f"{outputs.api_url}/webhooks/stripe")
-        client = session().client("dynamodb", endpoint_url=outputs.aws_url)
-        admin_key = create_first_key(client, outputs.tables, datetime.now(UTC))
-        yield dataclasses.replace(outputs, admin_key=admin_key, stripe_url=stripe.url)
+    require_free(port)  # before anything long begins
+    with ThreadPoolExecutor(max_workers=1) as pool, running_stripe() as stripe:
+        synthesised = pool.submit(synthesise)
+        with running_emulator(port, enforce_iam=enforce_iam, environment=stripe.environment) as emulator:
+            assembly = synthesised.result()
+            with step("Deploying into the emulator"):
+                outputs = deploy(assembly, emulator.url, emulator.shared)
+            stripe.send_webhooks_to(f"{outputs.api_url}/webhooks/stripe")
+            client = session().client("dynamodb", endpoint_url=outputs.aws_url)
+            admin_key = create_first_key(client, outputs.tables, datetime.now(UTC))
+            yield dataclasses.replace(outputs, admin_key=admin_key, stripe_url=stripe.url)
 
 
 def write_outputs(outputs: Outputs) -> None:

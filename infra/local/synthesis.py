@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from infra.building import built_once, content_hash, run
@@ -31,8 +32,9 @@ def synthesise(stage: str = LOCAL_STAGE) -> Path:
     if not shutil.which("node"):
         raise NodeMissingError
     target = THIS_MACHINE if stage == LOCAL_STAGE else AWS
-    for layer in (dependencies_layer, stripe_layer, billing_layer):
-        layer(target)  # here, where its progress is seen
+    with ThreadPoolExecutor() as pool:  # here, where their progress is seen, and side by side
+        for built in [pool.submit(layer, target) for layer in (dependencies_layer, stripe_layer, billing_layer)]:
+            built.result()
     cdk_json = ROOT / "cdk.json"
     context = json.loads(cdk_json.read_text())["context"] | {"stage": stage}
     # How the CDK command line, too, talks to an app; and nothing of the caller's AWS can matter.

@@ -76,14 +76,14 @@ def test_a_busy_port_is_named_and_ends_a_command_with_2(capsys: pytest.CaptureFi
 def test_a_disk_too_full_to_unpack_the_functions_is_said_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=2**30))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=2**29))
 
     def start() -> int:
         with running_emulator(free_port()):
             return 0
 
     assert run_command(start) == 1
-    assert "1.0 GiB free; the AWS emulator needs 2" in capsys.readouterr().err
+    assert "0.5 GiB free; the AWS emulator needs 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
