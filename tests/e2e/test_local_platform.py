@@ -13,7 +13,7 @@ import pytest
 
 from infra.local.emulator import LOOPBACK, free_port
 from infra.local.platform import OUTPUTS_FILE
-from infra.paths import ROOT
+from infra.paths import LOCAL, ROOT
 from tests.patience import WITHIN_SECONDS
 
 pytestmark = pytest.mark.xdist_group("platform")  # one at a time: they write the same outputs
@@ -63,6 +63,10 @@ def test_a_running_platform_can_be_driven_by_its_outputs_and_leaves_nothing_behi
         headers = {"authorization": f"Bearer {outputs['admin_key']}"}
         answer = httpx.get(f"{outputs['api_url']}/v1/accounts/acme/billing", headers=headers, timeout=WITHIN_SECONDS)
         assert answer.json()["account_id"] == "acme"
+        unpacked = [folder for folder in (LOCAL / "emulator" / str(port)).glob("*/layer_*") if folder.is_dir()]
+        assert unpacked, "no function has a layer"
+        files = {folder: [file for file in folder.rglob("*") if file.is_file()] for folder in unpacked}
+        assert {len(each) for each in files.values()} == {1}, "a function has layers of its own"
     finally:
         running.send_signal(signal.SIGINT)
         code = running.wait(timeout=WITHIN_SECONDS)
