@@ -172,14 +172,16 @@ class Database:
         """At most `limit` items of a `query` or `scan`, in order, although a filter passes over some.
 
         `key` names the attributes that say where an item stands. A page may be short where a filter passes over very
-        many: `next_key` then goes on from there. Raises InvalidValue for a `start` of other types than the table's.
+        many: `next_key` then goes on from there. Raises InvalidValue for a `start` of other types than the table's, and
+        for one outside what is asked for, as a cursor of another span is.
         """
         _require_types(model, start or {})
+        given = start
         items: list[Item] = []
         for _ in range(_MAX_REQUESTS_A_PAGE):
             if start is not None:
                 arguments["ExclusiveStartKey"] = start
-            with _busy_errors():
+            with _busy_errors(), _start_errors(is_given=start is not None and start is given):
                 answer = getattr(self.client, operation)(TableName=self.table(model), Limit=limit + 1, **arguments)
             items.extend(answer["Items"])
             start = answer.get("LastEvaluatedKey")
@@ -280,6 +282,17 @@ def _raise_if_busy(error: ClientError) -> None:
     code = error.response["Error"]["Code"]
     if code in _BUSY_ERRORS:
         raise StoreBusy(code) from error
+
+
+@contextmanager
+def _start_errors(*, is_given: bool) -> Iterator[None]:
+    """All else that a list asks for is our own and valid: what DynamoDB finds invalid is the start that was given."""
+    try:
+        yield
+    except ClientError as error:
+        if is_given and error.response["Error"]["Code"] == "ValidationException":
+            raise InvalidValue("is not a cursor of this list", field="cursor") from error
+        raise
 
 
 @contextmanager
