@@ -179,6 +179,29 @@ def test_other_media_types_are_refused(content_type: str | None) -> None:
     assert (status, problem["code"], problem["field"]) == (415, "unsupported_media_type", "content-type")
 
 
+BINARY = {"ce_specversion": "1.0", "ce_id": "e-1", "ce_source": "/v", "ce_type": "call.ended"}
+
+
+@pytest.mark.parametrize("content_type", [None, "", "application/json", "Application/JSON ; charset=utf-8"])
+def test_ce_headers_make_the_body_the_data_also_without_a_content_type(content_type: str | None) -> None:
+    line = Line()
+    assert post(request(call()["data"], content_type, **BINARY), line)[1]["accepted"] == 1
+    assert [(queued.event.event_id, queued.event.call_id) for queued in line.events] == [("e-1", "c-1")]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml"])
+def test_ce_headers_make_no_other_content_type_json(content_type: str) -> None:
+    status, problem = post(request(call()["data"], content_type, **BINARY))
+    assert (status, problem["code"], problem["field"]) == (415, "unsupported_media_type", "content-type")
+
+
+@pytest.mark.parametrize("value", ["%2Fvoice%2Feu-1", '"/voice/eu-1"', '"%2Fvoice\\/eu-1"'])
+def test_a_header_is_read_percent_encoded_and_in_quotes_as_cloudevents_writes_text(value: str) -> None:
+    line = Line()
+    assert post(request(call()["data"], None, **{**BINARY, "ce_source": value}), line)[1]["accepted"] == 1
+    assert [queued.event.source for queued in line.events] == ["/voice/eu-1"]
+
+
 @pytest.mark.parametrize("scopes", ["", "billing:read usage:writer", "calls:authorize"])
 def test_a_key_without_the_scope_is_refused_and_nothing_is_queued(scopes: str) -> None:
     line = Line()

@@ -159,8 +159,9 @@ _SEND_EVENTS = Operation(
     operation_id="send_usage_events",
     group="Events",
     description=(
-        "Report what calls, or anything else, consumed: one CloudEvent 1.0, or up to 500 in an array, under any of the "
-        "three media types; or in binary mode, its attributes as `ce-` headers and its data as `application/json`. "
+        "Report what calls, or anything else, consumed: one CloudEvent 1.0, or an array of up to 500 under its own "
+        "media type. In binary mode the attributes are `ce-` headers and the body is the data: JSON, also if no "
+        "content type says so. "
         "A 202 says that each event is queued, or kept as rejected with its reason. Anything else: send the request "
         "again, which is always safe. A call is charged once for its workspace and `call_id`, whatever its event's id; "
         "anything else for its workspace, `source` and `id`. A key that is "
@@ -177,7 +178,7 @@ _SEND_EVENTS = Operation(
     request={
         "application/cloudevents+json": Content(_EVENT, CALL_ENDED),
         "application/cloudevents-batch+json": Content(_BATCH, [CALL_ENDED, USAGE_RECORDED]),
-        JSON: Content({"anyOf": [_EVENT, _BATCH, *_DATA]}, CALL_ENDED),
+        JSON: Content({"anyOf": [_EVENT, *_DATA]}, CALL_ENDED),
     },
     answers={202: {JSON: Content(AcceptedEventsView, _ACCEPTED)}},
     refusals={

@@ -33,7 +33,9 @@ def event_schemas() -> dict[str, Any]:
         "oneOf": [{"$ref": reference} for reference in mapping.values()],
         "discriminator": {"propertyName": "type", "mapping": mapping},
     }
-    batch = {"type": "array", "maxItems": MAX_EVENTS, "items": {"$ref": _COMPONENT + "UsageEvent"}}
+    # `unevaluatedItems` says of an array without `items` what `items` would. openapi-python-client passes such a schema
+    # over; of a list beside other bodies it makes code that raises TypeError for every event, also for a single one.
+    batch = {"type": "array", "maxItems": MAX_EVENTS, "unevaluatedItems": {"$ref": _COMPONENT + "UsageEvent"}}
     return {**components, "UsageEvent": event, "UsageEventBatch": batch}
 
 

@@ -55,12 +55,15 @@ class NewWebhookEndpointBody(Body):
 
 
 class WebhookEndpointChangeBody(Body):
-    """What is left out stays."""
+    """What is left out stays.
 
-    url: Url = ""
+    So no member has a default in the document, whatever is read here: a generated client would send it.
+    """
+
+    url: Url = Field(default_factory=str)
     events: EventTypes | None = Field(default_factory=list, description="null for every type")
-    description: Name = ""
-    enabled: bool = True
+    description: Name = Field(default_factory=str)
+    enabled: bool = Field(default_factory=bool)
 
     _read_events = field_validator("events")(_none_for_all)
 
