@@ -11,7 +11,7 @@ from billing.domain.declines import Failure
 from billing.domain.delivery import Delivery
 from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.lease import LeasePage
-from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
+from billing.domain.ledger import Counted, LedgerEntry, Posting, RatedLine, UsageRecord
 from billing.domain.plan import CallRules, Plan, RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.rejection import RejectedEvent
 from billing.domain.stripe_event import StripeEvent
@@ -210,6 +210,16 @@ MARKER = LedgerEntry(
     fingerprint="0123456789abcdef0123456789abcdef",
     rejection_id="0123456789abcdef0123456789abcdef",
 )
+SAID_MARKER = replace(MARKER, cause="call:24:c-882", description="", code="replay_marker", charged_as="call:42:c-882")
+RESET = replace(
+    MARKER,
+    cause="usage_reset:acme:r-1",
+    kind="usage_reset",
+    description="خطأ في الباقة",
+    code="usage_reset",
+    counted=(Counted("call_minutes", 5_400_000_000, 600_000_000), Counted("llm_tokens", 18_234_000_000)),
+    by="ops@example.com",
+)
 ADJUSTMENT = LedgerEntry(
     cause="adjustment:acme:wire-4711",
     account_id="acme",
@@ -243,9 +253,7 @@ RENEWAL = Transaction(
     session_id="cs_1",
     url="https://checkout.example/cs_1",
     paid_at=NOW + timedelta(seconds=2),
-    failure=Failure(
-        "card_declined", "Your bank declined the card without a reason. Ask your bank, or use another card."
-    ),
+    failure=Failure("card_declined"),
     refunds=(Refund("re_1", 9_000_000, NOW, returned=True), Refund("re_2", 1_000_000, END)),
     dispute_id="dp_1",
     dispute_status="won",
@@ -310,6 +318,15 @@ CODED = Transaction(
         TransactionLine("Starter, unused", "1", -2_500_000, START, END, "plan_unused"),
     ),
 )
+NAMED = replace(
+    CODED,
+    transaction_id="tx_named",
+    lines=(
+        TransactionLine("", "1", 30_000_000, START, END, "plan", "企业版"),
+        TransactionLine("", "1", -2_505_000, START, END, "plan_unused", "Стартовый"),
+        TransactionLine("", "1", 5_000, code="rounding"),
+    ),
+)
 CARD = Card(
     account_id="acme",
     fingerprint="fingerprint-1",
@@ -320,7 +337,7 @@ CARD = Card(
     exp_year=2026,
     verification="verified",
     added_at=START,
-    failure=Failure("expired_card", "The card has expired. Use another card."),
+    failure=Failure("expired_card"),
     expiry_told_days=30,
 )
 REJECTED = RejectedEvent(

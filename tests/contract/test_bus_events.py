@@ -13,7 +13,7 @@ from referencing import Registry, Resource
 from billing.contracts.bus_events import BUS_SOURCE, bus_event, cloud_event, facts_of, read_bus_event
 from billing.contracts.json_text import compact
 from billing.domain.card import Card
-from billing.domain.declines import failure
+from billing.domain.declines import Failure
 from billing.domain.notice_facts import AccountLocked, SubscriptionPastDue
 from billing.domain.notice_types import NOTICE_TYPES
 from billing.domain.notices import (
@@ -128,7 +128,7 @@ def told() -> list[Notice]:
     paid = replace(asked, status="Paid", card=CardFace("visa", "4242"))
     payments = [
         (asked, paid),
-        (asked, replace(asked, status="Failed", failure=failure("lost_card"))),
+        (asked, replace(asked, status="Failed", failure=Failure("lost_card"))),
         (paid, replace(paid, dispute_id="du_1", dispute_status="opened")),
     ]
     card = Card("acme", "fp", "pm_1", "visa", "4242", 12, 2026, "verified", NOW)

@@ -111,13 +111,14 @@ NEWER_VALUES: dict[str, tuple[str, Callable[[Row], None]]] = {
     "a grant": ("wallets", with_member("grants", "L", 1)),
     "a card's face": ("transactions", longer("card")),
     "a refund": ("transactions", longer("refunds", 0)),
-    "a line of a transaction": ("transactions.coded", longer("lines", 1)),
+    "a line of a transaction": ("transactions.named", longer("lines", 1)),
     "a dispute": ("transactions.disputed", longer("disputes", 0)),
     "the hold of a dispute": ("wallets.held", longer("holds", 1)),
     "the customer's own payment": ("wallets.unpaid", longer("subscription", "own_payment")),
 }
 # Those in rows that are never written again.
 FOR_EVER: dict[str, tuple[str, Callable[[Row], None]]] = {
+    "what a reset of usage counted": ("ledger_entries.usage_reset", longer("counted", 1)),
     "a rated line": ("ledger_entries.usage", longer("lines", 0)),
     "a usage feature": ("plans", longer("usage_features", 0)),
     "a volume discount": ("plans", longer("usage_features", 0, "volume_discounts", 1)),

@@ -8,6 +8,7 @@ import pytest
 from billing.domain.notices import of_transaction
 from billing.domain.transaction import Transaction, declined
 from billing.services.charge_card import charge_card
+from billing.words.decline_texts import why_not_paid
 from tests.builders import NOW, micros
 from tests.paying_account import RETURN_URL, Paying
 from tests.platform_of_one import assert_books_balance
@@ -71,7 +72,7 @@ def test_one_that_bounces_is_failed_and_told_with_the_banks_reason(
     after = debited.transaction()
     assert (after.status, after.check_at) == ("Failed", None)
     assert after.failure is not None
-    assert after.failure.message.startswith("There was not enough money on the bank account.")
+    assert why_not_paid(after.failure).startswith("There was not enough money on the bank account.")
     (told,) = of_transaction(before, after, NOW)
     assert (told.facts.type, debited.wallet.balance_micros) == ("payment.failed", 0)
     assert_books_balance(debited.store)
@@ -104,7 +105,7 @@ def test_each_reason_of_a_bank_is_one_of_ours(debited: Paying, code: str, kept: 
     failure = debited.transaction().failure
     assert failure is not None
     assert failure.code == kept
-    assert "card declined" not in failure.message.lower()
+    assert "card declined" not in why_not_paid(failure).lower()
 
 
 def test_it_is_looked_at_every_hour_and_no_more_once_it_is_over(debited: Paying) -> None:

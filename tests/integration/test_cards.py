@@ -9,6 +9,7 @@ from billing.domain.errors import Conflict
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.cards import CardNotFound, make_default, remove_card
 from billing.store.cards import Cards
+from billing.words.decline_texts import why_not_paid
 from tests.builders import NOW
 from tests.paying_account import Paying
 
@@ -41,7 +42,7 @@ def test_a_card_whose_hold_is_declined_is_not_kept_and_says_why(paying: Paying) 
     (card,) = paying.cards
     assert card.verification == "failed"
     assert card.failure is not None
-    assert "declined" in card.failure.message
+    assert "declined" in why_not_paid(card.failure)
     assert paying.wallet.default_card is None
     assert paying.gateway.method(card.payment_method_id).customer_id is None
 

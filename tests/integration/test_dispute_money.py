@@ -337,7 +337,7 @@ def as_an_earlier_release_left_it(paying: Paying, *, stages: tuple[str, ...]) ->
                 sign * micros("50"),
                 cause=cause,
                 kind="dispute",
-                description="Payment disputed",
+                code="disputed",
                 now=NOW,
             )
             assert isinstance(paying.store.books.commit(paying.wallet, posted), Wallet)

@@ -12,7 +12,7 @@ import pytest
 
 from billing.contracts.bus_events import BusEvent, bus_event, read_bus_event
 from billing.domain.account import Account
-from billing.domain.declines import Failure, failure
+from billing.domain.declines import Failure
 from billing.domain.notices import of_wallet
 from billing.domain.rejection import reject
 from billing.domain.transaction import Transaction, failed
@@ -238,7 +238,7 @@ def declines(output: str) -> list[int]:
 def test_each_charge_of_a_card_is_measured_as_declined_or_not(
     relay: Relay, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = (None, failure("insufficient_funds"), failure("canceled"), None)
+    answers = (None, Failure("insufficient_funds"), Failure("canceled"), None)
     relay([charge(database, number, why) for number, why in enumerate(answers)])
     assert declines(capsys.readouterr().out) == [0, 1, 0]
 
@@ -246,7 +246,7 @@ def test_each_charge_of_a_card_is_measured_as_declined_or_not(
 def test_what_comes_again_because_the_bus_was_out_of_reach_is_measured_when_it_is_told(
     relay: Relay, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = (failure("insufficient_funds"), None, failure("lost_card"))
+    answers = (Failure("insufficient_funds"), None, Failure("lost_card"))
     records = [charge(database, number, why) for number, why in enumerate(answers)]
     module = import_module("functions.relay_changes.handler")
     answered = module._bus

@@ -6,6 +6,7 @@ import pytest
 
 from billing.domain.errors import IdempotencyKeyReused, InvalidValue
 from billing.services.cards import CardNotFound
+from billing.words.decline_texts import why_not_paid
 from tests.builders import NOW, micros
 from tests.integration.test_settlement_crashes import Killed, KillSwitch
 from tests.paying_account import Paying
@@ -53,7 +54,7 @@ def test_a_declined_card_fails_with_a_reason_in_plain_words(paying: Paying) -> N
     assert failed.status == "Failed"
     assert failed.failure is not None
     assert failed.failure.code == "insufficient_funds"
-    assert "insufficient funds" in failed.failure.message
+    assert "insufficient funds" in why_not_paid(failed.failure)
     assert paying.wallet.balance_micros == 0
 
 
@@ -63,7 +64,7 @@ def test_a_stolen_card_is_not_called_stolen_to_the_person_at_the_screen(paying: 
     failed = paying.top_up("50", card=paying.cards[0].payment_method_id)
     assert failed.failure is not None
     assert failed.failure.code == "stolen_card"
-    assert "stolen" not in failed.failure.message
+    assert "stolen" not in why_not_paid(failed.failure)
 
 
 def test_where_the_bank_demands_the_customer_he_gets_a_page_and_pays_once(paying: Paying) -> None:

@@ -17,7 +17,7 @@ from billing.domain.auto_refill import with_refill
 from billing.domain.card_changes import make_default, record_entered_date, record_network_date
 from billing.domain.change import Change
 from billing.domain.credit_by_hand import adjust_by_hand, give_credit
-from billing.domain.declines import NO_LONGER_WANTED, Failure, failure
+from billing.domain.declines import NO_LONGER_WANTED, Failure
 from billing.domain.dispute_hold import lift_by_hand
 from billing.domain.errors import BillingError
 from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_wanted
@@ -181,7 +181,7 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
     def the_pending_refill_comes_to_nothing_for_no_fault_of_the_card(self, code: str) -> None:
         pending = self._pending()
         if pending is not None and pending.transaction_id not in self.answers:
-            self.write(apply_report(self.wallet, pending, nothing_came_of(pending, failure(code)), self.now))
+            self.write(apply_report(self.wallet, pending, nothing_came_of(pending, Failure(code)), self.now))
 
     def _pending(self) -> Transaction | None:
         return None if self.refill.pending is None else self.transactions[self.refill.pending]
@@ -194,12 +194,12 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
             self._check_wanted(pending)
             self.transactions[pending.transaction_id] = replace(pending, asked_at=self.now, version=pending.version + 1)
             return True
-        report = nothing_came_of(pending, failure(NO_LONGER_WANTED))
+        report = nothing_came_of(pending, Failure(NO_LONGER_WANTED))
         self.write(unless_wanted(self.wallet, pending, report, self.now))
         return False
 
     def _answer(self, pending: Transaction, answer: str) -> PaymentReport:
-        return self._succeeded(pending) if answer == "paid" else self._refused(pending, failure(answer))
+        return self._succeeded(pending) if answer == "paid" else self._refused(pending, Failure(answer))
 
     def _succeeded(self, transaction: Transaction) -> PaymentReport:
         number = self.number_now.get(transaction.payment_method_id or "", transaction.card_fingerprint)

@@ -15,11 +15,12 @@ from billing.domain.card_changes import (
     without_card,
 )
 from billing.domain.errors import InvalidValue
-from billing.domain.refill_advice import advice
+from billing.domain.refill_advice import advise
 from billing.domain.refill_breaker import after_paid
 from billing.domain.refill_settings import switch_off
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Refill, Wallet
+from billing.words.refill_texts import say_advice
 from tests.builders import NOW, change, micros
 from tests.refilling import (
     A_MINUTE,
@@ -30,6 +31,11 @@ from tests.refilling import (
     started,
     with_limit,
 )
+
+
+def advice(state: Wallet) -> str | None:
+    advised = advise(state)
+    return None if advised is None else say_advice(advised)
 
 
 def wanted(state: Wallet, refill: Transaction, now: datetime = NOW + timedelta(hours=5)) -> bool:
@@ -67,7 +73,7 @@ def test_the_months_limit_cuts_multiples_and_then_waits_for_the_next_month(
     assert state.refill is not None
     assert state.refill.next_attempt_at == datetime(2026, 12, 1, tzinfo=UTC)
     assert advice(state) == (
-        "The monthly limit is reached. Auto-refill goes on at 2026-12-01 00:00 UTC. "
+        "The monthly limit is reached. Auto-refill goes on at 1 Dec 2026, 00:00 UTC. "
         "Raise the monthly limit or top up by hand to have credit before then."
     )
     assert started(state, datetime(2026, 12, 1, tzinfo=UTC))[1] is not None

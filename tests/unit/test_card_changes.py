@@ -14,7 +14,7 @@ from billing.domain.card_changes import (
     remove,
 )
 from billing.domain.change import Moved, Unmoved
-from billing.domain.declines import failure
+from billing.domain.declines import Failure
 from billing.domain.errors import Conflict
 from billing.domain.wallet import DefaultCard, Refill
 from tests.builders import NOW, wallet
@@ -23,7 +23,7 @@ PENDING = Card("acme", "fingerprint-1", "pm_1", "visa", "4242", 12, 2026, "pendi
 VERIFIED = replace(PENDING, verification="verified")
 NEW_DATE = replace(VERIFIED, payment_method_id="pm_2", exp_year=2029)
 DEFAULT = DefaultCard("pm_1", "fingerprint-1")
-DECLINED = failure("card_declined")
+DECLINED = Failure("card_declined")
 
 
 def test_the_first_card_that_is_verified_is_the_default() -> None:

@@ -12,7 +12,7 @@ from billing.domain.charge_limits import (
     least_charge_micros,
     most_by_stripe_micros,
 )
-from billing.domain.declines import decline, failure
+from billing.domain.declines import Failure, decline
 from billing.domain.transaction import (
     Outcome,
     PaymentReport,
@@ -23,6 +23,7 @@ from billing.domain.transaction import (
     declined,
     record,
 )
+from billing.words.decline_texts import why_not_paid
 from infra.local.stripe_simulator.currencies import check_amount
 from tests.builders import NOW, micros
 
@@ -36,7 +37,7 @@ def transaction(status: TransactionStatus = "Processing", kind: TransactionKind 
 
 def report(outcome: Outcome, *, received: str = "50", currency: str = "USD") -> PaymentReport:
     arrived = micros(received) if outcome == "succeeded" else 0
-    why = failure("insufficient_funds") if outcome == "declined" else None
+    why = Failure("insufficient_funds") if outcome == "declined" else None
     return PaymentReport("tx_1", "acme", "pi_1", outcome, arrived, currency, failure=why)
 
 
@@ -74,7 +75,7 @@ def test_a_decline_on_a_page_leaves_it_open() -> None:
 def test_where_the_bank_demands_the_customer_only_one_who_is_there_can_go_on(
     kind: TransactionKind, status: TransactionStatus
 ) -> None:
-    asked = replace(report("needs_customer"), failure=failure("authentication_required"))
+    asked = replace(report("needs_customer"), failure=Failure("authentication_required"))
     assert record(transaction(kind=kind), asked, NOW).status == status
 
 
@@ -92,12 +93,12 @@ def test_where_the_bank_demands_the_customer_only_one_who_is_there_can_go_on(
 )
 def test_what_a_card_refused_is_a_decline_and_what_nobody_asked_it_is_none(code: str, counts: bool | None) -> None:
     asked = transaction()
-    assert declined(asked, replace(asked, status="Failed", failure=failure(code))) is counts
+    assert declined(asked, replace(asked, status="Failed", failure=Failure(code))) is counts
 
 
 def test_a_saved_card_s_charge_is_counted_when_it_is_answered_and_a_page_s_payment_is_not() -> None:
     asked, page, paid = transaction(), transaction("Checkout"), transaction("Paid")
-    refused = replace(asked, status="Failed", failure=failure("insufficient_funds"))
+    refused = replace(asked, status="Failed", failure=Failure("insufficient_funds"))
     assert declined(asked, paid) is False
     assert declined(asked, replace(asked, attempt=1)) is None
     assert declined(page, paid) is declined(None, paid) is declined(None, refused) is None
@@ -129,7 +130,7 @@ def test_the_amount_is_what_arrived() -> None:
 def test_every_decline_has_a_code_and_a_sentence(code: str | None, decline_code: str | None, known_as: str) -> None:
     why = decline(code, decline_code)
     assert why.code == known_as
-    assert why.message.endswith(".")
+    assert why_not_paid(why).endswith(".")
 
 
 @pytest.mark.parametrize(

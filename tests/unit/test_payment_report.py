@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.change import Moved
-from billing.domain.declines import failure
+from billing.domain.declines import Failure
 from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, Posting
 from billing.domain.money import Money
 from billing.domain.payment import record_refund
@@ -31,7 +31,7 @@ PAID = replace(
 
 
 def report(outcome: Outcome, *, received: str = "0", intent: str = "pi_1", currency: str = "USD") -> PaymentReport:
-    why = failure("insufficient_funds") if outcome == "declined" else None
+    why = Failure("insufficient_funds") if outcome == "declined" else None
     return PaymentReport("tx_1", "acme", intent, outcome, micros(received), currency, failure=why)
 
 

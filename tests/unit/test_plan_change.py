@@ -15,6 +15,7 @@ from billing.domain.subscription_life import advance, cancel
 from billing.domain.terms import Terms
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import DefaultCard, Wallet
+from billing.words.history_texts import say_line
 from tests.builders import (
     MICROS,
     NOW,
@@ -65,7 +66,7 @@ def due(quoted: Quote) -> int:
 def test_a_first_subscription_costs_its_month_and_starts_it() -> None:
     quoted = asked(wallet(), STARTER, NOW, phone_number=3)
     assert due(quoted) == micros("36")
-    assert [(line.description, line.quantity, line.amount_micros) for line in quoted.charge.lines] == [
+    assert [(say_line(line), line.quantity, line.amount_micros) for line in quoted.charge.lines] == [
         (plan_name("starter"), "1", micros("30")),
         (PHONE_NUMBERS, "2", micros("6")),
     ]
@@ -77,7 +78,7 @@ def test_a_first_subscription_costs_its_month_and_starts_it() -> None:
 def test_more_of_a_rented_feature_is_charged_for_the_rest_of_the_period() -> None:
     quoted = asked(on(STARTER), STARTER, phone_number=3)
     (line,) = quoted.charge.lines
-    assert (line.description, line.quantity, line.amount_micros) == (PHONE_NUMBERS, "2", micros("3"))
+    assert (say_line(line), line.quantity, line.amount_micros) == (PHONE_NUMBERS, "2", micros("3"))
     assert (line.period_start, line.period_end) == (MID, PERIOD_END)
     assert subscription_of(quoted.after).quantities["phone_number"] == 3
     assert quoted.renewal_charge.card_micros == micros("36")
@@ -101,7 +102,7 @@ def test_more_of_one_and_less_of_another_charges_the_one_now_and_lessens_the_oth
 def test_an_upgrade_costs_the_difference_for_the_rest_and_takes_effect_at_once() -> None:
     quoted = asked(on(STARTER), PRO)
     assert due(quoted) == micros("30")
-    assert [(line.description, line.amount_micros) for line in quoted.charge.lines] == [
+    assert [(say_line(line), line.amount_micros) for line in quoted.charge.lines] == [
         (plan_name("pro"), micros("45")),
         (f"{plan_name('starter')}, unused", micros("-15")),
     ]

@@ -7,8 +7,9 @@ import pytest
 from billing.domain.errors import UnratableLine
 from billing.domain.ledger import RatedLine
 from billing.domain.plan import UsageFeature
-from billing.domain.rating import explain, meter, rate
+from billing.domain.rating import meter, rate
 from billing.domain.usage import UsageLine
+from billing.words.history_texts import explain
 from tests.builders import MICROS, calls_feature, detection_feature, micros, plan
 
 

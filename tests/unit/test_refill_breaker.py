@@ -9,7 +9,7 @@ from billing.domain.card_changes import (
     with_default_card,
     with_new_date,
 )
-from billing.domain.declines import failure
+from billing.domain.declines import Failure
 from billing.domain.refill_breaker import after_failed, after_paid, after_refund
 from billing.domain.transaction import PaymentReport, TransactionKind, record
 from billing.domain.wallet import DefaultCard, Refill
@@ -30,7 +30,7 @@ from tests.refilling import (
 def test_what_was_declined_does_not_count_towards_the_months_limit() -> None:
     state, refill = started(refilling(paid="0", limit="100"))
     assert refill is not None
-    state = after_failed(state, refill, failure("insufficient_funds"), NOW)
+    state = after_failed(state, refill, Failure("insufficient_funds"), NOW)
     assert state.refill is not None
     assert state.refill.charged_micros == 0
 
@@ -41,7 +41,7 @@ def test_a_decline_waits_an_hour_then_a_day_and_the_third_suspends() -> None:
     for _ in range(3):
         state, refill = started(state, now)
         assert refill is not None
-        state = after_failed(state, refill, failure("do_not_honor"), now)
+        state = after_failed(state, refill, Failure("do_not_honor"), now)
         assert state.refill is not None
         waits.append(state.refill.next_attempt_at and state.refill.next_attempt_at - now)
         now = state.refill.next_attempt_at or now
@@ -54,7 +54,7 @@ def test_a_decline_waits_an_hour_then_a_day_and_the_third_suspends() -> None:
 def test_a_decline_of_a_card_that_is_no_longer_the_default_does_not_count() -> None:
     state, refill = started(refilling(paid="0"))
     assert refill is not None
-    state = after_failed(with_default_card(state, a_card("2"), NOW), refill, failure("lost_card"), NOW)
+    state = after_failed(with_default_card(state, a_card("2"), NOW), refill, Failure("lost_card"), NOW)
     assert state.refill is not None
     assert (state.refill.failures, state.refill.suspended) == (0, None)
     assert state.waits_until == NOW + A_MINUTE, "the clock tries the other one"
@@ -64,7 +64,7 @@ def test_a_decline_of_a_card_that_is_no_longer_the_default_does_not_count() -> N
 def test_the_breaker_follows_the_cards_fingerprint() -> None:
     state, refill = started(refilling(paid="0"))
     assert refill is not None
-    suspended = after_failed(state, refill, failure("lost_card"), NOW)
+    suspended = after_failed(state, refill, Failure("lost_card"), NOW)
     same = with_default_card(replace(suspended, default_card=None), a_card("1"), NOW)
     other = with_default_card(suspended, a_card("2"), NOW)
     assert (same.refill and same.refill.suspended, other.refill and other.refill.suspended) == ("lost_card", None)
@@ -73,7 +73,7 @@ def test_the_breaker_follows_the_cards_fingerprint() -> None:
 def test_a_late_success_of_a_refill_taken_for_failed_closes_the_breaker_and_counts() -> None:
     state, refill = started(refilling(paid="0", limit="500"))
     assert refill is not None
-    state = after_failed(state, refill, failure("do_not_honor"), NOW)
+    state = after_failed(state, refill, Failure("do_not_honor"), NOW)
     state = after_paid(state, refill)
     assert state.refill is not None
     assert (state.refill.failures, state.refill.next_attempt_at) == (0, None)
@@ -84,7 +84,7 @@ def test_a_late_success_does_not_count_towards_the_limit_of_a_later_month() -> N
     state, november = started(refilling(paid="0", limit="500"))
     assert november is not None
     state, december = started(
-        replace(after_failed(state, november, failure("do_not_honor"), NOW), paid_micros=micros("-150")),
+        replace(after_failed(state, november, Failure("do_not_honor"), NOW), paid_micros=micros("-150")),
         NOW + timedelta(days=10),
     )
     assert december is not None
@@ -145,7 +145,7 @@ def test_what_is_no_decline_counts_against_no_card_and_is_tried_again_after_an_h
     state, now = refilling(paid="0"), NOW
     for hours in (1, 24, 24, 24):
         state, refill = both(started(state, now))
-        state = after_failed(state, refill, failure(code), now)
+        state = after_failed(state, refill, Failure(code), now)
         assert state.refill is not None
         assert (state.refill.failures, state.refill.suspended) == (0, None)
         now += timedelta(hours=hours)
@@ -164,9 +164,9 @@ def test_a_card_whose_number_its_network_replaced_is_counted_as_the_card_that_it
         asked += 1
         report = PaymentReport(
             refill.transaction_id, "acme", "pi_1", "declined", 0, "USD", card_fingerprint="of the new number",
-            failure=failure("do_not_honor"),
+            failure=Failure("do_not_honor"),
         )  # fmt: skip
-        state = after_failed(state, record(refill, report, now), failure("do_not_honor"), now)
+        state = after_failed(state, record(refill, report, now), Failure("do_not_honor"), now)
     assert asked == 3
     assert state.refill is not None
     assert state.refill.suspended == "do_not_honor"
@@ -174,7 +174,7 @@ def test_a_card_whose_number_its_network_replaced_is_counted_as_the_card_that_it
 
 def test_credit_by_hand_while_a_decline_waits_does_not_shorten_the_wait() -> None:
     state, refill = both(started(refilling(paid="0")))
-    declined = after_failed(state, refill, failure("do_not_honor"), NOW)
+    declined = after_failed(state, refill, Failure("do_not_honor"), NOW)
     richer, _ = started(replace(declined, paid_micros=micros("50")), NOW + A_MINUTE)
     assert started(replace(richer, paid_micros=0), NOW + 2 * A_MINUTE)[1] is None
     assert started(replace(richer, paid_micros=0), NOW + timedelta(hours=1))[1] is not None
@@ -182,7 +182,7 @@ def test_credit_by_hand_while_a_decline_waits_does_not_shorten_the_wait() -> Non
 
 def test_a_dispute_and_saved_settings_do_not_shorten_the_wait_after_a_decline() -> None:
     state, refill = both(started(refilling(paid="0")))
-    declined = after_failed(state, refill, failure("do_not_honor"), NOW)
+    declined = after_failed(state, refill, Failure("do_not_honor"), NOW)
     saved = with_limit(disputed_on(declined), "900")
     waiting, none = started(saved, NOW + 5 * A_MINUTE)
     assert (none, waiting.waits_until) == (None, NOW + timedelta(hours=1))
@@ -191,7 +191,7 @@ def test_a_dispute_and_saved_settings_do_not_shorten_the_wait_after_a_decline() 
 @pytest.mark.parametrize("code", ["lost_card", "authentication_required"])
 def test_a_dispute_and_saved_settings_do_not_bring_back_a_card_that_was_given_up(code: str) -> None:
     state, refill = both(started(refilling(paid="0")))
-    saved = with_limit(disputed_on(after_failed(state, refill, failure(code), NOW)), "900")
+    saved = with_limit(disputed_on(after_failed(state, refill, Failure(code), NOW)), "900")
     assert saved.refill is not None
     assert saved.refill.suspended == code
     assert started(saved, NOW + timedelta(days=9))[1] is None
@@ -199,7 +199,7 @@ def test_a_dispute_and_saved_settings_do_not_bring_back_a_card_that_was_given_up
 
 def test_a_wait_after_a_decline_that_an_older_release_stored_holds_over_saved_settings() -> None:
     state, refill = both(started(refilling(paid="0")))
-    declined = after_failed(state, refill, failure("do_not_honor"), NOW)
+    declined = after_failed(state, refill, Failure("do_not_honor"), NOW)
     older = replace(declined, refill=replace(declined.refill or Refill(), retry_at=None))
     saved = with_limit(older, "900")
     assert started(saved, NOW + 5 * A_MINUTE)[1] is None
@@ -212,7 +212,7 @@ def test_another_limit_is_tried_at_once_and_another_amount_does_not_shorten_the_
     limited, _ = started(limited, later)
     assert started(limited, later)[1] is None
     assert started(with_limit(limited, "900"), later)[1] is not None
-    declined = after_failed(*both(started(refilling(paid="0"))), failure("do_not_honor"), NOW)
+    declined = after_failed(*both(started(refilling(paid="0"))), Failure("do_not_honor"), NOW)
     assert started(with_limit(declined, "900"), later)[1] is None
 
 
@@ -221,7 +221,7 @@ def test_a_raised_limit_waits_no_longer_than_the_last_decline_demands(failures: 
     state, now = refilling(paid="0", limit="300"), NOW
     for _ in range(failures):
         state, refill = both(started(state, now))
-        state = after_failed(state, refill, failure("do_not_honor"), now)
+        state = after_failed(state, refill, Failure("do_not_honor"), now)
         now = (state.refill and state.refill.next_attempt_at) or now
     assert state.refill is not None
     lowered = replace(state, refill=replace(state.refill, monthly_limit_micros=micros("99")))
@@ -240,7 +240,7 @@ def test_a_raised_limit_waits_no_longer_than_the_last_decline_demands(failures: 
 def test_the_wait_after_a_decline_that_came_late_is_not_shortened_by_saying_the_same_again() -> None:
     state, refill = both(started(refilling(paid="0")))
     late = NOW + timedelta(hours=2)
-    state = after_failed(state, refill, failure("do_not_honor"), late)
+    state = after_failed(state, refill, Failure("do_not_honor"), late)
     said_again = with_limit(state, "900")
     assert said_again.refill is not None
     assert said_again.refill.retry_at == late + timedelta(hours=1)
@@ -265,7 +265,7 @@ def test_a_dispute_suspends_until_another_card_or_a_payment() -> None:
 )
 def test_a_new_date_closes_only_the_breaker_that_the_old_date_opened(code: str, stays: str | None) -> None:
     state, refill = both(started(refilling(paid="0")))
-    after = renewed(after_failed(state, refill, failure(code), NOW))
+    after = renewed(after_failed(state, refill, Failure(code), NOW))
     assert after.default_card == DefaultCard("pm_new", "fingerprint-1")
     assert after.refill is not None
     assert after.refill.suspended == stays
@@ -273,26 +273,26 @@ def test_a_new_date_closes_only_the_breaker_that_the_old_date_opened(code: str, 
 
 
 def test_a_new_date_leaves_three_declines_a_wait_and_a_dispute_as_they_are() -> None:
-    waiting = after_failed(*both(started(refilling(paid="0"))), failure("do_not_honor"), NOW)
+    waiting = after_failed(*both(started(refilling(paid="0"))), Failure("do_not_honor"), NOW)
     assert renewed(waiting).refill == waiting.refill
     disputed = disputed_on(refilling(paid="0"))
     assert renewed(disputed).refill == disputed.refill
     state, now = refilling(paid="0"), NOW
     for _ in range(3):
         state, refill = both(started(state, now))
-        state = after_failed(state, refill, failure("do_not_honor"), now)
+        state = after_failed(state, refill, Failure("do_not_honor"), now)
         now += timedelta(days=2)
     assert renewed(state).refill == state.refill
 
 
 def test_a_new_date_of_a_card_that_is_not_the_default_changes_nothing() -> None:
-    suspended = after_failed(*both(started(refilling(paid="0"))), failure("expired_card"), NOW)
+    suspended = after_failed(*both(started(refilling(paid="0"))), Failure("expired_card"), NOW)
     assert with_new_date(suspended, a_card("2"), NOW) == suspended
 
 
 def test_a_suspension_by_a_dispute_outlives_a_decline_of_the_expired_card() -> None:
     pending, refill = both(started(refilling(paid="0")))
-    state = after_failed(disputed_on(pending), refill, failure("expired_card"), NOW)
+    state = after_failed(disputed_on(pending), refill, Failure("expired_card"), NOW)
     assert state.refill is not None
     assert (state.refill.suspended, state.refill.last_failure) == ("dispute_opened", "expired_card")
 
@@ -302,7 +302,7 @@ def test_a_suspension_by_a_dispute_outlives_a_decline_of_the_expired_card() -> N
 )
 def test_of_a_date_that_was_renewed_meanwhile_only_what_is_said_of_the_number_counts(code: str, counted: int) -> None:
     pending, refill = both(started(refilling(paid="0")))
-    state = after_failed(renewed(pending), refill, failure(code), NOW)
+    state = after_failed(renewed(pending), refill, Failure(code), NOW)
     assert state.refill is not None
     assert state.refill.failures == counted
     assert (started(state, NOW + A_MINUTE)[1] is not None) == (counted == 0)
@@ -312,7 +312,7 @@ def test_a_date_that_was_mended_does_not_bring_back_what_was_refunded_meanwhile(
     state, refill = both(started(refilling(paid="0")))
     paid = after_paid(replace(state, paid_micros=micros("100")), refill)
     state, second = both(started(replace(paid, paid_micros=0), NOW + A_MINUTE))
-    expired = after_failed(state, second, failure("expired_card"), NOW + A_MINUTE)
+    expired = after_failed(state, second, Failure("expired_card"), NOW + A_MINUTE)
     mended = renewed(after_refund(expired, refill, micros("100")))
     assert mended.refill is not None
     assert mended.refill.suspended == "refunded"
@@ -321,7 +321,7 @@ def test_a_date_that_was_mended_does_not_bring_back_what_was_refunded_meanwhile(
 def test_another_card_ends_its_own_declines_and_a_dispute_of_the_other_one_and_no_more() -> None:
     """Card 2 is the default and given up; a payment by card 1 is disputed: neither goes on with card 1."""
     of_two = with_default_card(refilling(paid="0"), a_card("2"), NOW)
-    given_up = after_failed(*both(started(of_two)), failure("lost_card"), NOW)
+    given_up = after_failed(*both(started(of_two)), Failure("lost_card"), NOW)
     stopped = disputed_on(given_up)
     first = with_default_card(stopped, a_card("1"), NOW)
     assert first.refill is not None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.domain.declines import failure
+from billing.domain.declines import Failure
 from billing.domain.dunning import FailedTry, after_failure
 from billing.domain.payment import record_refund
 from billing.domain.plan import RecurringFeature
@@ -16,6 +16,7 @@ from billing.domain.subscription_life import advance, cancel
 from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
 from billing.domain.transaction import failed as failed_payment
 from billing.domain.wallet import DefaultCard, Wallet
+from billing.words.history_texts import say_line
 from tests.builders import (
     MICROS,
     PERIOD_END,
@@ -74,7 +75,7 @@ def test_a_renewal_charges_base_price_and_rentals_in_advance() -> None:
         micros("33"),
         "pm_1",
     )
-    assert [(line.description, line.amount_micros, line.period_start) for line in transaction.lines] == [
+    assert [(say_line(line), line.amount_micros, line.period_start) for line in transaction.lines] == [
         (plan_name("starter"), micros("30"), RENEWAL),
         (PHONE_NUMBERS, micros("3"), RENEWAL),
     ]
@@ -103,7 +104,7 @@ def test_a_try_that_failed_counts_once_however_often_it_is_told() -> None:
 
 def test_an_unpaid_month_remembers_what_its_last_try_asked_for_and_why_it_failed() -> None:
     found = tried(DUE)
-    declined = failed_payment(replace(found.transaction, card=CardFace("visa", "4242")), failure("lost_card"))
+    declined = failed_payment(replace(found.transaction, card=CardFace("visa", "4242")), Failure("lost_card"))
     unpaid = renewal_failed(found.wallet, declined, RENEWAL)
     assert dunning_of(unpaid).last == FailedTry(declined.transaction_id, micros("33"), "lost_card", "visa", "4242")
     again = unasked(replace(unpaid, default_card=None), RENEWAL + A_DAY)
@@ -115,7 +116,7 @@ def test_a_dead_card_is_not_asked_again_and_the_days_run_on(code: str) -> None:
     found = tried(DUE)
     now, unpaid, days = (
         RENEWAL,
-        renewal_failed(found.wallet, failed_payment(found.transaction, failure(code)), RENEWAL),
+        renewal_failed(found.wallet, failed_payment(found.transaction, Failure(code)), RENEWAL),
         [],
     )
     while (due_at := subscription_of(unpaid).due_at) is not None:
@@ -127,7 +128,7 @@ def test_a_dead_card_is_not_asked_again_and_the_days_run_on(code: str) -> None:
 
 def test_a_dead_card_is_not_asked_for_a_later_month_either_while_the_account_is_locked() -> None:
     found = tried(DUE)
-    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, failure("lost_card")), RENEWAL)
+    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, Failure("lost_card")), RENEWAL)
     given = unlocked(change(unpaid, dunning=dunning(RENEWAL, 4, None, locked=True)), RENEWAL + 40 * A_DAY)
     again = unasked(given, RENEWAL + 47 * A_DAY)
     assert (again.status, period_of(again).start > RENEWAL) == ("locked", True)
@@ -135,7 +136,7 @@ def test_a_dead_card_is_not_asked_for_a_later_month_either_while_the_account_is_
 
 def test_once_it_is_paid_otherwise_a_dead_card_is_asked_once_in_the_next_month() -> None:
     found = tried(DUE)
-    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, failure("lost_card")), RENEWAL)
+    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, Failure("lost_card")), RENEWAL)
     otherwise = replace(found.transaction, transaction_id="tx_page", status="Paid")
     next_month = period_of(found.wallet).end
     assert tried(renewal_paid(unpaid, otherwise, RENEWAL).wallet, next_month).transaction.payment_method_id == "pm_1"
@@ -143,7 +144,7 @@ def test_once_it_is_paid_otherwise_a_dead_card_is_asked_once_in_the_next_month()
 
 def test_a_dead_card_is_asked_again_once_it_has_a_new_date_and_another_card_at_once() -> None:
     found = tried(DUE)
-    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, failure("expired_card")), RENEWAL)
+    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, Failure("expired_card")), RENEWAL)
     assert tried(try_at_once(unpaid, RENEWAL, mended=True)).transaction.payment_method_id == "pm_1"
     other = replace(unpaid, default_card=DefaultCard("pm_2", "fp_2"))
     assert tried(try_at_once(other, RENEWAL)).transaction.payment_method_id == "pm_2"

@@ -16,6 +16,7 @@ from billing.domain.subscription import checked_quantities
 from billing.domain.subscription_life import advance, cancel
 from billing.domain.terms import Terms
 from billing.domain.wallet import DefaultCard, Wallet
+from billing.words.history_texts import say_line
 from tests.builders import (
     NOW,
     PERIOD_END,
@@ -68,7 +69,7 @@ def test_an_upgrade_gives_nothing_back_at_once_and_what_was_asked_for_comes_with
     quoted = asked(renting(STARTER, phone_number=5, call_concurrency=3), PRO, {"phone_number": 2})
     assert subscription_of(quoted.after).terms == Terms("pro", 1, {"phone_number": 5, "call_concurrency": 3})
     assert subscription_of(quoted.after).next_terms == Terms("pro", 1, {"phone_number": 2, "call_concurrency": 2})
-    assert [(line.description, line.quantity, line.amount_micros) for line in quoted.charge.lines] == [
+    assert [(say_line(line), line.quantity, line.amount_micros) for line in quoted.charge.lines] == [
         (plan_name("pro"), "1", micros("45")),
         (PHONE_NUMBERS, "4", micros("4")),
         ("Slots", "1", micros("4")),

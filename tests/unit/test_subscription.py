@@ -11,6 +11,7 @@ from billing.domain.subscription import NoSubscription, checked_quantities, mont
 from billing.domain.subscription_life import advance, cancel, change_terms, reset_usage, subscribe
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
+from billing.words.history_texts import say_entry
 from tests.builders import (
     NOW,
     PERIOD_END,
@@ -155,13 +156,13 @@ def test_resetting_the_usage_leaves_a_trail_of_who_why_and_what_was_counted() ->
     )
     (entry,) = posted.entries
     assert (period_of(posted.wallet).used, entry.amount_micros, entry.postings, entry.by) == ({}, 0, (), "ops")
-    assert entry.description == "goodwill (counted before, in metered units: call_minutes 90)"
+    assert say_entry(entry) == "goodwill (counted before, in metered units: call_minutes 90)"
 
 
 def test_resetting_the_usage_forgets_what_was_bought_too_and_the_trail_says_how_much_it_was() -> None:
     before = bought(wallet(on=FREE, used_seconds=180), "60")
     posted = reset_usage(before, reset_id="r1", reason="goodwill", by="ops", now=NOW, fingerprint="f")
     assert (period_of(posted.wallet).used, period_of(posted.wallet).bought) == ({}, {})
-    assert posted.entries[0].description == (
+    assert say_entry(posted.entries[0]) == (
         "goodwill (counted before, in metered units: call_minutes 180 of which 60 bought)"
     )

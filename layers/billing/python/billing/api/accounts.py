@@ -31,6 +31,7 @@ from billing.web.values import (
     View,
     distinct,
 )
+from billing.words.lock_texts import why_locked
 
 
 class NewAccountBody(Body):
@@ -192,7 +193,7 @@ class AccountStatusView(View):
 
     @classmethod
     def of(cls, wallet: Wallet) -> "AccountStatusView":
-        return cls(account_id=wallet.account_id, status=wallet.status, lock_reason=wallet.why_locked)
+        return cls(account_id=wallet.account_id, status=wallet.status, lock_reason=why_locked(wallet))
 
 
 class NewApiKeyBody(Body):

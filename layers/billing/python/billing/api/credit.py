@@ -5,9 +5,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from billing.domain.instants import format_instant
-from billing.domain.ledger import EntryKind, LedgerEntry
-from billing.domain.rating import explain
+from billing.domain.ledger import EntryCode, EntryKind, LedgerEntry
 from billing.web.values import Amount, Body, Example, Moment, MoneyView, Name, Reason, SignedAmount, View
+from billing.words.history_texts import say_entry
 
 
 class AdjustmentBody(Body):
@@ -47,7 +47,11 @@ class LedgerEntryView(View):
     balance_after: MoneyView
     posted_at: str
     cause: str
-    description: str
+    code: EntryCode | None = Field(
+        description="what it was for, stable; null of usage, of what a person gave the reason for, and in entries of "
+        "an earlier release"
+    )
+    description: str = Field(description="what it was for, in a sentence; the reason, if a person gave one")
     by: str | None = Field(description="who answers for an adjustment; null for other kinds")
     postings: list[PostingView]
 
@@ -61,18 +65,14 @@ class LedgerEntryView(View):
             balance_after=MoneyView.of(entry.balance_after_micros, entry.currency),
             posted_at=format_instant(entry.posted_at),
             cause=entry.cause,
-            description=_description(entry),
+            code=entry.code,
+            description=say_entry(entry),
             by=entry.by,
             postings=[
                 PostingView(account=posting.account, amount=MoneyView.of(posting.micros, entry.currency))
                 for posting in entry.postings
             ],
         )
-
-
-def _description(entry: LedgerEntry) -> str:
-    """A usage entry keeps none: its lines say it all."""
-    return entry.description if entry.usage is None else "; ".join(map(explain, entry.usage.lines))
 
 
 class LedgerPage(View):

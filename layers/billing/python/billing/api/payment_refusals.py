@@ -2,6 +2,7 @@
 
 from billing.domain.transaction import Transaction
 from billing.web.http import RequestRefused
+from billing.words.decline_texts import why_not_paid
 
 
 def refuse_unpaid(transaction: Transaction, *, by_saved_card: bool) -> None:
@@ -17,9 +18,9 @@ def refuse_unpaid(transaction: Transaction, *, by_saved_card: bool) -> None:
             )
         raise RequestRefused(
             "card_declined",
-            why.message,
+            why_not_paid(why),
             transaction_id=transaction.transaction_id,
-            failure={"code": why.code, "message": why.message},
+            failure={"code": why.code, "message": why_not_paid(why)},
         )
     if transaction.status == "Checkout" and transaction.url is None:
         raise RequestRefused(

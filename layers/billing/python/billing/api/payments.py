@@ -7,9 +7,9 @@ from pydantic_core import PydanticCustomError
 
 from billing.api.usage_records import SpanQuery
 from billing.domain.card import Card
-from billing.domain.declines import failure
+from billing.domain.declines import Failure
 from billing.domain.instants import format_instant
-from billing.domain.refill_advice import advice, waits_for_month
+from billing.domain.refill_advice import advise, waits_for_month
 from billing.domain.refill_settings import RefillSettings
 from billing.domain.transaction import (
     DisputeStatus,
@@ -34,6 +34,8 @@ from billing.web.values import (
     ReturnUrl,
     View,
 )
+from billing.words.history_texts import say_line
+from billing.words.refill_texts import say_advice
 
 
 class NewCardBody(Body):
@@ -203,6 +205,7 @@ class AutoRefillView(View):
         if refill is None:
             return cls()
         limit = refill.monthly_limit_micros
+        advised = advise(wallet)
         return cls(
             enabled=refill.enabled,
             threshold=MoneyView.of(refill.threshold_micros, currency),
@@ -210,11 +213,11 @@ class AutoRefillView(View):
             monthly_limit=None if limit is None else MoneyView.of(limit, currency),
             status=_refill_status(refill),
             suspended_reason=refill.suspended,
-            message=advice(wallet),
+            message=None if advised is None else say_advice(advised),
             charged_this_month=MoneyView.of(refill.charged_micros, currency),
             next_attempt_at=None if refill.next_attempt_at is None else format_instant(refill.next_attempt_at),
             last_attempt_at=None if refill.last_attempt_at is None else format_instant(refill.last_attempt_at),
-            last_failure=None if refill.last_failure is None else FailureView.of(failure(refill.last_failure)),
+            last_failure=None if refill.last_failure is None else FailureView.of(Failure(refill.last_failure)),
         )
 
 
@@ -273,7 +276,7 @@ class TransactionLineView(View):
     def of(cls, line: TransactionLine, currency: str) -> "TransactionLineView":
         return cls(
             code=line.code,
-            description=line.description,
+            description=say_line(line),
             quantity=line.quantity,
             amount=MoneyView.of(line.amount_micros, currency),
             period_start=None if line.period_start is None else format_instant(line.period_start),

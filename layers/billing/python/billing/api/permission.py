@@ -5,6 +5,7 @@ from billing.domain.decimals import format_millionths
 from billing.domain.money import Money
 from billing.domain.permission import Permission
 from billing.web.http import Request, RequestRefused
+from billing.words.permission_texts import PERMISSIONS
 
 
 def id_in_path(request: Request, name: str) -> str:
@@ -21,7 +22,7 @@ def permission_view(permission: Permission) -> dict[str, object]:
     return {
         "allowed": permission.allowed,
         "code": permission.code,
-        "message": permission.message,
+        "message": PERMISSIONS.say("en", permission.code),
         "account_id": None if wallet is None else wallet.account_id,
         "balance": None if wallet is None else Money(wallet.balance_micros, wallet.currency).to_wire(),
         "allowance": None

@@ -12,7 +12,7 @@ from billing.domain import refill_breaker
 from billing.domain.auto_refill import look_soon, with_refill
 from billing.domain.card import Card
 from billing.domain.change import Change, Moved, Unmoved
-from billing.domain.declines import Failure, failure
+from billing.domain.declines import Failure
 from billing.domain.errors import Conflict
 from billing.domain.renewal import try_at_once
 from billing.domain.wallet import DefaultCard, Posted, Wallet
@@ -84,7 +84,7 @@ def record_lost(wallet: Wallet, cards: Sequence[Card], fingerprint: str, now: da
     card = next((each for each in cards if each.fingerprint == fingerprint), None)
     if card is None or card.verification not in {"pending", "verified"}:
         return Change(Posted(wallet), None)
-    gone = replace(card, verification="gone", failure=failure("card_unusable"))
+    gone = replace(card, verification="gone", failure=Failure("card_unusable"))
     after = wallet
     if wallet.default_card is not None and wallet.default_card.payment_method_id == card.payment_method_id:
         other = next((each for each in cards if each.is_usable and each.fingerprint != fingerprint), None)

@@ -163,7 +163,7 @@ def _posted(
                 worth,
                 cause=f"dispute:{movement.movement_id}",
                 kind="dispute",
-                description="Payment disputed" if worth > 0 else "Disputed payment given back",
+                code="disputed" if worth > 0 else "dispute_given_back",
                 now=now,
             )
             posted = Posted(one.wallet, (*posted.entries, *one.entries))
@@ -194,7 +194,7 @@ def _restated(wallet: Wallet, before: Transaction, report: DisputeReport, now: d
         worth - dispute.taken_micros,
         cause=f"dispute:{dispute.dispute_id}:restated",
         kind="dispute",
-        description="A disputed payment, corrected to what the bank took",
+        code="dispute_corrected",
         now=now,
         too_much_micros=too_much,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from billing.domain.stored import ByPosition
 from billing.domain.usage import EventType
 
 EntryKind = Literal[
@@ -34,6 +35,26 @@ DISPUTE_EXPENSE = "expense:disputes"
 
 class UnbalancedEntry(AssertionError):
     """A bug: the postings of an entry do not sum to zero."""
+
+
+EntryCode = Literal[
+    "top_up",
+    "auto_refill",
+    "renewal",
+    "plan_change",
+    "subscription_started",
+    "subscription_changed",
+    "not_needed",
+    "grant_expired",
+    "refund",
+    "refund_returned",
+    "disputed",
+    "dispute_given_back",
+    "dispute_corrected",
+    "usage_reset",
+    "replay_marker",
+]
+"""What an entry was for, closer than its kind tells. One that a person gave the reason for has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,18 @@ class RatedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted(ByPosition):
+    """What had been counted of a feature, in millionths of its metered unit, and how much of it was bought.
+
+    Stored by position: a new field goes last, with a default.
+    """
+
+    feature: str
+    used_millionths: int
+    bought_millionths: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRecord:
     """Why a usage entry costs what it costs."""
 
@@ -86,6 +119,10 @@ class LedgerEntry:
     """One record of money. `amount_micros` is its signed effect on the credit balance.
 
     Of usage, `fingerprint` is of what the event said, and `rejection_id` of the rejection whose replay was charged.
+
+    What it was for is `usage`, or `code` with its facts (`words/history_texts.py` has the sentence). `description` is
+    what a person gave as the reason. Entries of a former release have no code, and a sentence as their description.
+    `charged_as` of a replay's marker is the cause of the charge; `counted` is what a reset of usage put to zero.
     """
 
     cause: str
@@ -102,6 +139,9 @@ class LedgerEntry:
     by: str | None = None
     fingerprint: str | None = None
     rejection_id: str | None = None
+    code: EntryCode | None = None
+    charged_as: str | None = None
+    counted: tuple[Counted, ...] = ()
 
     def __post_init__(self) -> None:
         if sum(posting.micros for posting in self.postings) != 0:

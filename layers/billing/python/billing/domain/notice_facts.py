@@ -7,15 +7,18 @@ order is the order on the wire. A new field goes last and has a default: events 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from billing.domain.complete import complete
 from billing.domain.money import Money
 from billing.domain.notice_types import NOTICE_TYPES, NoticeType
 from billing.domain.transaction import CardFace, PaymentKind
-from billing.domain.wallet import AccountStatus
+from billing.domain.wallet import AccountStatus, LockedBy
 
-LockedBy = Literal["administrator", "unpaid_renewal"]
+
+def _in_words() -> Any:  # noqa: ANN401  a field, as dataclasses' own `field` returns one
+    """What `code` says in words: the domain leaves it out, and whoever tells the notice puts it in."""
+    return field(default=None, metadata={"description": "`code` in words for the customer, in English."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class AutoRefillSuspended(WalletFacts):
 
     type: ClassVar[NoticeType] = "auto_refill.suspended"
     code: str
-    reason: str | None
+    reason: str | None = _in_words()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +128,7 @@ class SubscriptionPastDue(PeriodFacts):
     amount: Money
     card: CardFace | None = field(metadata={"description": "Null where there is none, or where it is not known."})
     code: str | None
-    reason: str | None = field(metadata={"description": "In the customer's words."})
+    reason: str | None = _in_words()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,11 +169,11 @@ class PaymentSucceeded(PaymentFacts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFailed(PaymentFacts):
-    """A card was not charged. `reason` is in the customer's words."""
+    """A card was not charged."""
 
     type: ClassVar[NoticeType] = "payment.failed"
     code: str | None
-    reason: str | None
+    reason: str | None = _in_words()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from billing.domain.card import Card
 from billing.domain.card_expiry import expires_at
-from billing.domain.declines import failure
 from billing.domain.instants import format_instant
 from billing.domain.money import Money
 from billing.domain.notice_facts import (
@@ -32,7 +31,6 @@ from billing.domain.notice_facts import (
     WebhookEndpointDisabled,
 )
 from billing.domain.notice_types import NoticeType
-from billing.domain.refill_advice import advice_on
 from billing.domain.rejection import RejectedEvent, RejectionStatus
 from billing.domain.transaction import CardFace, PaymentKind, Transaction
 from billing.domain.wallet import AccountStatus, Wallet
@@ -94,8 +92,8 @@ def _standing_facts(previous: AccountStatus, wallet: Wallet) -> AccountResumed |
         account_id=account_id,
         balance=balance,
         previous_status=previous,
-        locked_by="unpaid_renewal" if wallet.lock_reason is None else "administrator",
-        lock_reason=wallet.why_locked or "",
+        locked_by=wallet.locked_by or "administrator",
+        lock_reason=wallet.lock_reason or "",
     )
 
 
@@ -117,9 +115,7 @@ def _suspended_refill(before: Wallet, after: Wallet, at: datetime) -> Notice | N
         or (before.refill is not None and before.refill.suspended is not None)
     ):
         return None
-    facts = AutoRefillSuspended(
-        account_id=after.account_id, balance=_balance(after), code=refill.suspended, reason=advice_on(refill.suspended)
-    )
+    facts = AutoRefillSuspended(account_id=after.account_id, balance=_balance(after), code=refill.suspended)
     return _of_wallet(facts, after, at)
 
 
@@ -166,7 +162,6 @@ def _past_due(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
         amount=Money(failed.amount_micros, after.currency),
         card=None if failed.brand is None or failed.last4 is None else CardFace(failed.brand, failed.last4),
         code=failed.code,
-        reason=None if failed.code is None else failure(failed.code).message,
     )
     return _of_wallet(facts, after, at)
 
@@ -240,7 +235,6 @@ def _failed(kind: PaymentKind, transaction: Transaction) -> PaymentFailed:
         amount=_amount(transaction),
         card=transaction.card,
         code=None if why is None else why.code,
-        reason=None if why is None else why.message,
     )
 
 

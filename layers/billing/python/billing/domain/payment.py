@@ -1,26 +1,14 @@
 """Payments in the books: what a card paid becomes credit or revenue, and what goes back takes it again."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Literal
 
 from billing.domain.change import Change, Moved
-from billing.domain.complete import complete
-from billing.domain.ledger import CARD_CLEARING, DISPUTE_EXPENSE, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.ledger import CARD_CLEARING, DISPUTE_EXPENSE, PAID_CREDIT, SUBSCRIPTION_REVENUE, EntryCode, balanced
 from billing.domain.refill_breaker import after_refund
-from billing.domain.transaction import CREDIT_KINDS, PaymentKind, Refund, Transaction, TransactionKind
+from billing.domain.transaction import CREDIT_KINDS, Refund, Transaction
 from billing.domain.wallet import Posted, Wallet, post
-
-_DESCRIPTIONS: Final[Mapping[TransactionKind, str]] = complete(
-    {
-        "top_up": "Top-up",
-        "auto_refill": "Auto-refill",
-        "renewal": "Renewal",
-        "plan_change": "Change of plan",
-    },
-    get_args(PaymentKind),
-)
 
 
 def post_payment(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
@@ -33,7 +21,7 @@ def post_payment(wallet: Wallet, transaction: Transaction, now: datetime) -> Pos
         cause=f"payment:{transaction.transaction_id}",
         kind="payment",
         now=now,
-        description=_DESCRIPTIONS[transaction.kind],
+        code=None if transaction.kind == "adjustment" else transaction.kind,
         postings=balanced((PAID_CREDIT if gives_credit else SUBSCRIPTION_REVENUE, paid), (CARD_CLEARING, -paid)),
     )
 
@@ -46,7 +34,7 @@ def take_back(
     *,
     cause: str,
     kind: Literal["refund", "dispute"],
-    description: str,
+    code: EntryCode,
     now: datetime,
     too_much_micros: int = 0,
 ) -> Posted:
@@ -64,7 +52,7 @@ def take_back(
         cause=cause,
         kind=kind,
         now=now,
-        description=description,
+        code=code,
         postings=balanced(
             (PAID_CREDIT, -credit),
             (SUBSCRIPTION_REVENUE, credit - taken),
@@ -94,7 +82,7 @@ def record_refund(wallet: Wallet, transaction: Transaction, refund: Refund, now:
         micros,
         cause=f"refund:{refund.refund_id}" + (":returned" if refund.returned else ""),
         kind="refund",
-        description="Refund returned by the bank" if refund.returned else "Refund",
+        code="refund_returned" if refund.returned else "refund",
         now=now,
     )
     return Change(posted, replace(after, version=transaction.version + 1), (Moved(transaction, after),))

@@ -1,11 +1,9 @@
-"""May a call start? One answer with a stable code, a sentence for a person, and the facts behind it."""
+"""May a call start? One answer with a stable code and the facts behind it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Literal
 
-from billing.domain.complete import complete
 from billing.domain.plan import Plan, UsageFeature
 from billing.domain.subscription import Subscription
 from billing.domain.wallet import Wallet
@@ -21,27 +19,12 @@ PermissionCode = Literal[
     "concurrency_limit_reached",
 ]
 
-_SENTENCES: Final[Mapping[PermissionCode, str]] = complete(
-    {
-        "allowed": "The call may start.",
-        "account_unknown": "There is no such account.",
-        "no_plan": "The account has no plan yet.",
-        "account_paused": "The balance is negative. Calls resume when it is above zero.",
-        "account_locked": "The account is locked by the billing administrator, or until its renewal is paid.",
-        "account_canceled": "The account is canceled.",
-        "no_credit": "The included quota is used up and there is no credit left.",
-        "concurrency_limit_reached": "All concurrent call slots are in use.",
-    },
-    get_args(PermissionCode),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Permission:
     """The decision; `allowance_remaining_millionths` counts priced units of `allowance_feature`."""
 
     code: PermissionCode
-    message: str
     wallet: Wallet | None = None
     allowance_feature: UsageFeature | None = None
     allowance_remaining_millionths: int = 0
@@ -59,7 +42,7 @@ def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int 
     A caller's own errors aside, every answer is a Permission.
     """
     if wallet is None:
-        return Permission("account_unknown", _SENTENCES["account_unknown"])
+        return Permission("account_unknown")
     wallet = wallet.without_expired_grants(now)
     subscription = wallet.subscription
     feature, left = _allowance(subscription, plan, now) if subscription and plan else (None, 0)
@@ -79,7 +62,6 @@ def decide(wallet: Wallet | None, plan: Plan | None, now: datetime, in_use: int 
         code = "concurrency_limit_reached"
     return Permission(
         code=code,
-        message=_SENTENCES[code],
         wallet=wallet,
         allowance_feature=feature,
         allowance_remaining_millionths=left,

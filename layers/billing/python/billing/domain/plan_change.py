@@ -226,7 +226,7 @@ def _due_lines(
 
 def _given_back(line: TransactionLine) -> TransactionLine:
     code: LineCode = "plan_unused" if line.code == "plan" else "rental_unused"
-    return replace(line, description=f"{line.description}, unused", amount_micros=-line.amount_micros, code=code)
+    return replace(line, amount_micros=-line.amount_micros, code=code)
 
 
 def _more(plan: Plan, old: Terms, new: Terms) -> list[Item]:
@@ -295,7 +295,7 @@ def change_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Post
         _changed(apply_change(wallet, change), change, now),
         transaction,
         cause=f"plan_change:{transaction.transaction_id}",
-        description="New subscription" if change.starts_at else "Change of subscription",
+        code="subscription_started" if change.starts_at else "subscription_changed",
         now=now,
     )
 

@@ -41,7 +41,7 @@ class Month:
 class Item:
     """Something with a monthly price: what it is, how many, and the price of all of them."""
 
-    description: str
+    name: str
     quantity: int
     price_micros: int
     code: Literal["plan", "rental"] = "rental"
@@ -80,7 +80,8 @@ def lines_of(items: Sequence[Item], month: Month, since: datetime, *, above_micr
     for item in items:
         before, price = price, price + item.price_micros
         amount = month.price_of_rest(price, since) - month.price_of_rest(before, since)
-        lines.append(TransactionLine(item.description, str(item.quantity), amount, since, month.end, item.code))
+        quantity = str(item.quantity)
+        lines.append(TransactionLine("", quantity, amount, since, month.end, item.code, item.name))
     return lines
 
 
@@ -90,8 +91,7 @@ def charge_for(lines: Sequence[TransactionLine], currency: str) -> Charge:
     if price == 0:
         return Charge((), 0, 0)
     card = max(chargeable(price, currency), least_charge_micros(currency))
-    text = "Rounded up to what a card can be charged: your credit"
-    credit = TransactionLine(text, "1", card - price, code="rounding")
+    credit = TransactionLine("", "1", card - price, code="rounding")
     return Charge((*lines, *([credit] if credit.amount_micros else [])), price, card)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from billing.domain.decimals import MILLION, divide_half_up, format_millionths
+from billing.domain.decimals import MILLION, divide_half_up
 from billing.domain.errors import UnratableLine
 from billing.domain.ledger import RatedLine
 from billing.domain.plan import TIME_UNIT_MILLISECONDS, Plan, UsageFeature
@@ -103,16 +103,3 @@ def charge_micros(feature: UsageFeature, start_millionths: int, end_millionths: 
             weighted += units * (100 * MILLION - percent)
         floor, percent = max(floor, ceiling), next_percent
     return divide_half_up(weighted * feature.unit_price_micros, feature.metered_per_priced_millionths * 100 * MILLION)
-
-
-def explain(line: RatedLine) -> str:
-    """One line for a person: what was counted and how it was paid."""
-    parts = [f"{format_millionths(line.billed_millionths)} {line.unit}"]
-    for words, value in (
-        ("included", line.included_millionths),
-        ("overage", line.overage_millionths),
-        ("pay as you go", line.pay_as_you_go_millionths),
-    ):
-        if value:
-            parts.append(f"{format_millionths(value)} {words}")
-    return f"{line.feature}: " + ", ".join(parts)

@@ -1,43 +1,44 @@
-"""What a customer is told about an auto-refill that does not start."""
+"""What a customer can do about an auto-refill that does not start: a code and its facts (`words/refill_texts.py`)."""
 
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import datetime
 
 from billing.domain.auto_refill import DEFICIT_TOO_LARGE, TOO_MANY, month_start
+from billing.domain.declines import NEEDS_CUSTOMER
 from billing.domain.refill_breaker import DISPUTED, REFUNDED
 from billing.domain.wallet import Refill, Wallet
 
-ADVICE = {
-    "authentication_required": "Your bank wants you to confirm payments. Pay by hand or change the default card.",
-    DEFICIT_TOO_LARGE: "The balance is further below the threshold than one charge may be. Check your usage, then pay "
-    "by hand or lower the threshold.",
-    DISPUTED: "A payment was disputed. Pay by hand, change the default card or save the settings again to resume.",
-    REFUNDED: "A refill was refunded. Pay by hand, change the default card or save the settings again to resume.",
-    TOO_MANY: "Auto-refill has bought credit many times today. It goes on tomorrow, or once you save the settings.",
-}
-OTHER_ADVICE = "The card was declined. Pay by hand or change the default card to resume."
-ENDING_ADVICE = "The subscription ends with its period: auto-refill buys no more credit."
+_CARD_DECLINED = "card_declined"
+_ENDS_WITH_PERIOD = "ends_with_period"
+_MONTHLY_LIMIT = "monthly_limit"
+
+_SUSPENSIONS = frozenset({NEEDS_CUSTOMER, DEFICIT_TOO_LARGE, DISPUTED, REFUNDED, TOO_MANY})
+ADVICE_CODES = _SUSPENSIONS | {_CARD_DECLINED, _ENDS_WITH_PERIOD, _MONTHLY_LIMIT}
 
 
-def advice(wallet: Wallet) -> str | None:
-    """What the customer can do about an auto-refill that is suspended, waits for the next month, or has no next one."""
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One of ADVICE_CODES; `goes_on_at` is when a monthly limit leaves room again, None of all other codes."""
+
+    code: str
+    goes_on_at: datetime | None = None
+
+
+def advise(wallet: Wallet) -> Advice | None:
+    """About an auto-refill that is suspended, waits for the next month, or has no next one; None where all is well."""
     refill = wallet.refill
     if refill is None:
         return None
     if wallet.is_ending and refill.enabled:
-        return ENDING_ADVICE
+        return Advice(_ENDS_WITH_PERIOD)
     if refill.suspended is not None:
-        return advice_on(refill.suspended)
-    if refill.next_attempt_at is None or not waits_for_month(refill):
-        return None
-    return (
-        f"The monthly limit is reached. Auto-refill goes on at {refill.next_attempt_at.astimezone(UTC):%Y-%m-%d %H:%M} "
-        "UTC. Raise the monthly limit or top up by hand to have credit before then."
-    )
+        return advise_on(refill.suspended)
+    return Advice(_MONTHLY_LIMIT, refill.next_attempt_at) if waits_for_month(refill) else None
 
 
-def advice_on(suspended: str) -> str:
-    """What the customer can do about a suspension, by its code."""
-    return ADVICE.get(suspended, OTHER_ADVICE)
+def advise_on(suspended: str) -> Advice:
+    """About a suspension, by its code: each decline of a card is the same to the customer."""
+    return Advice(suspended if suspended in _SUSPENSIONS else _CARD_DECLINED)
 
 
 def waits_for_month(refill: Refill) -> bool:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from billing.domain.declines import DISPUTE_OPENED, UNUSABLE, failure
+from billing.domain.declines import DISPUTE_OPENED, UNUSABLE, Failure
 from billing.domain.dunning import GRACE, Dunning, FailedTry, after_failure
-from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, EntryCode, balanced
 from billing.domain.money import Money
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Charge, Month, charge_for, items_of, lines_of, price_in
@@ -91,7 +91,7 @@ def next_try(
         return ask_card(found, asked_at)
     transaction = _charge(found, asked_at)
     if found.subscription.dunning is None:
-        return Try(found.wallet, failed(transaction, failure(why)))
+        return Try(found.wallet, failed(transaction, Failure(why)))
     # It names the last charge that failed.
     last = replace(found.subscription.dunning.last, code=why, amount_micros=transaction.amount_micros)
     if found.wallet.default_card is None:
@@ -131,7 +131,7 @@ def why_dead(wallet: Wallet) -> str | None:
     if card is None or subscription is None or subscription.dead_card != card.payment_method_id:
         return None
     code = None if subscription.dunning is None else subscription.dunning.last.code
-    return code if code is not None and failure(code).card_is_dead else UNUSABLE
+    return code if code is not None and Failure(code).card_is_dead else UNUSABLE
 
 
 def asked_since(wallet: Wallet, asked_at: datetime) -> Wallet:
@@ -199,7 +199,7 @@ def renewal_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Pos
         replace(wallet, subscription=replace(_without_page(running), period=period, dunning=None, dead_card=None)),
         transaction,
         cause=renewal_cause(wallet.account_id, period),
-        description="Renewal",
+        code="renewal",
         now=now,
     )
 
@@ -213,20 +213,19 @@ def keep_as_credit(wallet: Wallet, transaction: Transaction, now: datetime) -> P
         cause=f"payment:{transaction.transaction_id}",
         kind="payment",
         now=now,
-        description="A payment for the subscription that was not needed any more: your credit",
+        code="not_needed",
         postings=balanced((PAID_CREDIT, paid), (CARD_CLEARING, -paid)),
     )
 
 
 def without_purpose(transaction: Transaction) -> Transaction:
     """The transaction of a payment that was kept as credit: its lines are no time's price any more."""
-    text = "A payment that was not needed any more: your credit"
-    line = TransactionLine(text, "1", transaction.amount_micros, code="not_needed")
+    line = TransactionLine("", "1", transaction.amount_micros, code="not_needed")
     return replace(transaction, lines=(line,))
 
 
 def post_subscription(
-    wallet: Wallet, after: Wallet, transaction: Transaction, *, cause: str, description: str, now: datetime
+    wallet: Wallet, after: Wallet, transaction: Transaction, *, cause: str, code: EntryCode, now: datetime
 ) -> Posted:
     """The entry of a paid charge: its price is revenue, and what the card paid beyond it is credit."""
     paid = transaction.amount_micros
@@ -237,7 +236,7 @@ def post_subscription(
         cause=cause,
         kind="renewal" if transaction.kind == "renewal" else "plan_change",
         now=now,
-        description=description,
+        code=code,
         postings=balanced((CARD_CLEARING, -paid), (SUBSCRIPTION_REVENUE, price), (PAID_CREDIT, paid - price)),
     )
 
@@ -261,7 +260,7 @@ def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> W
     if transaction.failure is not None and transaction.failure.is_unwanted:
         if not wallet.is_default_held:
             return try_at_once(wallet, now)
-        transaction = failed(transaction, failure(DISPUTE_OPENED))
+        transaction = failed(transaction, Failure(DISPUTE_OPENED))
     return _count_failure(wallet, running, _failed_try(transaction), transaction.payment_method_id, now)
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from billing.domain.change import Added, Change, Moved
 from billing.domain.decimals import format_millionths
-from billing.domain.declines import failure
+from billing.domain.declines import Failure
 from billing.domain.errors import CardDeclined, CardRequired, Conflict, IdempotencyKeyReused
 from billing.domain.ledger import PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
 from billing.domain.plan import Plan, PlanKey
@@ -45,6 +45,14 @@ class PaymentUnderWay(Conflict):
 
     def __init__(self) -> None:
         super().__init__("a payment of the renewal is under way; ask again in a minute", code="payment_pending")
+
+
+class CardIsDead(CardDeclined):
+    """Its bank called the default card dead: it is not asked again."""
+
+    def __init__(self, why: Failure) -> None:
+        super().__init__(f"the default card is not asked again: {why.code}")
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +85,12 @@ def present_renewal(wallet: Wallet, plans: Mapping[PlanKey, Plan], now: datetime
 
 
 def pay_by_card(found: OpenRenewal, wish: Wish, now: datetime) -> Change[Transaction]:
-    """Record a try by the default card, before it is asked. Raises CardRequired, CardDeclined for a dead one."""
+    """Record a try by the default card, before it is asked. Raises CardRequired, CardIsDead."""
     if found.wallet.default_card is None:
         raise CardRequired("the account has no default card: add one, or pay on a page or from credit")
     dead = why_dead(found.wallet)
     if dead is not None:
-        raise CardDeclined(failure(dead).message)
+        raise CardIsDead(Failure(dead))
     tried = ask_card(replace(found, wallet=try_at_once(found.wallet, now)), now)
     charge = replace(tried.transaction, fingerprint=wish.fingerprint)
     return Change(Posted(_with(tried.wallet, OwnPayment(charge.transaction_id, "card"))), charge, (Added(charge),))
@@ -140,7 +148,7 @@ def pay_from_credit(found: OpenRenewal, wish: Wish, now: datetime) -> Change[Tra
         cause=renewal_cause(wallet.account_id, period),
         kind="renewal",
         now=now,
-        description="Renewal",
+        code="renewal",
         postings=balanced((PAID_CREDIT, -price), (SUBSCRIPTION_REVENUE, price)),
     )
     return Change(posted, row, (Added(row),))

@@ -147,7 +147,6 @@ def _settle_one(
         cause=event.cause,
         kind="usage",
         now=now,
-        description="",
         postings=balanced(
             (PROMOTIONAL_CREDIT, -spent.promotional_micros), (PAID_CREDIT, -spent.paid_micros), (USAGE_REVENUE, charge)
         ),
@@ -179,7 +178,8 @@ def _mark(charged: Posted, event: UsageEvent, cause: str, now: datetime) -> Post
         cause=cause,
         kind="replay_marker",
         now=now,
-        description=f"Charged as {event.cause}",
+        code="replay_marker",
+        charged_as=event.cause,
         postings=(),
         fingerprint=None if event.replay is None else event.replay.content,
         rejection_id=None if event.replay is None else event.replay.rejection_id,

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from billing.domain.decimals import format_millionths
-from billing.domain.ledger import usage_reset_cause
+from billing.domain.ledger import Counted, usage_reset_cause
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.subscription import (
     ChangePending,
@@ -94,20 +93,19 @@ def reset_usage(wallet: Wallet, *, reset_id: str, reason: str, by: str, now: dat
     if running is None:
         raise NoSubscription
     period = running.period
-    counters = ", ".join(_counted(period, feature) for feature in sorted(period.used)) or "nothing"
+    counted = tuple(
+        Counted(feature, period.used_of(feature), period.bought_of(feature)) for feature in sorted(period.used)
+    )
     return post(
         wallet,
         replace(wallet, subscription=replace(running, period=replace(period, used={}, bought={}))),
         cause=usage_reset_cause(wallet.account_id, reset_id),
         kind="usage_reset",
         now=now,
-        description=f"{reason} (counted before, in metered units: {counters})",
+        code="usage_reset",
+        description=reason,
+        counted=counted,
         postings=(),
         by=by,
         fingerprint=fingerprint,
     )
-
-
-def _counted(period: Period, feature: str) -> str:
-    used, bought = format_millionths(period.used_of(feature)), period.bought_of(feature)
-    return f"{feature} {used}" + (f" of which {format_millionths(bought)} bought" if bought else "")

@@ -32,7 +32,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from billing.domain.declines import Failure, failure
+from billing.domain.declines import Failure
 from billing.domain.ledger import LedgerEntry
 from billing.domain.money import Money, card_minor_units, from_minor_units
 from billing.domain.stored import ByPosition
@@ -102,7 +102,9 @@ rounded up by; a payment that nothing waited for; an administrator's adjustment.
 
 @dataclass(frozen=True, slots=True)
 class TransactionLine(ByPosition):
-    """What a part of the amount was for. Without a `code` an earlier release wrote it.
+    """What a part of the amount was for: `code` tells, with the `name` of the plan or of what is rented.
+
+    `description` is the reason that a person gave. In lines of a former release it is a sentence, which holds.
 
     Stored by position: a new field goes last, with a default.
     """
@@ -113,6 +115,7 @@ class TransactionLine(ByPosition):
     period_start: datetime | None = None
     period_end: datetime | None = None
     code: LineCode | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,9 +331,9 @@ def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Tr
             # Soon: whoever is told of it first may not be the one who opens the page.
             return replace(seen, status="Checkout", check_at=now + PROCESSING_CHECK)
         case "declined" | "needs_customer":
-            return failed(seen, report.failure or failure("card_declined"))
+            return failed(seen, report.failure or Failure("card_declined"))
         case "canceled":
-            return failed(seen, failure("canceled"))
+            return failed(seen, Failure("canceled"))
         case _:
             return seen
 
@@ -354,7 +357,7 @@ def declined(before: Transaction | None, after: Transaction) -> bool | None:
 
 def _arrived(seen: Transaction, report: PaymentReport, now: datetime) -> Transaction:
     if report.currency != seen.currency:
-        return failed(seen, failure("currency_mismatch"))
+        return failed(seen, Failure("currency_mismatch"))
     return replace(
         seen,
         status="Paid",

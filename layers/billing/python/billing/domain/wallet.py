@@ -9,6 +9,8 @@ from billing.domain.ledger import (
     PROMOTION_EXPENSE,
     PROMOTIONAL_CREDIT,
     RECEIVABLE,
+    Counted,
+    EntryCode,
     EntryKind,
     LedgerEntry,
     Posting,
@@ -25,6 +27,8 @@ from billing.domain.terms import PendingChange
 
 if TYPE_CHECKING:
     from billing.domain.transaction import Transaction
+
+LockedBy = Literal["administrator", "unpaid_renewal"]
 
 MAX_GRANTS = 8
 MAX_HOLDS = 20
@@ -153,10 +157,11 @@ class Wallet(ByName):
         return self.lock_reason is not None or (dunning is not None and dunning.locked)
 
     @property
-    def why_locked(self) -> str | None:
-        if self.lock_reason is None and self.is_locked:
-            return "The renewal could not be paid."
-        return self.lock_reason
+    def locked_by(self) -> LockedBy | None:
+        """None where the account is not locked."""
+        if self.lock_reason is not None:
+            return "administrator"
+        return "unpaid_renewal" if self.is_locked else None
 
     @property
     def is_past_due(self) -> bool:
@@ -267,12 +272,15 @@ def post(
     cause: str,
     kind: EntryKind,
     now: datetime,
-    description: str,
     postings: tuple[Posting, ...],
+    code: EntryCode | None = None,
+    description: str = "",
     usage: UsageRecord | None = None,
     by: str | None = None,
     fingerprint: str | None = None,
     rejection_id: str | None = None,
+    charged_as: str | None = None,
+    counted: tuple[Counted, ...] = (),
 ) -> Posted:
     """Number the entry that leads from `before` to `after`. Its moment is never before the last entry's.
 
@@ -295,6 +303,9 @@ def post(
         by=by,
         fingerprint=fingerprint,
         rejection_id=rejection_id,
+        code=code,
+        charged_as=charged_as,
+        counted=counted,
     )
     return Posted(wallet, (entry,))
 
@@ -313,7 +324,7 @@ def expire_grants(wallet: Wallet, now: datetime) -> Posted:
             cause=f"grant_expiry:{wallet.account_id}:{grant.grant_id}",
             kind="grant_expiry",
             now=now,
-            description="Promotional credit expired",
+            code="grant_expired",
             postings=balanced((PROMOTIONAL_CREDIT, -lost), (PROMOTION_EXPENSE, lost)),
         )
         wallet = posted.wallet

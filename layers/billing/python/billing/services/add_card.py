@@ -11,7 +11,7 @@ from datetime import datetime
 
 from billing.domain.card import MAX_CARDS, MAX_CARDS_NOT_KEPT, Card
 from billing.domain.card_changes import record_entered_date, record_verdict
-from billing.domain.declines import UNUSABLE, Failure, failure
+from billing.domain.declines import UNUSABLE, Failure
 from billing.domain.errors import Conflict
 from billing.domain.intention import UNCONFIRMED_FOR
 from billing.payments.errors import CustomerDeleted, PaymentsUnavailable, StripeRefused
@@ -174,14 +174,14 @@ def _refusal(store: Store, gateway: Gateway, card: Card, now: datetime) -> Failu
     if not asked:
         placed = _place_hold(store, gateway, card, now)
         if placed is None:
-            return failure(UNUSABLE)
+            return Failure(UNUSABLE)
         asked = [placed]
     for hold in asked:
         if hold.report.outcome == "held":
             gateway.release(hold.intent_id)
     if any(hold.was_held for hold in asked):
         return None
-    return asked[0].report.failure or failure("card_declined")
+    return asked[0].report.failure or Failure("card_declined")
 
 
 def _place_hold(store: Store, gateway: Gateway, card: Card, now: datetime) -> Intent | None:

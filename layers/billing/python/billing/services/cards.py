@@ -18,6 +18,7 @@ from billing.services.change_wallet import change_wallet, known_first
 from billing.services.renew_subscription import renew_now
 from billing.store.paging import Listing, page_of
 from billing.store.store import Store
+from billing.words.decline_texts import why_not_paid
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def find_card(store: Store, account_id: str, payment_method_id: str, *, usable: 
         raise CardNotFound(payment_method_id, field="payment_method" if usable else None)
     if usable and not card.is_usable:
         state = "is gone" if card.verification == "gone" else "was not kept"
-        why = "is being verified" if card.failure is None else f"{state}: {card.failure.message}"
+        why = "is being verified" if card.failure is None else f"{state}: {why_not_paid(card.failure)}"
         raise Conflict(f"the card {why}", code="card_not_verified", field="payment_method")
     return card
 

@@ -23,6 +23,7 @@ from billing.services.plans import find_plan
 from billing.services.renew_subscription import renew_now
 from billing.services.wallet_as_of import as_of
 from billing.store.store import Store
+from billing.words.decline_texts import why_not_paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class ConfirmationRequired(CardDeclined):
     code = "authentication_required"
 
     def __init__(self, why: Failure) -> None:
-        super().__init__(f"{why.message} Here that is not possible: make another card the default, and try again.")
+        super().__init__(
+            f"{why_not_paid(why)} Here that is not possible: make another card the default, and try again."
+        )
 
 
 class PaymentPending(Conflict):
@@ -127,7 +130,7 @@ def _require_paid(charged: Transaction) -> None:
     if charged.status == "Failed":
         if charged.failure is not None and charged.failure.needs_customer:
             raise ConfirmationRequired(charged.failure)
-        raise CardDeclined(charged.failure.message if charged.failure else "the card was declined")
+        raise CardDeclined(why_not_paid(charged.failure or Failure("card_declined")))
     if charged.status != "Paid":
         raise PaymentPending
 

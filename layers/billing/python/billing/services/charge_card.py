@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from billing.domain.declines import NO_LONGER_WANTED, UNUSABLE, Failure, failure
+from billing.domain.declines import NO_LONGER_WANTED, UNUSABLE, Failure
 from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_asked, unless_wanted
 from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, PaymentReport, Transaction
 from billing.payments.errors import CustomerDeleted, PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
@@ -87,7 +87,7 @@ def _charge(store: Store, gateway: Gateway, transaction: Transaction, now: datet
         if found is not None:
             return _recorded(store, transaction, found.report, now)
     if not wanted:
-        return give_up(store, transaction, failure(NO_LONGER_WANTED), now, decide=unless_wanted)
+        return give_up(store, transaction, Failure(NO_LONGER_WANTED), now, decide=unless_wanted)
     asked = replace(transaction, asked_at=now)
     if not store.transactions.move(transaction, asked):
         return _read_again(store, transaction)  # another one is asking, or has heard the answer
@@ -101,7 +101,7 @@ def _ask(store: Store, gateway: Gateway, transaction: Transaction, now: datetime
     except CustomerDeleted as refusal:
         log.warning("Stripe refused", extra={"transaction_id": transaction.transaction_id, "reason": refusal.detail})
         replace_customer(store, gateway, account_id, now)
-        return _recorded(store, transaction, nothing_came_of(transaction, failure(UNUSABLE)), now)
+        return _recorded(store, transaction, nothing_came_of(transaction, Failure(UNUSABLE)), now)
     except StripeRefused as refusal:
         facts = {"transaction_id": transaction.transaction_id, "reason": refusal.detail, "stripe_code": refusal.code}
         log.warning("Stripe refused", extra=facts)
@@ -119,8 +119,8 @@ def _ask(store: Store, gateway: Gateway, transaction: Transaction, now: datetime
 def why_refused(refusal: StripeRefused) -> Failure:
     """Only what Stripe says of the payment method blames the card. Anything else is a mistake of ours."""
     if refusal.code in _OF_THE_AMOUNT:
-        return failure("amount_refused")
-    return failure(UNUSABLE if refusal.param == "payment_method" else "not_completed")
+        return Failure("amount_refused")
+    return Failure(UNUSABLE if refusal.param == "payment_method" else "not_completed")
 
 
 def charge_at_stripe(store: Store, gateway: Gateway, transaction: Transaction, now: datetime) -> Intent | None:
@@ -149,7 +149,7 @@ def withdraw(store: Store, gateway: Gateway, transaction: Transaction, now: date
     found = charge_at_stripe(store, gateway, transaction, now)
     if found is not None:
         return _recorded(store, transaction, found.report, now)
-    return give_up(store, transaction, failure(NO_LONGER_WANTED), now)
+    return give_up(store, transaction, Failure(NO_LONGER_WANTED), now)
 
 
 def give_up(

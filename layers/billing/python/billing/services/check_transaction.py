@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from billing.domain.declines import failure
+from billing.domain.declines import Failure
 from billing.domain.intention import ABANDONED_AFTER, UNCONFIRMED_FOR, is_wanted, last_asked
 from billing.domain.payment_report import Applied
 from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, Transaction
@@ -87,7 +87,7 @@ class TransactionCheck:
         elif transaction.is_automatic:
             charge_card(self._store, self._gateway, transaction, return_url=self._return_url, now=now)
         elif now - last_asked(transaction) >= ABANDONED_AFTER:
-            give_up(self._store, transaction, failure("not_completed"), now)
+            give_up(self._store, transaction, Failure("not_completed"), now)
         current = self._store.transactions.get(transaction.transaction_id)
         if current is None or current.status != "Processing":
             self._unanswered.pop(transaction.transaction_id, None)

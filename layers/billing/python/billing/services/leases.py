@@ -11,6 +11,7 @@ from billing.services.return_leases import LeaseReturns
 from billing.services.workspaces import WorkspaceNotFound, find_workspace
 from billing.store.database import StoreBusy
 from billing.store.store import Store
+from billing.words.permission_texts import PERMISSIONS
 
 _ATTEMPTS = 12
 
@@ -96,9 +97,8 @@ class CallLeases:
 
 
 def _require(permission: Permission) -> None:
+    why = PERMISSIONS.say("en", permission.code)
     if permission.code == "concurrency_limit_reached" and permission.concurrency_limit is not None:
-        raise ConcurrencyLimitReached(
-            permission.message, limit=permission.concurrency_limit, in_use=permission.concurrency_in_use
-        )
+        raise ConcurrencyLimitReached(why, limit=permission.concurrency_limit, in_use=permission.concurrency_in_use)
     if not permission.allowed:
-        raise CallRefused(permission.message, code=permission.code)
+        raise CallRefused(why, code=permission.code)

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from billing.domain.change import Change
+from billing.domain.errors import CardDeclined
 from billing.domain.renewal import OpenRenewal, last_try
 from billing.domain.renewal_payment import (
+    CardIsDead,
     PaymentUnderWay,
     Wish,
     open_page,
@@ -26,6 +28,7 @@ from billing.services.change_wallet import change_wallet
 from billing.services.renewal_page import close_page, record_page
 from billing.store.store import Store
 from billing.store.transactions import HistoryFilter
+from billing.words.decline_texts import why_not_paid
 
 _DECIDE: Final[dict[PaymentWay, Callable[[OpenRenewal, Wish, datetime], Change[Transaction]]]] = {
     "card": pay_by_card,
@@ -60,7 +63,10 @@ def pay_renewal(
         page = _settle_page(store, gateway, own, now, is_wanted=wish.way == "page" and now < ends_at)
         if page is not None:
             return _with_address(store, gateway, page, return_url, now)
-    made = change_wallet(store, account_id, lambda wallet: _decide(store, wallet, wish, now)).answer
+    try:
+        made = change_wallet(store, account_id, lambda wallet: _decide(store, wallet, wish, now)).answer
+    except CardIsDead as dead:
+        raise CardDeclined(why_not_paid(dead.why)) from dead
     if wish.way == "card":
         return charging.charge_card(store, gateway, made, return_url="", now=now)
     return _with_address(store, gateway, made, return_url, now)

@@ -1,11 +1,13 @@
 """Put what changes make known on the bus, once each, and find the change from which on it must come again."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing.contracts.bus_events import BusEvent, bus_event
+from billing.domain.notices import Notice
 from billing.services.relay_changes import card_declined, notices_of
 from billing.store.row_changes import RowChange
+from billing.words.notice_texts import with_words
 
 Put = Callable[[Sequence[BusEvent]], Collection[int]]
 """Puts events on the bus. Returns the positions of those that it did not take."""
@@ -34,7 +36,11 @@ class Told:
 
 
 def news_of(change: RowChange, place: str) -> News:
-    return News(place, [bus_event(notice) for notice in notices_of(change)], card_declined(change))
+    return News(place, [bus_event(_worded(notice)) for notice in notices_of(change)], card_declined(change))
+
+
+def _worded(notice: Notice) -> Notice:
+    return replace(notice, facts=with_words(notice.facts))
 
 
 def tell(news: Sequence[News], put: Put) -> Told:

@@ -13,11 +13,12 @@ from pynamodb.models import Model
 
 from billing.domain.daily_usage import DayOfWorkspace, rollups
 from billing.domain.instants import format_instant, parse_stored_instant
-from billing.domain.ledger import LedgerEntry, Posting, RatedLine, UsageRecord
+from billing.domain.ledger import Counted, LedgerEntry, Posting, RatedLine, UsageRecord
 from billing.domain.usage import CLOCK_TOLERANCE
 from billing.domain.wallet import Posted, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item
+from billing.store.formats import PositionFormat
 from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item, readable
 from billing.store.wallets import read_wallet, wallet_update
@@ -63,6 +64,9 @@ class LedgerEntryItem(Model):
     lines = JsonAttribute(null=True)
     event_id = UnicodeAttribute(null=True)
     rejection_id = UnicodeAttribute(null=True)
+    code = UnicodeAttribute(null=True)
+    charged_as = UnicodeAttribute(null=True)
+    counted = JsonAttribute(null=True)
 
     by_account = EntriesOfAccount()
 
@@ -79,6 +83,7 @@ class DailyUsageItem(Model):
 
 _KEY = ("account_id", "position", "cause")
 _SEQUENCE_DIGITS = 12
+_COUNTED = PositionFormat(Counted)
 _LINE_FIELDS = tuple(field.name for field in fields(RatedLine))
 _line_fields = attrgetter(*_LINE_FIELDS)
 
@@ -250,6 +255,9 @@ def _item(entry: LedgerEntry) -> Item:
         description=entry.description or None,
         by=entry.by,
         rejection_id=entry.rejection_id,
+        code=entry.code,
+        charged_as=entry.charged_as,
+        counted=[_COUNTED.write(each) for each in entry.counted] or None,
         **of_usage,
     )
 
@@ -261,6 +269,7 @@ def _read(raw: Item) -> LedgerEntry:
 def _entry(item: LedgerEntryItem) -> LedgerEntry:
     posted_at, _, sequence = item.position.partition("#")
     kind: Any = item.kind
+    code: Any = item.code
     return LedgerEntry(
         cause=item.cause,
         account_id=item.account_id,
@@ -276,6 +285,9 @@ def _entry(item: LedgerEntryItem) -> LedgerEntry:
         by=item.by,
         fingerprint=item.fingerprint,
         rejection_id=item.rejection_id,
+        code=code,
+        charged_as=item.charged_as,
+        counted=tuple(map(_COUNTED.read, item.counted or ())),
     )
 
 

@@ -47,7 +47,6 @@ class PaymentMethodItem(Model):
     open = UnicodeAttribute(null=True)
     added_at = InstantAttribute()
     failure_code = UnicodeAttribute(null=True)
-    failure_message = UnicodeAttribute(null=True)
     expiry_told_days = IntegerAttribute(null=True)
 
     open_cards = OpenPaymentMethods()
@@ -200,7 +199,6 @@ def _item(card: Card) -> Item:
         open=_OPEN if card.verification in {"pending", "removing"} else None,
         added_at=card.added_at,
         failure_code=None if card.failure is None else card.failure.code,
-        failure_message=None if card.failure is None else card.failure.message,
         expiry_told_days=card.expiry_told_days,
     )
 
@@ -217,6 +215,6 @@ def _card(item: PaymentMethodItem) -> Card:
         exp_year=item.exp_year,
         verification=verification,
         added_at=item.added_at,
-        failure=None if item.failure_code is None else Failure(item.failure_code, item.failure_message or ""),
+        failure=None if item.failure_code is None else Failure(item.failure_code),
         expiry_told_days=item.expiry_told_days,
     )

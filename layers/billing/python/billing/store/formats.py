@@ -3,7 +3,7 @@
 What a newer release added is passed over, kept and written back as it was read: see `domain.stored`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -30,17 +30,19 @@ TUPLE = Part(list, tuple)
 class PositionFormat(Generic[P]):
     """A JSON list of a value's fields, in their order. `parts` are the fields that are not JSON as they are.
 
-    The field `added` was added last: where it has its default, and nothing follows, it is left out.
+    The last fields, `added` by a later release, are left out while they have their defaults and nothing follows.
     """
 
-    def __init__(self, of: type[P], *, added: str | None = None, **parts: "Part | PositionFormat[Any]") -> None:
+    def __init__(self, of: type[P], *, added: Sequence[str] = (), **parts: "Part | PositionFormat[Any]") -> None:
         self._of = of
         self._fields = tuple((name, parts.get(name)) for name in _known(of))
-        self._added = None if added is None else (added, default_of(_known(of)[added]))
+        self._added = tuple((name, default_of(_known(of)[name])) for name in reversed(added))
 
     def write(self, value: P) -> list[Any]:
         known = [_written(part, getattr(value, name)) for name, part in self._fields]
-        if self._added is not None and not value.newer and getattr(value, self._added[0]) == self._added[1]:
+        for name, default in () if value.newer else self._added:
+            if getattr(value, name) != default:
+                break
             known.pop()
         return [*known, *value.newer]
 

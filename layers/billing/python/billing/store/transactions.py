@@ -77,7 +77,6 @@ class TransactionItem(Model):
     url = UnicodeAttribute(null=True)
     paid_at = InstantAttribute(null=True)
     failure_code = UnicodeAttribute(null=True)
-    failure_message = UnicodeAttribute(null=True)
     refunds = JsonAttribute(null=True)
     dispute_id = UnicodeAttribute(null=True)
     dispute_status = UnicodeAttribute(null=True)
@@ -97,7 +96,7 @@ _BEFORE_ANY_MOMENT, _AFTER_ANY_MOMENT = "0", "~"
 _FACE = PositionFormat(CardFace)
 _REFUND = PositionFormat(Refund, created_at=MOMENT)
 _DISPUTE = PositionFormat(Dispute, movements=TUPLE)
-_LINE = PositionFormat(TransactionLine, added="code", period_start=MOMENT, period_end=MOMENT)
+_LINE = PositionFormat(TransactionLine, added=("code", "name"), period_start=MOMENT, period_end=MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +225,6 @@ def _item(transaction: Transaction, version: int) -> Item:
         url=transaction.url,
         paid_at=transaction.paid_at,
         failure_code=None if failure is None else failure.code,
-        failure_message=None if failure is None else failure.message,
         refunds=_list(_REFUND, transaction.refunds),
         dispute_id=transaction.dispute_id,
         dispute_status=transaction.dispute_status,
@@ -243,7 +241,7 @@ def _transaction(item: TransactionItem) -> Transaction:
     status: Any = item.status
     dispute_status: Any = item.dispute_status
     created_at, _, _ = item.position.partition("#")
-    failure = None if item.failure_code is None else Failure(item.failure_code, item.failure_message or "")
+    failure = None if item.failure_code is None else Failure(item.failure_code)
     return Transaction(
         transaction_id=item.transaction_id,
         account_id=item.account_id,

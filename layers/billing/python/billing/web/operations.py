@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from billing.domain.declines import Failure
 from billing.web.routing import IDEMPOTENCY_HEADER, Keyed, Route
 from billing.web.values import IDEMPOTENCY_KEY, PATH_PARAMETERS, View
+from billing.words.decline_texts import why_not_paid
 
 JSON = "application/json"
 
@@ -51,7 +52,7 @@ class FailureView(View):
 
     @classmethod
     def of(cls, why: Failure | None) -> "FailureView | None":
-        return None if why is None else cls(code=why.code, message=why.message)
+        return None if why is None else cls(code=why.code, message=why_not_paid(why))
 
 
 class FieldErrorView(View):

@@ -9,17 +9,15 @@ from typing import NamedTuple
 
 from billing.domain.account import LANGUAGES
 from billing.domain.complete import complete
-from billing.domain.declines import NO_DECLINE, SENTENCES
+from billing.domain.declines import NO_DECLINE
 from billing.domain.notice_facts import (
     AccountLocked,
-    AutoRefillSuspended,
     Facts,
     PaymentFailed,
     SubscriptionPastDue,
     SubscriptionRenewed,
 )
 from billing.domain.notice_types import NOTICE_TYPES, NoticeType
-from billing.domain.refill_advice import ADVICE
 
 
 class Wording(NamedTuple):
@@ -133,7 +131,10 @@ _ENGLISH: Mapping[str, Wording] = {
     ),
     "card.expiring": Wording(
         "A card of $name expires soon",
-        ("The card $card of $name expires at the end of $expires.", "Add another card, so that no payment fails."),
+        (
+            "The card $card of $name expires at the end of $expires, in $days_left.",
+            "Add another card, so that no payment fails.",
+        ),
         action="Add a card",
     ),
     "dispute.opened": Wording(
@@ -238,7 +239,10 @@ _ARABIC: Mapping[str, Wording] = {
     ),
     "card.expiring": Wording(
         "تنتهي صلاحية بطاقة لحساب $name قريبًا",
-        ("تنتهي صلاحية البطاقة $card لحساب $name في نهاية $expires.", "أضف بطاقة أخرى كي لا تفشل أي دفعة."),
+        (
+            "تنتهي صلاحية البطاقة $card لحساب $name في نهاية $expires، بعد $days_left.",
+            "أضف بطاقة أخرى كي لا تفشل أي دفعة.",
+        ),
         action="أضف بطاقة",
     ),
     "dispute.opened": Wording(
@@ -251,59 +255,6 @@ _ARABIC: Mapping[str, Wording] = {
         action=None,
     ),
 }
-
-_ASK_THE_BANK = "رفض مصرفك البطاقة دون ذكر السبب. استفسر من مصرفك أو استخدم بطاقة أخرى."
-_OVER_ITS_LIMIT = "بلغت البطاقة حدها. حاول لاحقًا أو استخدم بطاقة أخرى."
-_BANK_TROUBLE = "واجه المصرف مشكلة في هذه الدفعة. حاول لاحقًا."
-
-_ARABIC_DECLINES = complete(
-    {
-        "account_closed": "أُغلق الحساب المصرفي. استخدم حسابًا آخر أو بطاقة.",
-        "amount_refused": "لا يمكن خصم هذا المبلغ. اختر مبلغًا آخر أو تواصل معنا. لم يُخصم أي شيء.",
-        "authentication_required": "يطلب مصرفك أن تؤكد هذه الدفعة بنفسك.",
-        "card_declined": _ASK_THE_BANK,
-        "card_not_supported": "لا تدعم البطاقة هذا النوع من الدفع. استخدم بطاقة أخرى.",
-        "card_unusable": "لم يعد بالإمكان الخصم من البطاقة. أضفها من جديد أو استخدم بطاقة أخرى.",
-        "card_velocity_exceeded": _OVER_ITS_LIMIT,
-        "canceled": "أُلغيت عملية الدفع. لم يُخصم أي مبلغ.",
-        "currency_mismatch": "تمت الدفعة بعملة غير عملة الحساب ولم تُضف إلى الرصيد: تواصل معنا.",
-        "currency_not_supported": "لا تدعم البطاقة هذه العملة. استخدم بطاقة أخرى.",
-        "debit_not_authorized": "يقول المصرف إن هذا الخصم غير مصرح به. اسأل مصرفك أو استخدم بطاقة.",
-        "debit_returned": "أعاد المصرف الخصم. اسأل مصرفك أو استخدم بطاقة.",
-        "debit_without_funds": "لم يكن في الحساب المصرفي رصيد كاف. استخدم بطاقة، أو حاول ثانية عندما يتوفر.",
-        "dispute_opened": "اعتُرض على دفعة بهذه البطاقة، لذلك لم يُخصم منها. استخدم بطاقة أخرى أو تواصل معنا.",
-        "do_not_honor": _ASK_THE_BANK,
-        "expired_card": "انتهت صلاحية البطاقة. استخدم بطاقة أخرى.",
-        "incorrect_cvc": "رمز أمان البطاقة غير صحيح. أضف البطاقة من جديد.",
-        "insufficient_funds": "رصيد البطاقة غير كافٍ. استخدم بطاقة أخرى، أو حاول من جديد عند توفر الرصيد.",
-        "invalid_account": "البطاقة أو الحساب المرتبط بها غير صالح. استخدم بطاقة أخرى.",
-        "invalid_amount": "المبلغ أكبر مما تسمح به البطاقة. استخدم مبلغًا أصغر أو بطاقة أخرى.",
-        "issuer_not_available": "تعذّر الوصول إلى مصرفك. حاول لاحقًا.",
-        "no_longer_wanted": "لم تعد هناك حاجة إلى هذه الدفعة. لم يُخصم أي مبلغ.",
-        "no_account": "لم يُعثر على الحساب المصرفي. تحقق من أرقامه أو استخدم بطاقة.",
-        "no_card": "لا توجد بطاقة للخصم منها. أضف بطاقة.",
-        "not_completed": "لم تتم عملية الدفع ولم يُخصم أي مبلغ. يُرجى المحاولة من جديد.",
-        "processing_error": _BANK_TROUBLE,
-        "reenter_transaction": _BANK_TROUBLE,
-        "restricted_card": "لا يمكن استخدام البطاقة لهذه الدفعة. استخدم بطاقة أخرى.",
-        "transaction_not_allowed": "لا يمكن استخدام البطاقة لهذه الدفعة. استفسر من مصرفك أو استخدم بطاقة أخرى.",
-        "try_again_later": "لم يتمكن مصرفك من الرد. حاول لاحقًا.",
-        "withdrawal_count_limit_exceeded": _OVER_ITS_LIMIT,
-    },
-    SENTENCES,
-)
-_ARABIC_REFILL_ADVICE = complete(
-    {
-        "authentication_required": "يطلب مصرفك تأكيد الدفعات. ادفع يدويًا أو غيّر البطاقة الافتراضية.",
-        "deficit_too_large": "الرصيد أدنى من الحد بأكثر مما يُخصم في دفعة واحدة. راجع الاستخدام ثم ادفع أو خفّض الحد.",
-        "dispute_opened": "اعتُرض على دفعة. ادفع يدويًا أو غيّر البطاقة الافتراضية أو احفظ الإعدادات من جديد للاستئناف.",
-        "refunded": "رُدّ مبلغ إحدى التعبئات. ادفع يدويًا أو غيّر البطاقة الافتراضية أو احفظ الإعدادات من جديد للاستئناف.",
-        "too_many_refills": "اشترت التعبئة التلقائية رصيدًا مرات كثيرة اليوم. تُستأنف غدًا، أو عند حفظ الإعدادات.",
-    },
-    ADVICE,
-)
-_OTHER_ARABIC_REFILL_ADVICE = "رُفضت البطاقة. ادفع يدويًا أو غيّر البطاقة الافتراضية لاستئناف التعبئة."
-
 
 WORDINGS = complete({"en": complete(_ENGLISH, _MAILS), "ar": complete(_ARABIC, _MAILS)}, LANGUAGES)
 RIGHT_TO_LEFT = frozenset({"ar"})
@@ -332,17 +283,3 @@ def wording(language: str, facts: Facts) -> Wording:
     """The words of a notice that is mailed."""
     is_last_try = isinstance(facts, SubscriptionPastDue) and facts.next_attempt_at is None
     return WORDINGS[language][LAST_TRY if is_last_try else facts.type]
-
-
-def reason_in(language: str, facts: Facts) -> str | None:
-    """Why, in the mail's language: by its code where the notice says it in another one. None where it says nothing."""
-    match facts:
-        case PaymentFailed() | SubscriptionPastDue():
-            sentences, other = _ARABIC_DECLINES, _ASK_THE_BANK
-        case AutoRefillSuspended():
-            sentences, other = _ARABIC_REFILL_ADVICE, _OTHER_ARABIC_REFILL_ADVICE
-        case _:
-            return None
-    if language != "ar" or facts.reason is None:
-        return facts.reason
-    return sentences.get(facts.code or "", other)

@@ -8,16 +8,17 @@ import html
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from string import Template
 
 from billing.domain.account import Account
-from billing.domain.decimals import format_millionths
-from billing.domain.money import Money, minor_unit_decimals
-from billing.domain.notice_facts import Facts, Month
+from billing.domain.money import Money
+from billing.domain.notice_facts import AccountLocked, Facts, Month
 from billing.domain.transaction import CardFace
 from billing.words.billing_page import billing_page
-from billing.words.email_texts import RIGHT_TO_LEFT, reason_in, wording
+from billing.words.email_texts import RIGHT_TO_LEFT, wording
+from billing.words.formats import balance, date, days, money, month
+from billing.words.notice_texts import say_reason
 
 _MAX_FACT_CHARACTERS = 300
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
@@ -89,21 +90,25 @@ def _bdi(value: str) -> str:
 
 def _all_shown(language: str, facts: Facts) -> dict[str, str]:
     """The facts by their fields' names, without those of which there is nothing to show."""
-    stated = {each.name: getattr(facts, each.name) for each in fields(facts)} | {"reason": reason_in(language, facts)}
-    return {name: text for name, fact in stated.items() if (text := _shown(fact))}
+    stated = {each.name: getattr(facts, each.name) for each in fields(facts)}
+    words = say_reason(facts, language)
+    said = {"lock_reason" if isinstance(facts, AccountLocked) else "reason": words}
+    return {name: text for name, fact in (stated | said).items() if (text := _shown(name, fact, language))}
 
 
-def _shown(fact: object) -> str | None:
+def _shown(name: str, fact: object, language: str) -> str | None:
     """A fact as people read it: an amount, a card, a day; None for what a sentence cannot hold."""
     match fact:
         case Money():
-            return _amount(fact)
+            return balance(fact) if name == "balance" else money(fact)
         case CardFace():
             return f"{fact.brand} •••• {fact.last4}".strip()
         case datetime():
-            return fact.astimezone(UTC).date().isoformat()
+            return date(fact, language)
         case Month():
-            return str(fact)
+            return month(fact.year, fact.month, language)
+        case int() if name == "days_left":
+            return days(fact, language)
         case str():
             return _one_line(fact)
     return None
@@ -112,11 +117,3 @@ def _shown(fact: object) -> str | None:
 def _one_line(text: str) -> str:
     """Without what would end its isolate, and turn round the words that follow."""
     return " ".join(_TURNS.sub("", text).split())[:_MAX_FACT_CHARACTERS]
-
-
-def _amount(money: Money) -> str:
-    """At least the currency's own decimals, and no more than the amount has."""
-    whole, _, fraction = format_millionths(money.micros, fixed=True).partition(".")
-    decimals = minor_unit_decimals(money.currency)
-    fraction = fraction.rstrip("0").ljust(decimals, "0")
-    return f"{whole}.{fraction} {money.currency}" if fraction else f"{whole} {money.currency}"
