@@ -50,11 +50,12 @@ def test_an_adjustment_answers_the_entry_that_the_ledger_shows(client: Client) -
         "amount": dollars("500.000000"),
         "balance_after": dollars("500.000000"),
         "posted_at": "2026-11-23T12:00:00.000Z",
+        "code": None,
         "description": "wire 4711",
         "by": "ops@example.com",
         "postings": [
-            {"account": "liability:paid_credit", "amount": dollars("500.000000")},
             {"account": "asset:receivable", "amount": dollars("-500.000000")},
+            {"account": "liability:paid_credit", "amount": dollars("500.000000")},
         ],
     }
     assert client.get("/v1/accounts/acme/ledger").json == {"items": [entry], "next_cursor": None}
@@ -196,8 +197,8 @@ def test_a_grant_is_promotional_credit(client: Client) -> None:
     answer = with_acme(client).post(GRANTS, WELCOME, idempotency_key="welcome")
     assert (answer.status, answer.json["kind"], answer.json["by"]) == (201, "credit_grant", None)
     assert answer.json["postings"] == [
-        {"account": "liability:promotional_credit", "amount": dollars("10.000000")},
         {"account": "expense:promotion", "amount": dollars("-10.000000")},
+        {"account": "liability:promotional_credit", "amount": dollars("10.000000")},
     ]
     overview = client.get("/v1/accounts/acme/billing").json
     assert (overview["paid_credit"], overview["promotional_credit"]) == (dollars("0.000000"), dollars("10.000000"))

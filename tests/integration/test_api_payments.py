@@ -154,7 +154,7 @@ def test_a_refill_that_reached_the_months_limit_says_when_it_goes_on_and_what_to
     replace(client, now=NOW + timedelta(minutes=1)).put(f"{ACCOUNT}/auto-refill", limited)
     state = client.get(f"{ACCOUNT}/billing").json["auto_refill"]
     assert (state["status"], state["next_attempt_at"]) == ("limit_reached", "2026-12-01T00:00:00.000Z")
-    assert "goes on at 2026-12-01 00:00 UTC" in state["message"]
+    assert "goes on at 1 Dec 2026, 00:00 UTC" in state["message"]
     assert "Raise the monthly limit or top up by hand" in state["message"]
 
 

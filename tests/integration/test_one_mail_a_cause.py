@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WHO = f"\u2068{CUSTOMER}\u2069"
 """The customer's name as a mail shows it: in a direction of its own."""
 PAID, UNPAID, LOCKED = (
-    f"We received 30.00 USD for {WHO}",
+    f"We received USD 30.00 for {WHO}",
     f"The subscription of {WHO} is not paid",
     f"{WHO} is locked: the subscription is not paid",
 )
@@ -104,7 +104,7 @@ def test_a_declined_renewal_is_one_mail_that_says_how_much_which_card_why_and_wh
     assert acme.sweep(RENEWAL) == ["declined"]
     assert told.subjects == {PAID: 1, UNPAID: 1}
     text = told.mail(UNPAID)
-    for fact in ("for 30.00 USD", "visa •••• 4242", "insufficient funds", "again on 2026-12-24"):
+    for fact in ("for USD 30.00", "visa •••• 4242", "insufficient funds", "again on 24 Dec 2026"):
         assert fact in text
     assert acme.renewals[0].transaction_id in text
 
@@ -131,7 +131,7 @@ def test_a_month_that_cannot_be_paid_is_a_mail_a_try_and_the_last_one_says_that_
         acme.sweep(moment)
     assert acme.wallet.status == "locked"
     assert told.subjects == {PAID: 1, UNPAID: 3, LOCKED: 1}
-    assert "for 30.00 USD could not be paid, and this was the last try" in told.mail(LOCKED)
+    assert "for USD 30.00 could not be paid, and this was the last try" in told.mail(LOCKED)
 
 
 def test_the_last_try_is_told_also_where_an_administrator_had_locked_the_account(acme: Subscriber, told: Told) -> None:
@@ -153,7 +153,7 @@ def test_a_month_without_a_card_is_one_mail_that_asks_for_one(acme: Subscriber, 
 def test_a_paid_renewal_is_one_mail_that_says_what_was_paid_and_until_when(acme: Subscriber, told: Told) -> None:
     assert acme.sweep(RENEWAL) == ["paid"]
     assert told.subjects == {PAID: 2}
-    assert [("renewed until 2027-01-23" in mail.text) for mail in told.mails] == [False, True]
+    assert [("renewed until 23 Jan 2027" in mail.text) for mail in told.mails] == [False, True]
 
 
 def test_a_month_that_costs_nothing_is_told_as_renewed(paying: Paying, told: Told) -> None:

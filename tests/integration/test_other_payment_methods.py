@@ -83,7 +83,7 @@ def test_a_page_that_is_paid_by_something_else_is_credited_refunded_and_told_wit
     account = Accounts(paying.database).get("acme")
     assert account is not None
     mail = write_email(account, notice.facts, BILLING_URL)
-    assert "50.00 USD" in mail.text
+    assert "USD 50.00" in mail.text
     assert "card" not in mail.text.lower()
     refunded = paying.refund(paid.transaction_id, "20")
     assert refunded.refunded_micros == micros("20")

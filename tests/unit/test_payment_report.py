@@ -40,7 +40,7 @@ def test_money_that_arrived_is_credit_and_the_transaction_is_paid_in_one_change(
     assert change.wallet.paid_micros == micros("51")
     (entry,) = change.posted.entries
     assert entry.cause == "payment:tx_1"
-    assert entry.postings == (Posting(PAID_CREDIT, micros("50")), Posting(CARD_CLEARING, -micros("50")))
+    assert entry.postings == (Posting(CARD_CLEARING, -micros("50")), Posting(PAID_CREDIT, micros("50")))
     (moved,) = change.also
     assert isinstance(moved, Moved)
     assert (moved.before, moved.after) == (TOP_UP, replace(PAID, version=0))

@@ -170,5 +170,5 @@ def entry_id(cause: str) -> str:
 
 
 def balanced(*movements: tuple[str, int]) -> tuple[Posting, ...]:
-    """Postings of the movements that are not zero."""
-    return tuple(Posting(account, micros) for account, micros in movements if micros)
+    """Postings of the movements that are not zero, by the names of their accounts: they are stored as a map."""
+    return tuple(Posting(account, micros) for account, micros in sorted(movements) if micros)

@@ -280,7 +280,7 @@ def _entry(item: LedgerEntryItem) -> LedgerEntry:
         currency=item.currency,
         posted_at=parse_stored_instant(posted_at),
         description=item.description or "",
-        postings=tuple(Posting(account, micros) for account, micros in item.postings.items()),
+        postings=tuple(Posting(account, micros) for account, micros in sorted(item.postings.items())),
         usage=_usage_record(item) if item.lines is not None else None,
         by=item.by,
         fingerprint=item.fingerprint,
