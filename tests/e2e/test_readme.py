@@ -1,4 +1,4 @@
-"""Every command of the README is run, in its order, as a reader would."""
+"""Every command of the documents is run, in its order, as a reader would."""
 
 import dataclasses
 import json
@@ -9,8 +9,11 @@ from pathlib import Path
 from infra.local.deploy import Outputs
 from infra.paths import ROOT
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+# What is done on AWS, and what takes minutes, stands in blocks of another name.
+DOCUMENTS = {name: (ROOT / name).read_text() for name in ("README.md", "events/README.md", "infra/README.md")}
+BLOCKS = [
+    block for text in DOCUMENTS.values() for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+]
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
@@ -30,9 +33,11 @@ def test_the_commands_of_the_api_by_example_work_in_their_order(platform: Output
     assert '"amount":"-0.072000"' in done.stdout, "93 seconds do not cost what the README says"
     assert '"code":"account_not_found"' in done.stdout
     assert '"code":"missing_field"' in done.stdout
+    assert '"allowed":true' in done.stdout
 
 
-def test_the_make_targets_that_the_readme_names_exist() -> None:
+def test_the_make_targets_that_the_documents_name_exist() -> None:
     named = {target for block in blocks_of_make() for target in re.findall(r"^make ([a-z]+)", block, re.MULTILINE)}
     assert {"run", "test", "synth"} <= named
-    assert named | set(re.findall(r"`make ([a-z]+)`", README)) <= TARGETS
+    said = {target for text in DOCUMENTS.values() for target in re.findall(r"`make ([a-z]+)`", text)}
+    assert named | said <= TARGETS
