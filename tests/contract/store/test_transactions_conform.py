@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from billing.domain.api_key import USE_KEPT_EVERY, ApiKey
 from billing.domain.card import Card, Verification
 from billing.domain.ledger import LedgerEntry
+from billing.domain.rejection import reject
 from billing.domain.wallet import Posted, Wallet, adjust
 from billing.store.api_keys import ApiKeyItem
 from billing.store.books import LedgerEntryItem, Refused
@@ -281,3 +282,13 @@ def test_a_transaction_is_none_while_one_of_its_items_is_not_valid(database: Dat
     with pytest.raises(ClientError):
         database.transact(items)
     assert key_ids(database) == []
+
+
+@pytest.mark.parametrize("field", [None, "", "data.usage[0].quantity"])
+def test_a_rejection_is_kept_whatever_its_field_is(store: World, field: str | None) -> None:
+    """The event as a whole is at fault where the field is empty: one path may not be both set and removed."""
+    for seconds in (0, 1):
+        at = NOW + timedelta(seconds=seconds)
+        kept = reject("{}", "duplicate_field", "is there twice", rejected_at=at, arrived_at=NOW, field=field)
+        store.rejected_events.keep(kept)
+        assert store.rejected_events.get(kept.rejection_id) == (kept, "open")

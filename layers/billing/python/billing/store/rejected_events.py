@@ -85,7 +85,7 @@ class RejectedEvents:
         self._database.update(
             RejectedEventItem,
             {"rejection_id": rejected.rejection_id},
-            UpdateExpression="SET " + ", ".join(settings) + ("" if rejected.field else " REMOVE #field"),
+            UpdateExpression="SET " + ", ".join(settings) + (" REMOVE #field" if rejected.field is None else ""),
             ConditionExpression="attribute_not_exists(rejection_id) OR rejected_at < :rejected_at",
             ExpressionAttributeNames={f"#{name}": name for name in (*values, "field")},
             ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
