@@ -162,7 +162,8 @@ def test_each_link_leads_somewhere(path: Path) -> None:
 def test_each_file_that_is_named_exists(path: Path) -> None:
     for name in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|json|toml|md))`", path.read_text()):
         places = (ROOT / name, BILLING / name, path.parent / name)
-        assert any(place.exists() for place in places), name
+        is_made_by_running = name.startswith(".local/")
+        assert is_made_by_running or any(place.exists() for place in places), name
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -59,27 +59,25 @@ class SubscriptionsRoutes:
     def put_subscription(self, call: Call, account_id: str, body: SubscriptionChangeBody) -> SubscriptionChangeView:
         """Put the account on a plan and quantities, and charge what is due for it now. It undoes a cancellation.
 
-        More takes effect at once, prorated to the second; less at the next renewal. Another plan takes effect at once
-        where its month, with the quantities asked for, costs as much or more, and at the next renewal where it costs
-        less. No rented unit is given back at once: where fewer are asked for, the present ones are kept, and paid for
-        under the new plan and within its maximum, until the next renewal. The same once more changes nothing.
+        **What starts when.** More units start now and cost the rest of the month, to the second. Fewer start at the
+        next renewal. Another plan starts now if its month costs as much or more with the units asked for. A cheaper
+        one starts at the next renewal. Rented units stay until then, at the new plan's price and within its maximum.
+        So nothing is ever refunded. Half of the month is left, a number costs 3.00 and a seat 5.00. Rented are 1
+        number and 4 seats. Asked are 2 numbers and 2 seats. Now: 2 and 4, for 1.50. At the renewal: 2 and 2.
 
-        A key that is bound to the account may name a plan that is offered, in its current version, and the account's
-        own; any other is a 404, as one that is not there. Nobody moves to a plan that is archived: 409 `plan_archived`.
+        **Which plans.** A key that is bound to the account may name an offered plan in its current version, and the
+        account's own. Any other plan is a 404. Nobody moves to an archived plan: 409 `plan_archived`.
 
-        The default card is charged. Where it declines, nothing is changed: 402 `card_declined`, or
-        `authentication_required` where the bank wants the customer to confirm. No page is offered for that, since the
-        change is not kept open: make another card the default, and ask again. What would cost more than Stripe charges
-        at once, now or at the next renewal, is refused as `quantities`, before anything is recorded.
+        **The charge.** The default card is charged. If it is declined, nothing changes: 402 `card_declined`. If the
+        bank wants the customer, it is 402 `authentication_required`: make another card the default and ask again.
+        More than Stripe charges at once is refused as `quantities`, before anything is recorded.
 
-        With the `as_of` and `due_now` of a preview that is at most 600 seconds old, it costs what the preview said, or
-        is refused: 409 `price_changed`, with the new preview as `preview`. What is there already changes nothing and
-        costs nothing, whatever was previewed.
+        **A price that holds.** Name the `as_of` and `due_now` of a preview that is at most 600 seconds old. The
+        change then costs that, or is refused: 409 `price_changed`, with the new preview as `preview`.
 
-        After a 409 `payment_pending`, the same request goes on with the same charge. Another one takes it back: no card
-        is asked for it any more, and what was charged already takes effect first. Until that is known, ten minutes at
-        most while Stripe answers, it is a 409, too. Of two changes at once one is made; the other is a 409
-        `change_pending` or `payment_pending` while that one is being paid: ask again in a minute.
+        **Once more.** The same request changes nothing that is there already. After a 409 `payment_pending` it goes
+        on with the same charge. Another request takes that charge back, within ten minutes if Stripe answers; until
+        then it is a 409, too. Of two changes at once one is made. The other one is a 409: ask again in a minute.
         """
         with _new_preview():
             quote = change_subscription(self._store, self._gateway(), account_id, _wanted(call, body), now=call.now)
@@ -92,10 +90,10 @@ class SubscriptionsRoutes:
         refusals={**_PLAN, 409: _CONFLICTS},
     )
     def preview_subscription(self, call: Call, account_id: str, body: SubscriptionChangeBody) -> SubscriptionChangeView:
-        """What the same PUT would cost and lead to now, and what it would refuse. Nothing is changed.
+        """What the same PUT would cost and lead to now, or why it would be refused. Nothing is changed.
 
-        No card is looked at. While a change is being paid, 409 `change_pending`: what it costs decides what this does.
-        The price holds for 600 seconds for a PUT that names `as_of` and `due_now`.
+        No card is looked at. While a change is being paid it is a 409 `change_pending`, because the price depends on
+        it. The price holds for 600 seconds: name the preview's `as_of` and `due_now` in the PUT.
         """
         with _new_preview():
             quote = preview_subscription(self._store, account_id, _wanted(call, body), now=call.now)
@@ -108,9 +106,9 @@ class SubscriptionsRoutes:
         refusals={404: ("no_subscription",), 409: ("change_pending",)},
     )
     def cancel_subscription(self, call: Call, account_id: str) -> CanceledSubscriptionView:
-        """Cancel at the end of the period; at once where the period is not paid. Auto-refill starts no more.
+        """Cancel at the end of the month, or at once if the month is not paid. Auto-refill starts no more.
 
-        A PUT undoes it until then, and nothing else where it names the plan of the next renewal alone.
+        A PUT undoes it until then. If it names the plan alone, it changes nothing else.
         """
         wallet = cancel_subscription(self._store, account_id, call.now)
         return CanceledSubscriptionView.of_wallet(wallet)

@@ -40,9 +40,9 @@ class DueNowBody(Body):
 
 
 class SubscriptionChangeBody(Body):
-    """What the account is to have. The plan alone, where it is the one of the next renewal, changes no terms.
+    """What the account is to have. The plan of the next renewal alone changes no terms.
 
-    With what its preview said, a change is had at that price or refused as `price_changed`.
+    With the `as_of` and `due_now` of its preview, a change costs that, or is refused as `price_changed`.
     """
 
     example: ClassVar[Example] = {"plan_id": "starter", "quantities": {"phone_number": "2"}}
@@ -50,16 +50,15 @@ class SubscriptionChangeBody(Body):
     plan_id: PlanId
     version: Annotated[int, Field(ge=1, le=MAX_UNITS)] | None = Field(
         default=None,
-        description="Absent: of its own plan the account keeps the version that it has, of another one it gets the "
-        "current version. With the plan alone, a version that is scheduled stays scheduled.",
+        description="Leave it out to keep the account's version of its own plan, and to get the current version of "
+        "another plan. With the plan alone, a scheduled version stays scheduled.",
     )
     quantities: Annotated[dict[FeatureKey, Units], Field(max_length=MAX_FEATURES)] | None = Field(
         default=None,
-        description="Units in all of the plan's recurring features, the included ones among them. What is here is the "
-        "whole: a feature that is left out falls to its included units, at the next renewal. Absent: what is rented "
-        "stays as it is, or as it is scheduled to be under this plan. Another plan takes over the units of features of "
-        "which more was rented than the old plan includes, as far as it rents them out; more than its maximum is "
-        "refused by the feature's name. A new subscription has the included units.",
+        description="The full list of rented units, included ones among them. A feature that you leave out goes "
+        "back to its included units at the next renewal. Leave `quantities` out to change only the plan: rented units "
+        "stay, and another plan takes over those beyond the old plan's included ones. More than its maximum "
+        "is refused by the feature's name. A new subscription has the included units.",
     )
     as_of: Moment | None = Field(
         default=None, description="of a preview, at most 600 seconds old; with it goes `due_now`"

@@ -1,9 +1,12 @@
-"""Changes of a subscription: what takes effect at once and what at the next renewal, and what is due for it now.
+"""Changes of a subscription: what starts now, what waits for the renewal, and what is due now.
 
-More of something is had at once and paid for the rest of the period; less of it is had from the next renewal on: what
-is rented stays until then, whatever else changes. Another plan, or another version of the plan, is one thing: it takes
-effect at once where its month, with the quantities asked for, costs as much as the present one or more, and at the next
-renewal where it costs less. That holds between free plans and others, too.
+    asked for                                   starts           costs now
+    more units of a rented feature              now              their price for the rest of the month
+    fewer units                                 at the renewal   nothing
+    a plan whose month costs as much or more    now              the difference for the rest of the month
+    a cheaper plan                              at the renewal   nothing
+
+A plan's month is priced with the units asked for. A free plan is a plan like any other, and so is another version.
 """
 
 from collections.abc import Mapping
@@ -164,10 +167,10 @@ def apply_change(wallet: Wallet, change: PendingChange) -> Wallet:
 
 
 def _divided(present: Terms, plans: Mapping[PlanKey, Plan], wanted: Terms) -> tuple[Terms, Terms | None]:
-    """What holds at once, and what at the next renewal where that is something else.
+    """Split a change into what starts now and what waits for the renewal; None if nothing waits.
 
-    What holds at once never costs less than what is present. Of the same plan no units are fewer. Another one costs as
-    much with the units asked for, of which none are fewer at once either, and a month's rest costs more for more.
+    Rented: 3 numbers, 4 seats. Asked: 5 numbers, 2 seats. Now: 5 and 4. At the renewal: 5 and 2. What starts now never
+    costs less a month than what runs, so nothing is ever refunded.
     """
     old, new = plans[present.plan_key], plans[wanted.plan_key]
     if new.key != old.key and (_price(plans, wanted) < _price(plans, present) or not _counts_alike(old, new)):
@@ -177,7 +180,7 @@ def _divided(present: Terms, plans: Mapping[PlanKey, Plan], wanted: Terms) -> tu
 
 
 def _most(plan: Plan, rented: Mapping[str, int], wanted: Terms) -> dict[str, int]:
-    """The units that are wanted, or the rented ones where those are more, as far as the plan allows."""
+    """Of each feature the units that are wanted or rented, whichever are more, within the plan's maximum."""
     most: dict[str, int] = {}
     for key, units in wanted.quantities.items():
         maximum = plan.recurring_features[key].maximum

@@ -205,7 +205,7 @@ def renewal_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Pos
 
 
 def keep_as_credit(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
-    """Money that arrived for something that is no longer to be had."""
+    """A payment for a month or change that the account no longer waits for: it becomes credit."""
     paid = transaction.amount_micros
     return post(
         wallet,

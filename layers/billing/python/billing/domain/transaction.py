@@ -343,10 +343,9 @@ def failed(transaction: Transaction, why: Failure) -> Transaction:
 
 
 def declined(before: Transaction | None, after: Transaction) -> bool | None:
-    """Whether a saved card's charge was refused where a change answers it: false where it paid, None for all others.
+    """Did this change end the charge of a saved card? True: declined. False: paid. None: neither.
 
-    What becomes of a hosted page is none: it stays open for another card. So what is paid there counts neither, nor
-    does a bank debit.
+    A hosted page and a bank debit are neither: a page that declines a card stays open for another one.
     """
     if before is None or before.status != "Processing" or before.session_id is not None:
         return None
