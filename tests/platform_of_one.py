@@ -6,7 +6,7 @@ from datetime import datetime
 from billing.domain.account import Account
 from billing.domain.ledger import CARD_CLEARING, RECEIVABLE, LedgerEntry
 from billing.domain.plan import Plan
-from billing.domain.subscription import checked_quantities
+from billing.domain.subscription import check_quantities
 from billing.domain.subscription_life import subscribe
 from billing.domain.terms import Terms
 from billing.domain.transaction import Transaction
@@ -78,7 +78,7 @@ class World(Store):
             give_workspace(self.database, workspace_id, account_id)
         plan = self.current_version(on)
         before = self.wallet(account_id)
-        terms = Terms(plan.plan_id, plan.version, checked_quantities(plan, {}))
+        terms = Terms(plan.plan_id, plan.version, check_quantities(plan, {}))
         opened = self.books.commit(before, Posted(subscribe(before, terms, PERIOD_START)))
         assert isinstance(opened, Wallet)
         if micros(paid):

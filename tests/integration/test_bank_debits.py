@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from billing.domain.notices import of_transaction
-from billing.domain.transaction import Transaction, declined
+from billing.domain.transaction import Transaction, is_declined
 from billing.services.charge_card import charge_card
 from billing.words.decline_texts import why_not_paid
 from tests.builders import NOW, micros
@@ -159,7 +159,7 @@ def test_it_blames_no_card_and_lifts_and_starts_nothing(debited: Paying) -> None
     settle(debited, succeed=False)
     debited.tell_all()
     assert (debited.wallet.refill, debited.wallet.sequence) == (before.refill, before.sequence)
-    assert declined(processing, debited.transaction()) is None
+    assert is_declined(processing, debited.transaction()) is None
     paid: Transaction = debited.transaction(refill.transaction_id)
     assert paid.status == "Paid"
 

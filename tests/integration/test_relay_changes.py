@@ -15,7 +15,7 @@ from billing.domain.account import Account
 from billing.domain.declines import Failure
 from billing.domain.notices import of_wallet
 from billing.domain.rejection import reject
-from billing.domain.transaction import Transaction, failed
+from billing.domain.transaction import Transaction, fail
 from billing.runtime.event_bus import EventBus
 from billing.services.lock_account import lock_account
 from billing.services.relay_changes import RELAYED_TABLES
@@ -227,7 +227,7 @@ def charge(database: Database, number: int, why: Failure | None = None) -> dict[
 
     transactions.create(asked)
     before = row()
-    assert transactions.move(asked, replace(asked, status="Paid") if why is None else failed(asked, why))
+    assert transactions.move(asked, replace(asked, status="Paid") if why is None else fail(asked, why))
     return record("transactions", before, row(), number)
 
 

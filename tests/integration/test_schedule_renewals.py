@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from billing.contracts.renewal_queue import decode, encode, moment_of
 from billing.domain.renewal_order import RenewalOrder
-from billing.domain.subscription import RENEWAL_SHARDS, checked_quantities, renewal_shard
+from billing.domain.subscription import RENEWAL_SHARDS, check_quantities, renewal_shard
 from billing.domain.subscription_life import subscribe
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
@@ -20,7 +20,7 @@ from infra.paths import EVENTS
 from tests.builders import NOW, change
 from tests.subscriber import RENEWAL, STARTER, OrderBook
 
-TERMS = Terms(STARTER.plan_id, STARTER.version, checked_quantities(STARTER, {}))
+TERMS = Terms(STARTER.plan_id, STARTER.version, check_quantities(STARTER, {}))
 
 
 def account(database: Database, account_id: str, *, starts_at: datetime = NOW, canceled: bool = False) -> None:

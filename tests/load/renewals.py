@@ -17,7 +17,7 @@ from typing import Any
 
 from billing.domain.account import Account
 from billing.domain.renewal_order import RenewalOrder
-from billing.domain.subscription import RENEWAL_SHARDS, checked_quantities
+from billing.domain.subscription import RENEWAL_SHARDS, check_quantities
 from billing.domain.subscription_life import subscribe
 from billing.domain.terms import Terms
 from billing.domain.transaction import CardFace, PaymentReport, Transaction
@@ -215,7 +215,7 @@ def main() -> None:
         database = Database(client, {m.Meta.table_name: m.Meta.table_name for m in ALL_TABLES}, pause)
         queue = RenewalQueue(sqs, sqs.create_queue(QueueName="renewals")["QueueUrl"])
         plan = World(database).current_version(STARTER)
-        terms = Terms(plan.plan_id, plan.version, checked_quantities(plan, {"phone_number": 2}))
+        terms = Terms(plan.plan_id, plan.version, check_quantities(plan, {"phone_number": 2}))
         wallets = seed(database, terms)
         calls, meter = Calls(client, sqs), Meter(client)
         print(

@@ -20,12 +20,12 @@ from billing.domain.credit_by_hand import adjust_by_hand, give_credit
 from billing.domain.declines import NO_LONGER_WANTED, Failure
 from billing.domain.dispute_hold import lift_by_hand
 from billing.domain.errors import BillingError
-from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_wanted
+from billing.domain.intention import is_fresh, is_wanted, report_nothing, unless_wanted
 from billing.domain.money import Money
 from billing.domain.payment import record_refund
 from billing.domain.payment_report import apply_report
 from billing.domain.refill_settings import switch_off
-from billing.domain.renewal import unlocked
+from billing.domain.renewal import unlock
 from billing.domain.settlement import settle
 from billing.domain.subscription_life import cancel, change_terms
 from billing.domain.terms import Terms
@@ -104,7 +104,7 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
         if locked:
             self.write(Change(Posted(replace(self.wallet, lock_reason="مراجعة")), None))
         else:
-            self.write(Change(with_refill(Posted(unlocked(self.wallet, self.now)), self.now), None), may_start=True)
+            self.write(Change(with_refill(Posted(unlock(self.wallet, self.now)), self.now), None), may_start=True)
 
     @rule(undone=st.sampled_from([True, True, True, False]))
     def the_subscription_is_canceled_or_that_is_undone(self, *, undone: bool) -> None:
@@ -181,7 +181,7 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
     def the_pending_refill_comes_to_nothing_for_no_fault_of_the_card(self, code: str) -> None:
         pending = self._pending()
         if pending is not None and pending.transaction_id not in self.answers:
-            self.write(apply_report(self.wallet, pending, nothing_came_of(pending, Failure(code)), self.now))
+            self.write(apply_report(self.wallet, pending, report_nothing(pending, Failure(code)), self.now))
 
     def _pending(self) -> Transaction | None:
         return None if self.refill.pending is None else self.transactions[self.refill.pending]
@@ -194,7 +194,7 @@ class LifeOfAnAutoRefill(RefillRules, RuleBasedStateMachine):
             self._check_wanted(pending)
             self.transactions[pending.transaction_id] = replace(pending, asked_at=self.now, version=pending.version + 1)
             return True
-        report = nothing_came_of(pending, Failure(NO_LONGER_WANTED))
+        report = report_nothing(pending, Failure(NO_LONGER_WANTED))
         self.write(unless_wanted(self.wallet, pending, report, self.now))
         return False
 

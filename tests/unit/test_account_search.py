@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from billing.domain.account import Account
-from billing.domain.account_search import AccountSearch, beginning_of, folded, place, places_of
+from billing.domain.account_search import AccountSearch, beginning_of, fold, place, places_of
 from billing.domain.standing import standing, standings_of, stands
 from billing.domain.subscription import Period, Subscription
 from billing.domain.wallet import Wallet
@@ -61,7 +61,7 @@ def test_no_name_makes_a_place_with_a_second_line_break() -> None:
     for code in range(0x110000):
         character = chr(code)
         if not 0xD800 <= code <= 0xDFFF and character not in "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029":
-            assert "\n" not in folded(character)
+            assert "\n" not in fold(character)
 
 
 def subscribed(**more: object) -> Wallet:

@@ -9,14 +9,14 @@ from billing.api.plan_views import PlanView
 from billing.api.plans import PlanBody
 from billing.domain.plan import Plan
 from billing.web.http import RequestRefused
-from billing.web.validation import validated
+from billing.web.validation import validate
 from tests.api_client import STARTER
 
 _BODY = TypeAdapter(PlanBody)
 
 
 def read(body: object) -> Plan:
-    return validated(_BODY, body).to_plan("starter")
+    return validate(_BODY, body).to_plan("starter")
 
 
 def faults(body: object) -> list[Any]:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from billing.api.usage_records import UsageRecordsQuery, csv_text, usage_records
 from billing.domain.settlement import settle
 from billing.web.http import RequestRefused
-from billing.web.validation import validated
+from billing.web.validation import validate
 from tests.builders import NOW, call, plan, wallet
 
 _QUERY = TypeAdapter(UsageRecordsQuery)
@@ -22,7 +22,7 @@ def rows_of(event_id: str) -> list[dict[str, str]]:
 
 
 def range_of(**query: Any) -> tuple[str | None, str | None]:
-    read = validated(_QUERY, query).to_filter()
+    read = validate(_QUERY, query).to_filter()
     return (
         None if read.occurred_from is None else read.occurred_from.isoformat(),
         None if read.occurred_to is None else read.occurred_to.isoformat(),

@@ -9,7 +9,7 @@ from billing.domain.change import Added, Change
 from billing.domain.credit_by_hand import adjust_by_hand, give_credit, post_once
 from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
 from billing.domain.ledger import LedgerEntry
-from billing.domain.transaction import adjustment
+from billing.domain.transaction import record_adjustment
 from billing.domain.wallet import MAX_GRANTS, Grant, Wallet
 from tests.builders import NOW, micros, wallet
 
@@ -26,7 +26,7 @@ def test_an_adjustment_is_an_entry_and_a_row_of_the_history_in_one_change() -> N
     change = wire(wallet(paid="-1"))
     assert change.wallet.paid_micros == micros("499")
     assert (change.answer.cause, change.answer.description) == ("adjustment:acme:wire-1", "تحويل")
-    assert change.also == (Added(adjustment(change.answer, "wire-1")),)
+    assert change.also == (Added(record_adjustment(change.answer, "wire-1")),)
 
 
 def test_credit_that_has_expired_is_written_off_before_it_and_the_answer_is_its_own_entry() -> None:

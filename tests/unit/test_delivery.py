@@ -33,29 +33,29 @@ def test_a_delivery_that_nobody_takes_is_given_up_after_the_last_attempt() -> No
         assert tried.status == "pending"
         assert tried.due_at is not None
         now = tried.due_at
-        tried = tried.begun(now).ended(FAILED, now)
+        tried = tried.begin(now).end(FAILED, now)
     assert tried.status == "failed"
     assert tried.due_at is None
     assert now - NOW >= timedelta(days=3)
 
 
 def test_an_accepted_delivery_is_due_no_more() -> None:
-    done = delivery().begun(NOW).ended(Answer(204), NOW)
+    done = delivery().begin(NOW).end(Answer(204), NOW)
     assert (done.status, done.due_at, done.last_status) == ("delivered", None, 204)
 
 
 def test_where_asking_again_cannot_help_nobody_asks_again() -> None:
-    assert delivery().begun(NOW).ended(Answer(error="gone", final=True), NOW).status == "failed"
+    assert delivery().begin(NOW).end(Answer(error="gone", final=True), NOW).status == "failed"
 
 
 def test_an_attempt_whose_process_dies_is_due_again_when_its_lease_is_over() -> None:
-    begun = delivery().begun(NOW)
+    begun = delivery().begin(NOW)
     assert begun.status == "pending"
     assert begun.due_at is not None
     assert begun.due_at > NOW
 
 
 def test_a_replay_has_all_attempts_ahead() -> None:
-    given_up = delivery().begun(NOW).ended(Answer(error="gone", final=True), NOW)
+    given_up = delivery().begin(NOW).end(Answer(error="gone", final=True), NOW)
     again = given_up.again(NOW)
     assert (again.status, again.attempts, again.due_at) == ("pending", 0, NOW)

@@ -20,7 +20,7 @@ from billing.domain.transaction import (
     TransactionKind,
     TransactionStatus,
     chargeable,
-    declined,
+    is_declined,
     record,
 )
 from billing.words.decline_texts import why_not_paid
@@ -93,16 +93,18 @@ def test_where_the_bank_demands_the_customer_only_one_who_is_there_can_go_on(
 )
 def test_what_a_card_refused_is_a_decline_and_what_nobody_asked_it_is_none(code: str, counts: bool | None) -> None:
     asked = transaction()
-    assert declined(asked, replace(asked, status="Failed", failure=Failure(code))) is counts
+    assert is_declined(asked, replace(asked, status="Failed", failure=Failure(code))) is counts
 
 
 def test_a_saved_card_s_charge_is_counted_when_it_is_answered_and_a_page_s_payment_is_not() -> None:
     asked, page, paid = transaction(), transaction("Checkout"), transaction("Paid")
     refused = replace(asked, status="Failed", failure=Failure("insufficient_funds"))
-    assert declined(asked, paid) is False
-    assert declined(asked, replace(asked, attempt=1)) is None
-    assert declined(page, paid) is declined(None, paid) is declined(None, refused) is None
-    assert declined(refused, replace(refused, version=9)) is declined(paid, replace(paid, dispute_id="du_1")) is None
+    assert is_declined(asked, paid) is False
+    assert is_declined(asked, replace(asked, attempt=1)) is None
+    assert is_declined(page, paid) is is_declined(None, paid) is is_declined(None, refused) is None
+    assert (
+        is_declined(refused, replace(refused, version=9)) is is_declined(paid, replace(paid, dispute_id="du_1")) is None
+    )
 
 
 def test_another_currency_is_never_credited() -> None:

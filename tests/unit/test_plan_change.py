@@ -8,9 +8,17 @@ import pytest
 from billing.domain.change import Added
 from billing.domain.errors import CardRequired
 from billing.domain.plan import Plan, RecurringFeature
-from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, change_failed, change_paid, quote, start
+from billing.domain.plan_change import (
+    Quote,
+    RenewalPending,
+    RenewalUnpaid,
+    abandon_change,
+    complete_change,
+    quote,
+    start,
+)
 from billing.domain.settlement import settle
-from billing.domain.subscription import ChangePending, PeriodPayment, checked_quantities
+from billing.domain.subscription import ChangePending, PeriodPayment, check_quantities
 from billing.domain.subscription_life import advance, cancel
 from billing.domain.terms import Terms
 from billing.domain.transaction import Transaction
@@ -45,12 +53,12 @@ CARD = DefaultCard("pm_1", "fp_1")
 
 
 def on(plan: Plan, **quantities: int) -> Wallet:
-    terms = checked_quantities(plan, quantities)
+    terms = check_quantities(plan, quantities)
     return wallet(on=plan, quantities=terms, default_card=CARD, version=7)
 
 
 def asked(before: Wallet, plan: Plan, now: datetime = MID, **quantities: int) -> Quote:
-    wanted = Terms(plan.plan_id, plan.version, checked_quantities(plan, quantities))
+    wanted = Terms(plan.plan_id, plan.version, check_quantities(plan, quantities))
     return quote(advance(before, PLANS, now), PLANS, wanted, now)
 
 
@@ -224,7 +232,7 @@ def test_a_period_stands_while_a_change_of_it_is_being_paid() -> None:
 def test_a_paid_change_is_what_the_preview_said_and_its_price_is_revenue() -> None:
     quoted = asked(on(STARTER), PRO)
     waiting, transaction = begun()
-    posted = change_paid(waiting, replace(transaction, status="Paid"), MID)
+    posted = complete_change(waiting, replace(transaction, status="Paid"), MID)
     (entry,) = posted.entries
     changed = replace(subscription_of(quoted.after), changed_at=MID)
     assert replace(posted.wallet, sequence=0, posted_at=None) == replace(quoted.after, subscription=changed)
@@ -237,12 +245,12 @@ def test_a_paid_change_is_what_the_preview_said_and_its_price_is_revenue() -> No
 
 def test_a_declined_change_changes_nothing() -> None:
     waiting, transaction = begun()
-    assert change_failed(waiting, transaction) == on(STARTER)
+    assert abandon_change(waiting, transaction) == on(STARTER)
 
 
 def test_money_for_a_change_that_nobody_waits_for_becomes_credit() -> None:
     _, transaction = begun()
-    posted = change_paid(on(PRO), transaction, MID)
+    posted = complete_change(on(PRO), transaction, MID)
     assert posted.wallet.paid_micros == micros("30")
 
 
@@ -257,7 +265,7 @@ def test_a_plan_that_counts_a_feature_in_another_unit_holds_from_the_next_renewa
     )
     dearer = plan(by_the_minute, plan_id="by-the-minute", base_price="90", recurring=(NUMBERS,))
     before = on(STARTER)
-    wanted = Terms(dearer.plan_id, dearer.version, checked_quantities(dearer, {}))
+    wanted = Terms(dearer.plan_id, dearer.version, check_quantities(dearer, {}))
     quoted = quote(before, PLANS | {dearer.key: dearer}, wanted, MID)
     assert due(quoted) == 0
     assert period_of(quoted.after) == period_of(before)

@@ -9,12 +9,12 @@ from billing.domain.declines import Failure
 from billing.domain.dunning import FailedTry, after_failure
 from billing.domain.payment import record_refund
 from billing.domain.plan import RecurringFeature
-from billing.domain.renewal import Try, Unasked, next_try, renewal_failed, renewal_paid, try_at_once, unlocked
+from billing.domain.renewal import Try, Unasked, complete_renewal, fail_renewal, next_try, try_at_once, unlock
 from billing.domain.settlement import settle
-from billing.domain.subscription import checked_quantities
+from billing.domain.subscription import check_quantities
 from billing.domain.subscription_life import advance, cancel
 from billing.domain.transaction import CardFace, Refund, Transaction, TransactionLine
-from billing.domain.transaction import failed as failed_payment
+from billing.domain.transaction import fail as failed_payment
 from billing.domain.wallet import DefaultCard, Wallet
 from billing.words.history_texts import say_line
 from tests.builders import (
@@ -45,7 +45,7 @@ DUE = wallet(
     paid="9",
     on=STARTER,
     used_seconds=200,
-    quantities=checked_quantities(STARTER, {"phone_number": 2}),
+    quantities=check_quantities(STARTER, {"phone_number": 2}),
     default_card=DefaultCard("pm_1", "fp_1"),
 )
 RENEWAL = PERIOD_END
@@ -60,12 +60,12 @@ def tried(before: Wallet, now: datetime = RENEWAL) -> Try:
 
 def failed(before: Wallet, now: datetime = RENEWAL) -> Wallet:
     found = tried(before, now)
-    return renewal_failed(found.wallet, found.transaction, now)
+    return fail_renewal(found.wallet, found.transaction, now)
 
 
 def paid(before: Wallet, now: datetime = RENEWAL) -> Wallet:
     found = tried(before, now)
-    return renewal_paid(found.wallet, found.transaction, now).wallet
+    return complete_renewal(found.wallet, found.transaction, now).wallet
 
 
 def test_a_renewal_charges_base_price_and_rentals_in_advance() -> None:
@@ -83,7 +83,7 @@ def test_a_renewal_charges_base_price_and_rentals_in_advance() -> None:
 
 def test_a_paid_renewal_posts_revenue_and_leaves_the_credit_alone() -> None:
     found = tried(DUE)
-    posted = renewal_paid(found.wallet, found.transaction, RENEWAL)
+    posted = complete_renewal(found.wallet, found.transaction, RENEWAL)
     (entry,) = posted.entries
     assert entry.cause == "renewal:acme:2026-12-01T00:00:00+00:00"
     assert (entry.amount_micros, posted.wallet.paid_micros) == (0, DUE.paid_micros)
@@ -98,14 +98,14 @@ def test_the_same_try_has_the_same_id_and_the_next_one_another() -> None:
 
 def test_a_try_that_failed_counts_once_however_often_it_is_told() -> None:
     found = tried(DUE)
-    once = renewal_failed(found.wallet, found.transaction, RENEWAL)
-    assert renewal_failed(once, found.transaction, RENEWAL + A_DAY) == once
+    once = fail_renewal(found.wallet, found.transaction, RENEWAL)
+    assert fail_renewal(once, found.transaction, RENEWAL + A_DAY) == once
 
 
 def test_an_unpaid_month_remembers_what_its_last_try_asked_for_and_why_it_failed() -> None:
     found = tried(DUE)
     declined = failed_payment(replace(found.transaction, card=CardFace("visa", "4242")), Failure("lost_card"))
-    unpaid = renewal_failed(found.wallet, declined, RENEWAL)
+    unpaid = fail_renewal(found.wallet, declined, RENEWAL)
     assert dunning_of(unpaid).last == FailedTry(declined.transaction_id, micros("33"), "lost_card", "visa", "4242")
     again = unasked(replace(unpaid, default_card=None), RENEWAL + A_DAY)
     assert dunning_of(again).last == FailedTry(declined.transaction_id, micros("33"), "no_card")
@@ -116,7 +116,7 @@ def test_a_dead_card_is_not_asked_again_and_the_days_run_on(code: str) -> None:
     found = tried(DUE)
     now, unpaid, days = (
         RENEWAL,
-        renewal_failed(found.wallet, failed_payment(found.transaction, Failure(code)), RENEWAL),
+        fail_renewal(found.wallet, failed_payment(found.transaction, Failure(code)), RENEWAL),
         [],
     )
     while (due_at := subscription_of(unpaid).due_at) is not None:
@@ -128,23 +128,25 @@ def test_a_dead_card_is_not_asked_again_and_the_days_run_on(code: str) -> None:
 
 def test_a_dead_card_is_not_asked_for_a_later_month_either_while_the_account_is_locked() -> None:
     found = tried(DUE)
-    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, Failure("lost_card")), RENEWAL)
-    given = unlocked(change(unpaid, dunning=dunning(RENEWAL, 4, None, locked=True)), RENEWAL + 40 * A_DAY)
+    unpaid = fail_renewal(found.wallet, failed_payment(found.transaction, Failure("lost_card")), RENEWAL)
+    given = unlock(change(unpaid, dunning=dunning(RENEWAL, 4, None, locked=True)), RENEWAL + 40 * A_DAY)
     again = unasked(given, RENEWAL + 47 * A_DAY)
     assert (again.status, period_of(again).start > RENEWAL) == ("locked", True)
 
 
 def test_once_it_is_paid_otherwise_a_dead_card_is_asked_once_in_the_next_month() -> None:
     found = tried(DUE)
-    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, Failure("lost_card")), RENEWAL)
+    unpaid = fail_renewal(found.wallet, failed_payment(found.transaction, Failure("lost_card")), RENEWAL)
     otherwise = replace(found.transaction, transaction_id="tx_page", status="Paid")
     next_month = period_of(found.wallet).end
-    assert tried(renewal_paid(unpaid, otherwise, RENEWAL).wallet, next_month).transaction.payment_method_id == "pm_1"
+    assert (
+        tried(complete_renewal(unpaid, otherwise, RENEWAL).wallet, next_month).transaction.payment_method_id == "pm_1"
+    )
 
 
 def test_a_dead_card_is_asked_again_once_it_has_a_new_date_and_another_card_at_once() -> None:
     found = tried(DUE)
-    unpaid = renewal_failed(found.wallet, failed_payment(found.transaction, Failure("expired_card")), RENEWAL)
+    unpaid = fail_renewal(found.wallet, failed_payment(found.transaction, Failure("expired_card")), RENEWAL)
     assert tried(try_at_once(unpaid, RENEWAL, mended=True)).transaction.payment_method_id == "pm_1"
     other = replace(unpaid, default_card=DefaultCard("pm_2", "fp_2"))
     assert tried(try_at_once(other, RENEWAL)).transaction.payment_method_id == "pm_2"
@@ -239,17 +241,17 @@ def test_a_new_card_tries_at_once_and_takes_no_later_try_away() -> None:
 def test_a_card_that_became_the_default_while_the_old_one_was_charged_is_tried_at_once() -> None:
     found = tried(DUE)
     better = replace(found.wallet, default_card=DefaultCard("pm_2", "fp_2"))
-    declined = renewal_failed(better, found.transaction, RENEWAL)
+    declined = fail_renewal(better, found.transaction, RENEWAL)
     assert subscription_of(declined).due_at == RENEWAL
     again = tried(declined)
     assert again.transaction.payment_method_id == "pm_2"
-    assert subscription_of(renewal_failed(again.wallet, again.transaction, RENEWAL)).due_at == RENEWAL + A_DAY
+    assert subscription_of(fail_renewal(again.wallet, again.transaction, RENEWAL)).due_at == RENEWAL + A_DAY
 
 
 def test_an_administrator_s_unlock_gives_seven_days_more_and_one_last_try() -> None:
     locked = change(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True), lock_reason="unpaid, too")
     now = RENEWAL + timedelta(days=9)
-    given = unlocked(locked, now)
+    given = unlock(locked, now)
     assert (given.status, subscription_of(given).due_at) == ("active", now + timedelta(days=7))
     assert failed(given, now + timedelta(days=7)).status == "locked"
 
@@ -257,7 +259,7 @@ def test_an_administrator_s_unlock_gives_seven_days_more_and_one_last_try() -> N
 def test_a_card_that_is_declined_in_those_seven_days_takes_the_last_try_not_away() -> None:
     locked = change(failed(DUE), dunning=dunning(RENEWAL, 4, None, locked=True))
     now = RENEWAL + timedelta(days=9)
-    given = unlocked(locked, now)
+    given = unlock(locked, now)
     declined = failed(try_at_once(given, now + A_DAY), now + A_DAY)
     assert (declined.status, subscription_of(declined).due_at) == ("active", now + timedelta(days=7))
     assert failed(declined, now + timedelta(days=7)).status == "locked"
@@ -266,7 +268,7 @@ def test_a_card_that_is_declined_in_those_seven_days_takes_the_last_try_not_away
 def test_a_card_that_became_the_default_during_the_last_try_is_tried_before_the_account_is_locked() -> None:
     last_try = RENEWAL + timedelta(days=7)
     found = tried(change(failed(DUE), dunning=dunning(RENEWAL, 3, last_try)), last_try)
-    declined = renewal_failed(
+    declined = fail_renewal(
         replace(found.wallet, default_card=DefaultCard("pm_2", "fp_2")), found.transaction, last_try
     )
     assert (declined.status, subscription_of(declined).due_at) == ("active", last_try)
@@ -294,7 +296,7 @@ def test_money_that_comes_when_nobody_waits_for_it_any_more_becomes_credit(state
             failed(DUE), period=period_of(tried(try_at_once(failed(DUE), RENEWAL), RENEWAL + 70 * A_DAY).wallet)
         ),
     }[state]
-    posted = renewal_paid(after, found.transaction, RENEWAL)
+    posted = complete_renewal(after, found.transaction, RENEWAL)
     assert posted.wallet.paid_micros == after.paid_micros + micros("33")
 
 
@@ -320,7 +322,7 @@ def refunded(before: Wallet, charge: Transaction, refund: Refund) -> tuple[Walle
 
 def test_a_late_decline_of_a_month_that_was_paid_since_changes_nothing() -> None:
     transaction: Transaction = tried(DUE).transaction
-    assert renewal_failed(paid(DUE), transaction, RENEWAL) == paid(DUE)
+    assert fail_renewal(paid(DUE), transaction, RENEWAL) == paid(DUE)
 
 
 def test_a_free_month_needs_no_try_and_is_due_for_nothing_but_to_be_told() -> None:
@@ -341,5 +343,5 @@ def test_a_sweep_as_of_a_later_moment_than_the_clock_s_goes_on_from_that_moment(
     clock, unpaid = RENEWAL - timedelta(days=20), DUE
     for days in (1, 3, 7):
         found = tried(unpaid, subscription_of(unpaid).due_at or RENEWAL)
-        unpaid = renewal_failed(found.wallet, found.transaction, clock)
+        unpaid = fail_renewal(found.wallet, found.transaction, clock)
         assert subscription_of(unpaid).due_at == RENEWAL + timedelta(days=days)

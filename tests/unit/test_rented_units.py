@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from billing.domain.errors import InvalidValue
 from billing.domain.plan import Plan, RecurringFeature
-from billing.domain.plan_change import Quote, quote, wanted_terms
+from billing.domain.plan_change import Quote, choose_terms, quote
 from billing.domain.proration import Month
-from billing.domain.subscription import checked_quantities
+from billing.domain.subscription import check_quantities
 from billing.domain.subscription_life import advance, cancel
 from billing.domain.terms import Terms
 from billing.domain.wallet import DefaultCard, Wallet
@@ -50,7 +50,7 @@ MID = datetime(2026, 11, 16, tzinfo=UTC)
 
 
 def renting(plan: Plan, **quantities: int) -> Wallet:
-    terms = checked_quantities(plan, quantities)
+    terms = check_quantities(plan, quantities)
     return wallet(on=plan, quantities=terms, default_card=DefaultCard("pm_1", "fp_1"), version=7)
 
 
@@ -62,7 +62,7 @@ def asked(
     now: datetime = MID,
     plans: Mapping[tuple[str, int], Plan] = PLANS,
 ) -> Quote:
-    return quote(before, plans, wanted_terms(before, plans, plan, quantities), now)
+    return quote(before, plans, choose_terms(before, plans, plan, quantities), now)
 
 
 def test_an_upgrade_gives_nothing_back_at_once_and_what_was_asked_for_comes_with_the_renewal() -> None:
@@ -152,13 +152,13 @@ def test_a_decrease_that_is_scheduled_stays_so_under_another_version_of_the_plan
 def test_a_scheduled_version_without_a_feature_does_not_hide_that_the_present_one_rents_it() -> None:
     before = renting(PRO, phone_number=4, call_concurrency=3)
     to_come = change(before, next_terms=Terms("pro", 2, {"phone_number": 4}))
-    assert wanted_terms(to_come, PLANS, PRO, None) == subscription_of(before).terms
+    assert choose_terms(to_come, PLANS, PRO, None) == subscription_of(before).terms
 
 
 def test_a_new_subscription_has_the_included_units_also_where_one_that_ended_had_more() -> None:
     gone = advance(cancel(renting(STARTER, phone_number=4)), PLANS, PERIOD_END)
     for before in (gone, wallet()):
-        assert wanted_terms(before, PLANS, STARTER, None).quantities == {"phone_number": 1, "call_concurrency": 2}
+        assert choose_terms(before, PLANS, STARTER, None).quantities == {"phone_number": 1, "call_concurrency": 2}
 
 
 def test_units_that_only_came_with_the_old_plan_go_with_it_and_nobody_pays_for_them_unasked() -> None:
@@ -232,4 +232,4 @@ def test_whatever_is_changed_at_once_costs_its_difference_to_the_micro_unit_and_
     kept = plans[after.terms.plan_key].recurring_features
     rented = {key: units for key, units in had.items() if units > old.recurring_features[key].included}
     assert all(after.quantities[key] >= units for key, units in rented.items() if key in kept)
-    assert after.coming_terms == wanted_terms(before, plans, new, None if wanted is None else of(new, wanted))
+    assert after.coming_terms == choose_terms(before, plans, new, None if wanted is None else of(new, wanted))

@@ -7,7 +7,7 @@ import pytest
 
 from billing.domain.errors import InvalidValue
 from billing.domain.plan import Plan, RecurringFeature
-from billing.domain.subscription import NoSubscription, checked_quantities, month_after
+from billing.domain.subscription import NoSubscription, check_quantities, month_after
 from billing.domain.subscription_life import advance, cancel, change_terms, reset_usage, subscribe
 from billing.domain.terms import Terms
 from billing.domain.wallet import Wallet
@@ -46,16 +46,16 @@ def test_the_anchor_day_is_kept_through_short_months_and_leap_years() -> None:
 
 
 def test_quantities_are_units_in_all_of_which_the_included_ones_cost_nothing() -> None:
-    quantities = checked_quantities(RENTING, {"phone_number": 2})
+    quantities = check_quantities(RENTING, {"phone_number": 2})
     assert quantities == {"phone_number": 2, "call_concurrency": 5}
     assert RENTING.monthly_price_micros(quantities) == micros("2")
-    assert RENTING.monthly_price_micros(checked_quantities(RENTING, {})) == 0
+    assert RENTING.monthly_price_micros(check_quantities(RENTING, {})) == 0
 
 
 def test_more_than_the_maximum_or_a_feature_that_is_not_rented_out_is_refused_by_its_field() -> None:
     for asked in ({"call_concurrency": 11}, {"call_minutes": 1}):
         with pytest.raises(InvalidValue) as refused:
-            checked_quantities(RENTING, asked)
+            check_quantities(RENTING, asked)
         assert refused.value.field == f"quantities.{next(iter(asked))}"
 
 
@@ -71,7 +71,7 @@ def bought(before: Wallet, seconds: str) -> Wallet:
 
 
 def terms_of(on: Plan, **quantities: int) -> Terms:
-    return Terms(on.plan_id, on.version, checked_quantities(on, quantities))
+    return Terms(on.plan_id, on.version, check_quantities(on, quantities))
 
 
 def test_a_first_plan_starts_a_period_that_renews_on_the_same_day_of_the_month() -> None:

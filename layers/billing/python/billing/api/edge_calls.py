@@ -10,7 +10,7 @@ from billing.services.authorize_call import CallAuthorization
 from billing.services.leases import CallLeases, ConcurrencyLimitReached
 from billing.store.database import StoreBusy
 from billing.store.store import Store
-from billing.web.http import Caller, Request, RequestRefused, Response, authorized, json_response, problem
+from billing.web.http import Caller, Request, RequestRefused, Response, authorize, json_response, problem
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class CallApi:
 
     def respond(self, request: Request, now: datetime) -> Response:
         try:
-            caller = authorized(request, "calls:authorize")
+            caller = authorize(request, "calls:authorize")
             if "lease_id" in request["pathParameters"]:
                 return self._lease(request, caller, now)
             return self._permission(request, caller, now)

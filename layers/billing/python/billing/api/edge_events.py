@@ -12,7 +12,7 @@ from billing.domain.rejection import RejectedEvent
 from billing.services.ingest_events import IngestResult, Queue, ingest
 from billing.store.database import StoreBusy
 from billing.store.store import Store
-from billing.web.http import Request, RequestRefused, Response, authorized, json_response, problem
+from billing.web.http import Request, RequestRefused, Response, authorize, json_response, problem
 
 _RETRY_AFTER = {"retry-after": "2"}
 
@@ -35,7 +35,7 @@ class EventsApi:
     def respond(self, request: Request, now: datetime) -> Response:
         """A 202 says that every event is queued, or kept as rejected. Anything less is an error, and safe to repeat."""
         try:
-            caller = authorized(request, "usage:write")
+            caller = authorize(request, "usage:write")
             received = [receive(sent, now=now, account_id=caller.account_id) for sent in events_of(request)]
         except BillingError as refusal:
             log.info("request refused", extra={"code": refusal.code, "detail": refusal.detail})

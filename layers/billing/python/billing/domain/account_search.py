@@ -15,7 +15,7 @@ _MAX_KEY_BYTES: Final = 400
 """What a place holds of a name: a cursor with it stays below the longest one that is taken."""
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """Text as it is searched: without case, width, accents and vowel points, by Unicode's compatibility decomposition.
 
     "ＣＡＦÉ" and "cafe" are the same, "Straße" and "STRASSE", "مَطعم" and "مطعم".
@@ -26,7 +26,7 @@ def folded(text: str) -> str:
 
 def beginning_of(text: str) -> str:
     """What the places of texts that begin as `text` does begin with, or less of it where that is long."""
-    return folded(text).encode()[:_MAX_KEY_BYTES].decode(errors="ignore")
+    return fold(text).encode()[:_MAX_KEY_BYTES].decode(errors="ignore")
 
 
 def places_of(account: Account) -> Mapping[FoundBy, str]:
@@ -53,6 +53,6 @@ class AccountSearch:
     def finds(self, account: Account, wallet: Wallet) -> bool:
         return (
             (self.status is None or stands(wallet, self.status))
-            and (self.email is None or folded(account.email) == folded(self.email))
-            and (self.name is None or folded(account.name).startswith(folded(self.name)))
+            and (self.email is None or fold(account.email) == fold(self.email))
+            and (self.name is None or fold(account.name).startswith(fold(self.name)))
         )

@@ -13,7 +13,7 @@ from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
 from billing.domain.ledger import LedgerEntry
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.subscription_life import advance, reset_usage
-from billing.domain.transaction import adjustment
+from billing.domain.transaction import record_adjustment
 from billing.domain.wallet import MAX_GRANTS, Posted, Wallet, adjust, expire_grants, grant_credit
 
 Post = Callable[[Wallet], Change[LedgerEntry]]
@@ -48,7 +48,7 @@ def adjust_by_hand(
     if micros > 0:
         posted = replace(posted, wallet=within_reach(posted.wallet, now))
     change = _with_expired(expired, posted)
-    return replace(change, also=(Added(adjustment(change.answer, adjustment_id)),))
+    return replace(change, also=(Added(record_adjustment(change.answer, adjustment_id)),))
 
 
 def give_credit(

@@ -38,11 +38,11 @@ class Delivery:
     last_status: int | None = None
     last_error: str | None = None
 
-    def begun(self, now: datetime) -> "Delivery":
+    def begin(self, now: datetime) -> "Delivery":
         """An attempt is under way. If its process dies, the next one follows when the lease is over."""
         return replace(self, attempts=self.attempts + 1, last_attempt_at=now, due_at=now + ATTEMPT_LEASE)
 
-    def ended(self, answer: "Answer", now: datetime) -> "Delivery":
+    def end(self, answer: "Answer", now: datetime) -> "Delivery":
         """What the attempt came to: delivered, due again later, or given up."""
         told = replace(self, last_status=answer.status, last_error=answer.error)
         if answer.accepted:

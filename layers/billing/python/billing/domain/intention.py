@@ -67,7 +67,7 @@ def is_wanted(wallet: Wallet, transaction: Transaction, now: datetime) -> bool:
             return True
 
 
-def nothing_came_of(transaction: Transaction, why: Failure) -> PaymentReport:
+def report_nothing(transaction: Transaction, why: Failure) -> PaymentReport:
     """What there is to record of an intention that is given up."""
     return PaymentReport(
         transaction_id=transaction.transaction_id,

@@ -169,6 +169,6 @@ def entry_id(cause: str) -> str:
     return "le_" + hashlib.sha256(cause.encode()).hexdigest()[:24]
 
 
-def balanced(*movements: tuple[str, int]) -> tuple[Posting, ...]:
+def make_postings(*movements: tuple[str, int]) -> tuple[Posting, ...]:
     """Postings of the movements that are not zero, by the names of their accounts: they are stored as a map."""
     return tuple(Posting(account, micros) for account, micros in sorted(movements) if micros)

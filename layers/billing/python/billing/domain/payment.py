@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Literal
 
 from billing.domain.change import Change, Moved
-from billing.domain.ledger import CARD_CLEARING, DISPUTE_EXPENSE, PAID_CREDIT, SUBSCRIPTION_REVENUE, EntryCode, balanced
+from billing.domain.ledger import (
+    CARD_CLEARING,
+    DISPUTE_EXPENSE,
+    PAID_CREDIT,
+    SUBSCRIPTION_REVENUE,
+    EntryCode,
+    make_postings,
+)
 from billing.domain.refill_breaker import after_refund
 from billing.domain.transaction import CREDIT_KINDS, Refund, Transaction
 from billing.domain.wallet import Posted, Wallet, post
@@ -22,7 +29,7 @@ def post_payment(wallet: Wallet, transaction: Transaction, now: datetime) -> Pos
         kind="payment",
         now=now,
         code=None if transaction.kind == "adjustment" else transaction.kind,
-        postings=balanced((PAID_CREDIT if gives_credit else SUBSCRIPTION_REVENUE, paid), (CARD_CLEARING, -paid)),
+        postings=make_postings((PAID_CREDIT if gives_credit else SUBSCRIPTION_REVENUE, paid), (CARD_CLEARING, -paid)),
     )
 
 
@@ -53,7 +60,7 @@ def take_back(
         kind=kind,
         now=now,
         code=code,
-        postings=balanced(
+        postings=make_postings(
             (PAID_CREDIT, -credit),
             (SUBSCRIPTION_REVENUE, credit - taken),
             (CARD_CLEARING, micros),

@@ -7,9 +7,9 @@ from typing import Literal
 
 from billing.domain.change import Change, Moved
 from billing.domain.payment import post_payment
-from billing.domain.plan_change import change_failed, change_paid
+from billing.domain.plan_change import abandon_change, complete_change
 from billing.domain.refill_breaker import after_failed, after_paid, look_after_payment
-from billing.domain.renewal import renewal_failed, renewal_paid, without_purpose
+from billing.domain.renewal import complete_renewal, drop_purpose, fail_renewal
 from billing.domain.transaction import PaymentReport, Transaction, TransactionKind, record
 from billing.domain.wallet import Posted, Wallet
 
@@ -18,8 +18,8 @@ Effect = Literal["unchanged", "moved", "paid", "failed", "refused", "unknown", "
 _PAID: Mapping[TransactionKind, Callable[[Wallet, Transaction, datetime], Posted]] = {
     "top_up": post_payment,
     "auto_refill": post_payment,
-    "renewal": renewal_paid,
-    "plan_change": change_paid,
+    "renewal": complete_renewal,
+    "plan_change": complete_change,
 }
 
 
@@ -43,7 +43,7 @@ def apply_report(wallet: Wallet, transaction: Transaction, report: PaymentReport
         return Change(Posted(wallet), Applied(effect, transaction))
     posted = _consequence(wallet, transaction, after, now)
     if after.is_for_subscription and any(entry.kind == "payment" for entry in posted.entries):
-        after = without_purpose(after)
+        after = drop_purpose(after)
     written = replace(after, version=transaction.version + 1)
     return Change(posted, Applied(effect, written), (Moved(transaction, after),))
 
@@ -66,6 +66,6 @@ def _consequence(wallet: Wallet, before: Transaction, after: Transaction, now: d
         posted = _PAID[after.kind](after_paid(wallet, after), after, now)
         return replace(posted, wallet=look_after_payment(wallet, posted.wallet, after, now))
     if after.status == "Failed" and after.failure is not None:
-        wallet = change_failed(renewal_failed(wallet, after, now), after)
+        wallet = abandon_change(fail_renewal(wallet, after, now), after)
         return Posted(after_failed(wallet, after, after.failure, now))
     return Posted(wallet)

@@ -21,7 +21,7 @@ from billing.domain.money import Money
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Charge, Item, Month, charge_for, items_of, lines_of
 from billing.domain.renewal import keep_as_credit, post_subscription
-from billing.domain.subscription import ChangePending, Subscription, checked_quantities, month_after
+from billing.domain.subscription import ChangePending, Subscription, check_quantities, month_after
 from billing.domain.subscription_life import change_terms, subscribe
 from billing.domain.terms import PendingChange, Terms
 from billing.domain.transaction import LineCode, Transaction, TransactionLine, new_charge, transaction_id
@@ -80,7 +80,7 @@ class Quote:
         return self.after == self.before
 
 
-def wanted_terms(
+def choose_terms(
     wallet: Wallet, plans: Mapping[PlanKey, Plan], plan: Plan, quantities: Mapping[str, int] | None
 ) -> Terms:
     """A plan with the units of its recurring features that are asked for. `plans` holds the versions the wallet names.
@@ -93,7 +93,7 @@ def wanted_terms(
     if quantities is None:
         rented = {} if wallet.running is None else _kept_units(wallet.running, plans, plan)
         quantities = {key: rented[key] for key in plan.recurring_features if key in rented}
-    return Terms(plan.plan_id, plan.version, checked_quantities(plan, quantities))
+    return Terms(plan.plan_id, plan.version, check_quantities(plan, quantities))
 
 
 def _kept_units(running: Subscription, plans: Mapping[PlanKey, Plan], plan: Plan) -> Mapping[str, int]:
@@ -288,7 +288,7 @@ def start(quoted: Quote, wallet: Wallet, now: datetime, *, fingerprint: str | No
     return Change(Posted(waiting), Started(quoted, charge), (Added(charge),))
 
 
-def change_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
+def complete_change(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
     """The change is what was asked for. Money for one that the account no longer waits for becomes its credit."""
     change = wallet.pending_change
     if change is None or change.transaction_id != transaction.transaction_id:
@@ -310,7 +310,7 @@ def _changed(wallet: Wallet, change: PendingChange, now: datetime) -> Wallet:
     return replace(wallet, subscription=replace(wallet.require_subscription(), changed_at=now))
 
 
-def change_failed(wallet: Wallet, transaction: Transaction) -> Wallet:
+def abandon_change(wallet: Wallet, transaction: Transaction) -> Wallet:
     """Nothing was changed, and another change may be asked for."""
     change = wallet.pending_change
     if change is None or change.transaction_id != transaction.transaction_id:

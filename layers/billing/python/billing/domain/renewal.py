@@ -15,13 +15,13 @@ from datetime import datetime
 
 from billing.domain.declines import DISPUTE_OPENED, UNUSABLE, Failure
 from billing.domain.dunning import GRACE, Dunning, FailedTry, after_failure
-from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, EntryCode, balanced
+from billing.domain.ledger import CARD_CLEARING, PAID_CREDIT, SUBSCRIPTION_REVENUE, EntryCode, make_postings
 from billing.domain.money import Money
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.proration import Charge, Month, charge_for, items_of, lines_of, price_in
 from billing.domain.subscription import Period, Subscription, begin_next_month
 from billing.domain.subscription_life import cancel
-from billing.domain.transaction import Transaction, TransactionLine, failed, new_charge, transaction_id
+from billing.domain.transaction import Transaction, TransactionLine, fail, new_charge, transaction_id
 from billing.domain.wallet import Posted, Wallet, post
 
 
@@ -91,7 +91,7 @@ def next_try(
         return ask_card(found, asked_at)
     transaction = _charge(found, asked_at)
     if found.subscription.dunning is None:
-        return Try(found.wallet, failed(transaction, Failure(why)))
+        return Try(found.wallet, fail(transaction, Failure(why)))
     # It names the last charge that failed.
     last = replace(found.subscription.dunning.last, code=why, amount_micros=transaction.amount_micros)
     if found.wallet.default_card is None:
@@ -101,7 +101,7 @@ def next_try(
 
 def ask_card(found: OpenRenewal, asked_at: datetime) -> Try:
     """A try by the default card, whatever is known of it."""
-    return Try(asked_since(found.wallet, asked_at), _charge(found, asked_at))
+    return Try(note_asked(found.wallet, asked_at), _charge(found, asked_at))
 
 
 def _charge(found: OpenRenewal, asked_at: datetime) -> Transaction:
@@ -134,7 +134,7 @@ def why_dead(wallet: Wallet) -> str | None:
     return code if code is not None and Failure(code).card_is_dead else UNUSABLE
 
 
-def asked_since(wallet: Wallet, asked_at: datetime) -> Wallet:
+def note_asked(wallet: Wallet, asked_at: datetime) -> Wallet:
     """The wallet whose month is asked for since then; one that was asked for before stays so."""
     subscription = wallet.subscription
     if subscription is None or subscription.period.payment != "due" or subscription.period.asked_at is not None:
@@ -184,7 +184,7 @@ def last_try(wallet: Wallet) -> str | None:
     return renewal_id(wallet.account_id, running.period, running.dunning)
 
 
-def renewal_paid(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
+def complete_renewal(wallet: Wallet, transaction: Transaction, now: datetime) -> Posted:
     """The month is paid: whole allowances, but for what was drawn on trust; a lock for want of payment is lifted.
 
     Money for a month that is paid already, or that the account no longer waits for, becomes its credit.
@@ -214,11 +214,11 @@ def keep_as_credit(wallet: Wallet, transaction: Transaction, now: datetime) -> P
         kind="payment",
         now=now,
         code="not_needed",
-        postings=balanced((PAID_CREDIT, paid), (CARD_CLEARING, -paid)),
+        postings=make_postings((PAID_CREDIT, paid), (CARD_CLEARING, -paid)),
     )
 
 
-def without_purpose(transaction: Transaction) -> Transaction:
+def drop_purpose(transaction: Transaction) -> Transaction:
     """The transaction of a payment that was kept as credit: its lines are no time's price any more."""
     line = TransactionLine("", "1", transaction.amount_micros, code="not_needed")
     return replace(transaction, lines=(line,))
@@ -237,11 +237,11 @@ def post_subscription(
         kind="renewal" if transaction.kind == "renewal" else "plan_change",
         now=now,
         code=code,
-        postings=balanced((CARD_CLEARING, -paid), (SUBSCRIPTION_REVENUE, price), (PAID_CREDIT, paid - price)),
+        postings=make_postings((CARD_CLEARING, -paid), (SUBSCRIPTION_REVENUE, price), (PAID_CREDIT, paid - price)),
     )
 
 
-def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> Wallet:
+def fail_renewal(wallet: Wallet, transaction: Transaction, now: datetime) -> Wallet:
     """The month is not paid: no allowance until a later try pays it. Counted once for each try.
 
     A try that was given up because its month went by was none: the present month has its own, at once. One that was
@@ -260,7 +260,7 @@ def renewal_failed(wallet: Wallet, transaction: Transaction, now: datetime) -> W
     if transaction.failure is not None and transaction.failure.is_unwanted:
         if not wallet.is_default_held:
             return try_at_once(wallet, now)
-        transaction = failed(transaction, Failure(DISPUTE_OPENED))
+        transaction = fail(transaction, Failure(DISPUTE_OPENED))
     return _count_failure(wallet, running, _failed_try(transaction), transaction.payment_method_id, now)
 
 
@@ -313,7 +313,7 @@ def try_at_once(wallet: Wallet, now: datetime, *, mended: bool = False) -> Walle
     return replace(wallet, subscription=replace(subscription, dunning=dunning))
 
 
-def unlocked(wallet: Wallet, now: datetime) -> Wallet:
+def unlock(wallet: Wallet, now: datetime) -> Wallet:
     """Without an administrator's lock; one for want of payment is lifted, and comes back unless a last try pays."""
     wallet = replace(wallet, lock_reason=None)
     subscription = wallet.subscription

@@ -17,7 +17,7 @@ from billing.domain.change import Added, Change, Moved
 from billing.domain.decimals import format_millionths
 from billing.domain.declines import Failure
 from billing.domain.errors import CardDeclined, CardRequired, Conflict, IdempotencyKeyReused
-from billing.domain.ledger import PAID_CREDIT, SUBSCRIPTION_REVENUE, balanced
+from billing.domain.ledger import PAID_CREDIT, SUBSCRIPTION_REVENUE, make_postings
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.renewal import OpenRenewal, ask_card, open_renewal, renewal_cause, try_at_once, why_dead
 from billing.domain.subscription import OwnPayment, PaymentWay
@@ -149,7 +149,7 @@ def pay_from_credit(found: OpenRenewal, wish: Wish, now: datetime) -> Change[Tra
         kind="renewal",
         now=now,
         code="renewal",
-        postings=balanced((PAID_CREDIT, -price), (SUBSCRIPTION_REVENUE, price)),
+        postings=make_postings((PAID_CREDIT, -price), (SUBSCRIPTION_REVENUE, price)),
     )
     return Change(posted, row, (Added(row),))
 

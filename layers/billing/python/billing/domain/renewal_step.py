@@ -7,7 +7,7 @@ from datetime import datetime
 from billing.domain.auto_refill import with_refill
 from billing.domain.change import Added, Change
 from billing.domain.plan import Plan, PlanKey
-from billing.domain.renewal import Unasked, asked_since, next_try, renewal_failed
+from billing.domain.renewal import Unasked, fail_renewal, next_try, note_asked
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.subscription_life import advance
 from billing.domain.transaction import Transaction
@@ -52,7 +52,7 @@ def go_on_with(wallet: Wallet, charge: Transaction) -> Change[Looked]:
 
     Until it is answered, no other month is charged.
     """
-    return Change(Posted(asked_since(wallet, charge.created_at)), Looked(charge))
+    return Change(Posted(note_asked(wallet, charge.created_at)), Looked(charge))
 
 
 def next_step(wallet: Wallet, plans: Mapping[PlanKey, Plan], moment: datetime, *, now: datetime) -> Step:
@@ -80,5 +80,5 @@ def take(step: Step, stored: Transaction | None, moment: datetime) -> Change[Loo
         return Change(step.posted, Looked(stored, moved=step.moved, unasked=step.unasked))
     wallet = step.posted.wallet
     if step.charge.status != "Processing":
-        wallet = renewal_failed(wallet, step.charge, moment)
+        wallet = fail_renewal(wallet, step.charge, moment)
     return Change(replace(step.posted, wallet=wallet), Looked(step.charge), (Added(step.charge),))

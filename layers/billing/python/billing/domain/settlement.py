@@ -14,7 +14,7 @@ from billing.domain.ledger import (
     LedgerEntry,
     RatedLine,
     UsageRecord,
-    balanced,
+    make_postings,
 )
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.rating import Metered, meter, rate
@@ -147,7 +147,7 @@ def _settle_one(
         cause=event.cause,
         kind="usage",
         now=now,
-        postings=balanced(
+        postings=make_postings(
             (PROMOTIONAL_CREDIT, -spent.promotional_micros), (PAID_CREDIT, -spent.paid_micros), (USAGE_REVENUE, charge)
         ),
         usage=record,

@@ -232,7 +232,7 @@ def month_after(start: datetime, anchor_day: int) -> datetime:
     return start.replace(year=year, month=month, day=min(anchor_day, calendar.monthrange(year, month)[1]))
 
 
-def checked_quantities(plan: Plan, quantities: Mapping[str, int]) -> dict[str, int]:
+def check_quantities(plan: Plan, quantities: Mapping[str, int]) -> dict[str, int]:
     """Every recurring feature of the plan with its units in all: as asked, and never below the included ones.
 
     Raises InvalidValue for a feature the plan does not rent out, or more units than its maximum.

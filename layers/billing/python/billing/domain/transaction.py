@@ -284,7 +284,7 @@ def chargeable(micros: int, currency: str) -> int:
     return from_minor_units(card_minor_units(Money(micros, currency)), currency).micros
 
 
-def adjustment(entry: LedgerEntry, adjustment_id: str) -> Transaction:
+def record_adjustment(entry: LedgerEntry, adjustment_id: str) -> Transaction:
     """The row of the history for an adjustment's ledger entry: its amount, its moment, and the reason as its one line.
 
     One for an adjustment id of an account, for ever. Who did it is in the entry alone.
@@ -331,18 +331,18 @@ def record(transaction: Transaction, report: PaymentReport, now: datetime) -> Tr
             # Soon: whoever is told of it first may not be the one who opens the page.
             return replace(seen, status="Checkout", check_at=now + PROCESSING_CHECK)
         case "declined" | "needs_customer":
-            return failed(seen, report.failure or Failure("card_declined"))
+            return fail(seen, report.failure or Failure("card_declined"))
         case "canceled":
-            return failed(seen, Failure("canceled"))
+            return fail(seen, Failure("canceled"))
         case _:
             return seen
 
 
-def failed(transaction: Transaction, why: Failure) -> Transaction:
+def fail(transaction: Transaction, why: Failure) -> Transaction:
     return replace(transaction, status="Failed", failure=why, check_at=None)
 
 
-def declined(before: Transaction | None, after: Transaction) -> bool | None:
+def is_declined(before: Transaction | None, after: Transaction) -> bool | None:
     """Did this change end the charge of a saved card? True: declined. False: paid. None: neither.
 
     A hosted page and a bank debit are neither: a page that declines a card stays open for another one.
@@ -356,7 +356,7 @@ def declined(before: Transaction | None, after: Transaction) -> bool | None:
 
 def _arrived(seen: Transaction, report: PaymentReport, now: datetime) -> Transaction:
     if report.currency != seen.currency:
-        return failed(seen, Failure("currency_mismatch"))
+        return fail(seen, Failure("currency_mismatch"))
     return replace(
         seen,
         status="Paid",

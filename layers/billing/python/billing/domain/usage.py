@@ -123,7 +123,7 @@ def seconds_of(length: timedelta) -> Decimal:
     return Decimal(length // timedelta(microseconds=1)).scaleb(-6)
 
 
-def described(event: UsageEvent) -> str:
+def describe(event: UsageEvent) -> str:
     """What a person calls it: by what it is known."""
     if event.type == "call.ended":
         return f'call "{event.call_id}" of workspace "{event.workspace_id}"'

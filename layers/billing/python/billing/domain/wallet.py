@@ -16,8 +16,8 @@ from billing.domain.ledger import (
     Posting,
     UsageRecord,
     adjustment_cause,
-    balanced,
     grant_cause,
+    make_postings,
 )
 from billing.domain.low_balance import alerted_after
 from billing.domain.plan import PlanKey
@@ -325,7 +325,7 @@ def expire_grants(wallet: Wallet, now: datetime) -> Posted:
             kind="grant_expiry",
             now=now,
             code="grant_expired",
-            postings=balanced((PROMOTIONAL_CREDIT, -lost), (PROMOTION_EXPENSE, lost)),
+            postings=make_postings((PROMOTIONAL_CREDIT, -lost), (PROMOTION_EXPENSE, lost)),
         )
         wallet = posted.wallet
         entries.extend(posted.entries)
@@ -343,7 +343,7 @@ def adjust(
         kind="adjustment",
         now=now,
         description=reason,
-        postings=balanced((PAID_CREDIT, micros), (RECEIVABLE, -micros)),
+        postings=make_postings((PAID_CREDIT, micros), (RECEIVABLE, -micros)),
         by=by,
         fingerprint=fingerprint,
     )
@@ -360,6 +360,6 @@ def grant_credit(
         kind="credit_grant",
         now=now,
         description=reason,
-        postings=balanced((PROMOTIONAL_CREDIT, micros), (PROMOTION_EXPENSE, -micros)),
+        postings=make_postings((PROMOTIONAL_CREDIT, micros), (PROMOTION_EXPENSE, -micros)),
         fingerprint=fingerprint,
     )

@@ -67,15 +67,15 @@ def sign(secrets: Sequence[str], message_id: str, timestamp: int, body: str) -> 
     return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
 
 
-def checked_url(url: str, *, local: bool) -> str:
+def check_url(url: str, *, local: bool) -> str:
     """An address that somebody types, which is https and names a host of the internet. Raises InvalidValue.
 
     Where `local`, plain http and this machine are allowed. What a name stands for is checked at each delivery.
     """
-    return allowed_url(check_web_address(url, "url"), local=local)
+    return require_allowed_url(check_web_address(url, "url"), local=local)
 
 
-def allowed_url(url: str, *, local: bool) -> str:
+def require_allowed_url(url: str, *, local: bool) -> str:
     """The same of an address that is kept: a former release was less strict about its characters."""
     try:
         parts = urlsplit(url)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from billing.domain.delivery import Answer
 from billing.domain.errors import InvalidValue
-from billing.domain.webhook_endpoint import allowed_url, is_public
+from billing.domain.webhook_endpoint import is_public, require_allowed_url
 
 TIME_LIMIT_SECONDS = 10.0
 _CONNECT_LIMIT_SECONDS = 5.0
@@ -39,7 +39,7 @@ class WebhookSender:
     def post(self, url: str, headers: Mapping[str, str], body: str) -> Answer:
         """Any status of 2xx is acceptance; nothing of the answer but its status is read."""
         try:
-            status = self._post(allowed_url(url, local=self._local), headers, body)
+            status = self._post(require_allowed_url(url, local=self._local), headers, body)
         except (InvalidValue, AddressRefused) as refusal:
             return Answer(error=f"refused: {refusal}")
         except (OSError, ValueError, http.client.HTTPException) as error:

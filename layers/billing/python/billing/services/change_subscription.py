@@ -8,7 +8,7 @@ from datetime import datetime
 from billing.domain.declines import Failure
 from billing.domain.errors import CardDeclined, Conflict
 from billing.domain.plan import Plan, PlanKey
-from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, quote, start, wanted_terms
+from billing.domain.plan_change import Quote, RenewalPending, RenewalUnpaid, choose_terms, quote, start
 from billing.domain.plan_choice import own_versions, require_takeable
 from billing.domain.price_promise import PriceChanged, Promise, is_kept
 from billing.domain.transaction import Transaction
@@ -145,7 +145,7 @@ def _quote(store: Store, wallet: Wallet, wanted: Wanted, now: datetime) -> Quote
             field="plan_id",
         )
     versions = store.plans.versions(present.plan_keys | {plan.key})
-    terms = wanted_terms(present, versions, plan, wanted.quantities)
+    terms = choose_terms(present, versions, plan, wanted.quantities)
     quoted = quote(present, versions, terms, now)
     if wanted.promise is None or quoted.changes_nothing:
         return quoted

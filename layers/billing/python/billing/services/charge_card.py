@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing.domain.declines import NO_LONGER_WANTED, UNUSABLE, Failure
-from billing.domain.intention import is_fresh, is_wanted, nothing_came_of, unless_asked, unless_wanted
+from billing.domain.intention import is_fresh, is_wanted, report_nothing, unless_asked, unless_wanted
 from billing.domain.transaction import CHECKOUT_CHECK, PROCESSING_CHECK, PaymentReport, Transaction
 from billing.payments.errors import CustomerDeleted, PaymentsMisconfigured, PaymentsUnavailable, StripeRefused
 from billing.payments.gateway import Gateway
@@ -101,12 +101,12 @@ def _ask(store: Store, gateway: Gateway, transaction: Transaction, now: datetime
     except CustomerDeleted as refusal:
         log.warning("Stripe refused", extra={"transaction_id": transaction.transaction_id, "reason": refusal.detail})
         replace_customer(store, gateway, account_id, now)
-        return _recorded(store, transaction, nothing_came_of(transaction, Failure(UNUSABLE)), now)
+        return _recorded(store, transaction, report_nothing(transaction, Failure(UNUSABLE)), now)
     except StripeRefused as refusal:
         facts = {"transaction_id": transaction.transaction_id, "reason": refusal.detail, "stripe_code": refusal.code}
         log.warning("Stripe refused", extra=facts)
         why = why_refused(refusal)
-        refused = _recorded(store, transaction, nothing_came_of(transaction, why), now)
+        refused = _recorded(store, transaction, report_nothing(transaction, why), now)
         if why.code == UNUSABLE:
             lose_cards(store, gateway, account_id, now, payment_method_id=transaction.payment_method_id)
         return refused
@@ -156,7 +156,7 @@ def give_up(
     store: Store, transaction: Transaction, why: Failure, now: datetime, *, decide: Decide = unless_asked
 ) -> Transaction:
     """Record that no payment came of what Stripe has never heard of, unless a request may still be on its way."""
-    report = nothing_came_of(transaction, why)
+    report = report_nothing(transaction, why)
     return apply_payment(store, report, now, known=transaction, decide=decide).transaction or transaction
 
 

@@ -27,7 +27,7 @@ class TransactionCheck:
         self._return_url = return_url
         self._unanswered: dict[str, Transaction] = {}
 
-    def unanswered(self, now: datetime, age: timedelta) -> Sequence[Transaction]:
+    def list_unanswered(self, now: datetime, age: timedelta) -> Sequence[Transaction]:
         """The charges of saved cards that were recorded so long ago, and that this run got no answer about.
 
         A bank debit is none: its bank takes days.

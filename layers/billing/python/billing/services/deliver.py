@@ -49,7 +49,7 @@ class DeliveryOffice:
         found = self._store.deliveries.get(wanted.destination, wanted.event_id)
         if found is None or found.status != "pending" or found.attempts != wanted.attempts:
             return None
-        begun = found.begun(now)
+        begun = found.begin(now)
         if not self._store.deliveries.move(found, begun):
             return None
         ended = self._send_mail(begun, now) if begun.destination == EMAIL else self._send_webhook(begun, now)
@@ -73,17 +73,17 @@ class DeliveryOffice:
     def _send_mail(self, delivery: Delivery, now: datetime) -> Delivery:
         account = None if delivery.account_id is None else self._store.accounts.get(delivery.account_id)
         if account is None:
-            return delivery.ended(Answer(error="there is no such account", final=True), now)
+            return delivery.end(Answer(error="there is no such account", final=True), now)
         facts = facts_of(delivery.payload)
         if facts is None:
-            return delivery.ended(Answer(error="this release has no words for the event"), now)
-        return delivery.ended(self._mail(write_email(account, facts, self._billing_url)), now)
+            return delivery.end(Answer(error="this release has no words for the event"), now)
+        return delivery.end(self._mail(write_email(account, facts, self._billing_url)), now)
 
     def _send_webhook(self, delivery: Delivery, now: datetime) -> Delivery:
         endpoint = self._store.webhook_endpoints.get(delivery.destination)
         secrets = self._store.webhook_endpoints.secrets(delivery.destination, now)
         if endpoint is None or not secrets:
-            return delivery.ended(Answer(error="the endpoint was removed", final=True), now)
+            return delivery.end(Answer(error="the endpoint was removed", final=True), now)
         if not endpoint.enabled:
             return delivery.held("the endpoint is disabled")
         timestamp = int(now.timestamp())
@@ -99,7 +99,7 @@ class DeliveryOffice:
             delivery.payload,
         )
         self._note_health(endpoint, answer, now)
-        return delivery.ended(answer, now)
+        return delivery.end(answer, now)
 
     def _note_health(self, endpoint: WebhookEndpoint, answer: Answer, now: datetime) -> None:
         after = endpoint.after_attempt(accepted=answer.accepted, status=answer.status, now=now)

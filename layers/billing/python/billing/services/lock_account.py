@@ -5,7 +5,7 @@ from datetime import datetime
 
 from billing.domain.auto_refill import with_refill
 from billing.domain.change import Change
-from billing.domain.renewal import unlocked
+from billing.domain.renewal import unlock
 from billing.domain.wallet import Posted, Wallet
 from billing.services.change_wallet import change_wallet
 from billing.store.store import Store
@@ -25,7 +25,7 @@ def unlock_account(store: Store, account_id: str, now: datetime) -> Wallet:
     """
 
     def decide(wallet: Wallet) -> Change[None]:
-        after = unlocked(wallet, now)
+        after = unlock(wallet, now)
         return Change(Posted(wallet) if after == wallet else with_refill(Posted(after), now), None)
 
     return change_wallet(store, account_id, decide).wallet

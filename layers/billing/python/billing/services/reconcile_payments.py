@@ -186,7 +186,7 @@ class _Run:
 
     def note_unanswered(self, transactions: TransactionCheck) -> None:
         """Count what nobody has answered for an hour, and say of each what it is: a person looks at it at Stripe."""
-        waiting = transactions.unanswered(self._now, UNANSWERED_FOR)
+        waiting = transactions.list_unanswered(self._now, UNANSWERED_FOR)
         renewals = [each for each in waiting if each.kind == "renewal"]
         self.done.payments_unanswered = len(waiting) - len(renewals)
         self.done.renewals_unanswered = len(renewals)

@@ -8,7 +8,7 @@ from billing.domain.charged_once import judge
 from billing.domain.errors import BillingError, Conflict, NotFound
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
-from billing.domain.usage import UsageEvent, described, rejection_cause
+from billing.domain.usage import UsageEvent, describe, rejection_cause
 from billing.services.ingest_events import Queue
 from billing.store.store import Store
 
@@ -65,7 +65,7 @@ def _require_free(store: Store, rejection_id: str, event: UsageEvent) -> None:
     verdict, _ = judge(event, existing, rejection_id=rejection_id, plan_of=lambda key: store.plans.version(*key))
     if verdict == "conflict":
         raise Conflict(
-            f"{described(event)} was settled before with other content, and is charged once",
+            f"{describe(event)} was settled before with other content, and is charged once",
             code="event_conflict",
             field="event",
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from billing.domain.complete import complete
 from billing.domain.notices import Notice, of_card, of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
-from billing.domain.transaction import declined
+from billing.domain.transaction import is_declined
 from billing.store.row_changes import READERS, RowChange
 
 _NOTICES_OF: Mapping[str, Callable[[Any, Any, datetime], list[Notice]]] = complete(
@@ -36,4 +36,4 @@ def card_declined(change: RowChange) -> bool | None:
     """What a change says of a saved card's charge (see `declined`); each charge is answered by one change."""
     if change.table != "transactions" or change.after is None:
         return None
-    return declined(change.before, change.after)
+    return is_declined(change.before, change.after)

@@ -13,7 +13,7 @@ from billing.domain.plan import Plan, PlanKey
 from billing.domain.queued_event import QueuedEvent, account_charged, may_charge
 from billing.domain.rejection import RejectedEvent, reject_queued, rejection_id_of
 from billing.domain.settlement import Rejection, settle
-from billing.domain.usage import UsageEvent, described
+from billing.domain.usage import UsageEvent, describe
 from billing.domain.wallet import Wallet
 from billing.domain.workspace import Workspace
 from billing.services.return_leases import LeaseReturns
@@ -229,7 +229,7 @@ class UsageSettlement:
             elif verdict == "duplicate":
                 outcome.duplicates += 1
             else:
-                detail = f"{described(event)} was settled before with other content"
+                detail = f"{describe(event)} was settled before with other content"
                 self._reject(received, "event_conflict", detail, outcome, now)
         return left
 

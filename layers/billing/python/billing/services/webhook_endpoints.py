@@ -7,7 +7,7 @@ from datetime import datetime
 from billing.domain.delivery import Delivery
 from billing.domain.errors import Conflict, NotFound
 from billing.domain.instants import format_instant
-from billing.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint, checked_url
+from billing.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint, check_url
 from billing.store.paging import Listing, page_of
 from billing.store.store import Store
 
@@ -23,7 +23,7 @@ class WebhookEndpointNotFound(NotFound):
 
 def create_endpoint(store: Store, endpoint: WebhookEndpoint, secret: str, *, local: bool) -> None:
     """Keep a new endpoint and its secret. Raises InvalidValue for its address, Conflict beyond MAX_ENDPOINTS."""
-    checked_url(endpoint.url, local=local)
+    check_url(endpoint.url, local=local)
     if len(store.webhook_endpoints.all()) >= MAX_ENDPOINTS:
         raise Conflict(f"there are at most {MAX_ENDPOINTS} webhook endpoints", code="too_many_webhook_endpoints")
     store.webhook_endpoints.add(endpoint, secret)
@@ -65,7 +65,7 @@ def change_endpoint(store: Store, endpoint_id: str, change: EndpointChange, *, l
     before = find_endpoint(store, endpoint_id)
     after = replace(
         before,
-        url=before.url if change.url is None else checked_url(change.url, local=local),
+        url=before.url if change.url is None else check_url(change.url, local=local),
         events=before.events if change.events is None else tuple(change.events),
         description=before.description if change.description is None else change.description,
     )

@@ -132,7 +132,7 @@ def caller_of(request: Request) -> Caller:
     )
 
 
-def authorized(request: Request, scope: str) -> Caller:
+def authorize(request: Request, scope: str) -> Caller:
     """The caller, who has `scope`. Raises `insufficient_scope`."""
     caller = caller_of(request)
     caller.require_scope(scope)

@@ -32,7 +32,7 @@ from billing.web.http import (
     problem,
     text_response,
 )
-from billing.web.validation import validated
+from billing.web.validation import validate
 from billing.web.values import IDEMPOTENCY_KEY, PATH_PARAMETERS, Body
 
 MAX_BODY_BYTES = 256 * 1024
@@ -244,11 +244,11 @@ class Api:
         facts |= {"route": f"{found.spec.method} {found.spec.path}", **parameters}
         caller = _admit(found, request, parameters)
         for name, value in parameters.items():
-            validated(PATH_PARAMETERS[name], value, within=name)
+            validate(PATH_PARAMETERS[name], value, within=name)
         arguments: dict[str, Any] = dict(parameters)
         call = _call(found, request, caller, now)
         if found.query is not None:
-            arguments["query"] = validated(TypeAdapter(found.query), dict(request.get("queryStringParameters") or {}))
+            arguments["query"] = validate(TypeAdapter(found.query), dict(request.get("queryStringParameters") or {}))
         if found.body is not None:
             arguments["body"] = _read_body(found.body, request, optional=found.body_optional)
         if found.wants_call:
@@ -304,7 +304,7 @@ def _call(found: Route, request: Request, caller: Caller, now: datetime) -> Call
     keyed = found.spec.keyed
     key = None if keyed is None else sent.get(IDEMPOTENCY_HEADER.lower())
     if key is not None:
-        key = validated(IDEMPOTENCY_KEY, key, within=IDEMPOTENCY_HEADER)
+        key = validate(IDEMPOTENCY_KEY, key, within=IDEMPOTENCY_HEADER)
     call = Call(caller, now, sent, key, origin_of(request))
     if keyed is not None and keyed.required:
         call.require_key()
@@ -319,7 +319,7 @@ def _read_body(model: type[BaseModel], request: Request, *, optional: bool) -> B
         raise RequestRefused(
             "unsupported_media_type", "the content type must be application/json", field="content-type"
         )
-    return validated(TypeAdapter(model), loads(text))
+    return validate(TypeAdapter(model), loads(text))
 
 
 def _response(status: int, answer: object) -> Response:

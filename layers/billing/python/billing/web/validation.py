@@ -25,7 +25,7 @@ _WORDS = {
 }
 
 
-def validated(adapter: TypeAdapter[T], value: object, *, within: str = "") -> T:
+def validate(adapter: TypeAdapter[T], value: object, *, within: str = "") -> T:
     """`value` as the adapter's type. Raises RequestRefused (422 `invalid_value`), with an error for each field."""
     ambiguous = [{"field": field, "detail": "must not have a field twice"} for field in _ambiguous(value, within)]
     if ambiguous:
