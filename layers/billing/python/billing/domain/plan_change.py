@@ -87,7 +87,7 @@ def choose_terms(
 
     `quantities` are the whole of it: a feature left out is at its included units. None leaves what is rented as it is:
     as it is to be, where the next renewal is under the same plan, else as it is at present; what the plan does not rent
-    out goes with the old one. A new subscription has the included units. Raises InvalidValue, as `checked_quantities`
+    out goes with the old one. A new subscription has the included units. Raises InvalidValue, as `check_quantities`
     does, also for units that are more than another plan's maximum.
     """
     if quantities is None:

@@ -28,7 +28,7 @@ from billing.words.decline_texts import why_not_paid
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a customer asks for. `quantities` are units in all, None for those that there are (see `wanted_terms`).
+    """What a customer asks for. `quantities` are units in all, None for those that there are (see `choose_terms`).
 
     Without `version`, the version that the account has of the plan, or the current one where it has another plan. Who
     names nothing but the plan that is to come leaves all that is to come as it is, its version, too.

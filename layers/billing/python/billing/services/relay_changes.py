@@ -33,7 +33,7 @@ def notices_of(change: RowChange) -> list[Notice]:
 
 
 def card_declined(change: RowChange) -> bool | None:
-    """What a change says of a saved card's charge (see `declined`); each charge is answered by one change."""
+    """What a change says of a saved card's charge (see `is_declined`); each charge is answered by one change."""
     if change.table != "transactions" or change.after is None:
         return None
     return is_declined(change.before, change.after)
