@@ -19,6 +19,7 @@ from infra.local.emulator import REGION, Emulator, free_port, running_emulator
 from infra.local.platform import running_platform
 from infra.local.stripe_simulator import RunningSimulator, running_simulator
 from tests.builders import NOW
+from tests.dynamodb_local import NOT_NAMED, dynamodb_local_home, running_dynamodb_local
 from tests.paying_account import Paying
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ settings.register_profile(
 )
 settings.register_profile("explore", settings.get_profile("talktime"), derandomize=False, print_blob=True)
 settings.load_profile("talktime")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--dynamodb-local", action="store_true", help="keep the tests' tables in DynamoDB Local, not in the emulator"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,6 +63,27 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def dynamodb_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """AWS's DynamoDB Local, afresh for each file, since it slows down with each account that it has.
+
+    Whoever asks for it is skipped if the environment does not name it.
+    """
+    home = dynamodb_local_home()
+    if home is None:
+        pytest.skip(NOT_NAMED)
+    with running_dynamodb_local(home, tmp_path_factory.mktemp("dynamodb-local") / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tables_home(request: pytest.FixtureRequest) -> Emulator:
+    """Where the tables of `dynamodb` and `database` are: the emulator, or with --dynamodb-local DynamoDB Local."""
+    chosen = "dynamodb_local" if request.config.getoption("--dynamodb-local") else "emulator"
+    home: Emulator = request.getfixturevalue(chosen)
+    return home
+
+
 @pytest.fixture
 def account() -> str:
     """A number of an AWS account that no other test uses, and that holds nothing."""
@@ -63,17 +91,17 @@ def account() -> str:
 
 
 @pytest.fixture
-def dynamodb(emulator: Emulator, account: str) -> "DynamoDBClient":
+def dynamodb(tables_home: Emulator, account: str) -> "DynamoDBClient":
     """A client of an account in which all tables exist, empty, under their logical names."""
-    return _client_with_tables(emulator, account)
+    return _client_with_tables(tables_home, account)
 
 
 @pytest.fixture
-def fresh_database(emulator: Emulator) -> Callable[[], Database]:
+def fresh_database(tables_home: Emulator) -> Callable[[], Database]:
     """Makes a store over empty tables, each in an account of its own."""
 
     def make() -> Database:
-        client = _client_with_tables(emulator, str(next(_accounts)))
+        client = _client_with_tables(tables_home, str(next(_accounts)))
         tables = {model.Meta.table_name: model.Meta.table_name for model in ALL_TABLES}
         return Database(client, tables, pause=lambda attempt: time.sleep(0.002 * 2 ** min(attempt, 6)))
 

@@ -87,7 +87,9 @@ class Told:
 
 
 @pytest.fixture
-def told(emulator: Emulator, account: str, database: Database) -> Told:
+def told(emulator: Emulator, account: str, database: Database, request: pytest.FixtureRequest) -> Told:
+    if request.config.getoption("--dynamodb-local"):
+        pytest.skip("DynamoDB Local leaves out in its streams that an empty map is a map: wallets cannot be read")
     aws = boto3.Session(aws_access_key_id=account, aws_secret_access_key="unused", region_name=REGION)
     return Told(aws.client("dynamodbstreams", endpoint_url=emulator.url), House(database))
 

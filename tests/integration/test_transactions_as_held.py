@@ -48,11 +48,11 @@ ITEMS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def lean(
-    emulator: Emulator, account: str, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+    tables_home: Emulator, account: str, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> "DynamoDBClient":
     """The client that the functions use, in the AWS account of `dynamodb`, which has the tables."""
     assert dynamodb
-    for name, value in emulator.environment(account).items():
+    for name, value in tables_home.environment(account).items():
         monkeypatch.setenv(name, value)
     return aws.dynamodb()
 

@@ -38,7 +38,7 @@ class PostingView(View):
 
 
 class LedgerEntryView(View):
-    """`amount` is the signed effect on the balance. The postings sum to zero."""
+    """`amount` is the signed effect on the balance. The postings sum to zero, and are ordered by their accounts."""
 
     entry_id: str
     sequence: int

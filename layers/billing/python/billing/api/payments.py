@@ -71,7 +71,7 @@ class DefaultCardView(View):
 
 
 class CardView(View):
-    """A card. One whose verification `failed` was not kept, and Stripe has one that is `gone` no longer: `failure` says why.
+    """A card. One that `failed` was not kept, and Stripe has one that is `gone` no longer: `failure` says why.
 
     On a `verified` card, `failure` says why a new expiry date that was entered for it was not accepted.
     """
