@@ -1,6 +1,7 @@
 """The API against its own description: the document is sound, and what is answered is what it says."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -82,6 +83,18 @@ def test_whatever_the_document_refers_to_is_in_it() -> None:
 
 def _texts(found: str | dict[str, str]) -> list[str]:
     return [found] if isinstance(found, str) else list(found.values())
+
+
+def test_its_sentences_are_short() -> None:
+    """For a tired reader whose English is second."""
+    sentences = {
+        sentence
+        for text in every("description")
+        if isinstance(text, str)
+        for sentence in re.split(r"(?<=[.:;])\s+", " ".join(text.split()))
+    }
+    assert len(sentences) > 200
+    assert [each for each in sentences if len(each.split()) > 25] == []
 
 
 def test_each_operation_has_a_name_of_its_own() -> None:

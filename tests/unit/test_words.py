@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from dataclasses import replace
 from itertools import chain
 
@@ -13,6 +14,7 @@ from billing.domain.declines import NO_DECLINE, Failure, bounce, decline
 from billing.domain.ledger import Counted, LedgerEntry
 from billing.domain.transaction import TransactionLine
 from billing.words.decline_texts import DECLINES, why_not_paid
+from billing.words.email_texts import WORDINGS
 from billing.words.history_texts import say_entry, say_line
 from billing.words.lock_texts import why_locked
 from billing.words.phrases import Phrases
@@ -55,6 +57,14 @@ def test_what_english_says_apart_every_language_says_apart_and_in_its_own_words(
         if language != "en":
             same = {text for code, text in said.items() if text == english[code]}
             assert same <= THE_SAME_IN_BOTH
+
+
+def test_a_customer_reads_short_sentences() -> None:
+    phrases = [text for book in BOOKS.values() for text in book._sentences["en"].values()]
+    mails = [line for wording in WORDINGS["en"].values() for line in (wording.subject, *wording.lines)]
+    sentences = [each for text in (*phrases, *mails) for each in re.split(r"(?<=[.:;!?])\s+", text)]
+    assert len(sentences) > 100
+    assert [each for each in sentences if len(each.split()) > 25] == []
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ class WorkspaceMoveView(View):
 
 
 class WorkspaceView(View):
-    """A workspace of the account, from `effective_at` on: null where that was before moves were kept."""
+    """A workspace of the account, from `effective_at` on. That is null if the account had it before moves were kept."""
 
     workspace_id: str
     account_id: str
@@ -185,7 +185,7 @@ class LiftedHoldBody(Body):
 
 
 class AccountStatusView(View):
-    """The account's standing; `lock_reason` is null where it is not locked."""
+    """The account's standing; `lock_reason` is null if it is not locked."""
 
     account_id: str
     status: AccountStatus

@@ -171,7 +171,7 @@ _SEND_EVENTS = Operation(
     parameters=[
         _ce("specversion", "its presence makes the request one of binary mode.", "^1\\.0$"),
         _ce("id", "the event's id.", "^[!-~]{1,128}$"),
-        _ce("source", "where the event comes from.", "^[!-~]{1,256}$"),
+        _ce("source", "what sent the event.", "^[!-~]{1,256}$"),
         _ce("type", "the event's type.", "^(call\\.ended|usage\\.recorded)$"),
         _ce("time", "when it was sent, RFC 3339.", "^[0-9TtZz:.+-]{20,64}$"),
     ],
@@ -221,7 +221,7 @@ _HOLD_LEASE = Operation(
     operation_id="hold_lease",
     group="Calls",
     description=(
-        "Take a concurrency slot for a call, or go on holding it: 201 where it is new, 200 where its time starts anew. "
+        "Take a concurrency slot for a call, or go on holding it: 201 if it is new, 200 if its time starts anew. "
         "Take it by the call's own id: the call's `call.ended` event then gives it back. A live lease can be extended "
         "whatever became of the account; a new one is refused with the code of the call permission. On a plan that "
         "does not limit calls nothing is held: each request is a 201 with a `limit` of null."
@@ -243,7 +243,7 @@ _GIVE_BACK_LEASE = Operation(
     path=_LEASE_PATH,
     operation_id="give_back_lease",
     group="Calls",
-    description="Free the slot, also where it is free already.",
+    description="Free the slot. It may be free already.",
     scope="calls:authorize",
     parameters=_LEASE_PARAMETERS,
     answers={204: {}},

@@ -163,7 +163,7 @@ class ReplayDeliveriesBody(Body):
 
 
 class ReplayedDeliveriesView(View):
-    """How many are on their way; where `next_cursor` is not null, ask again with it for more."""
+    """How many are on their way; ask again with `next_cursor` for more, unless it is null."""
 
     replayed: int
     next_cursor: str | None

@@ -39,7 +39,7 @@ from billing.words.refill_texts import say_advice
 
 
 class NewCardBody(Body):
-    """`return_url` is where Stripe's page sends the customer back to; the deployment has one of its own."""
+    """Stripe's page sends the customer back to `return_url`. Without one, the deployment's own is taken."""
 
     return_url: ReturnUrl | None = None
 
@@ -134,7 +134,7 @@ class TopUpBody(Body):
 
 
 class TopUpView(View):
-    """`Paid`; `Checkout` with the `url` of the page; `Processing` where the answer is not known yet."""
+    """`Paid`; `Checkout` with the `url` of the page; `Processing` while the answer is not known."""
 
     transaction_id: str
     status: TransactionStatus
@@ -182,8 +182,8 @@ class AutoRefillBody(Body):
 class AutoRefillView(View):
     """`suspended` needs the customer; `limit_reached` and `waiting` wait until `next_attempt_at`.
 
-    `message` says what the customer can do about a suspension or the limit, and that none starts any more once the
-    subscription ends with its period. `suspended_reason` is a decline's code, `dispute_opened`, `refunded`,
+    `message` says what the customer can do about a suspension or the limit. It also says that no refill starts because
+    the subscription ends. `suspended_reason` is a decline's code, `dispute_opened`, `refunded`,
     `deficit_too_large` or `too_many_refills`.
     """
 
@@ -302,10 +302,10 @@ class TransactionView(View):
     transaction_id: str
     kind: TransactionKind
     status: TransactionStatus
-    amount: MoneyView = Field(description="below zero where an adjustment took credit")
+    amount: MoneyView = Field(description="below zero if an adjustment took credit")
     created_at: str
     paid_at: str | None
-    card: CardFaceView | None = Field(description="null where no card is known, as of an adjustment")
+    card: CardFaceView | None = Field(description="null if no card is known; an adjustment has none")
     failure: FailureView | None
     refunded: MoneyView
     refunds: list[RefundView]

@@ -118,7 +118,7 @@ class UsageFeatureBody(Body):
 
 
 class RecurringFeatureBody(Body):
-    """A rental: units included, a monthly price for each extra one, and where there is one a hard maximum in all."""
+    """A rental: included units, a monthly price for each extra one, and perhaps a hard maximum in all."""
 
     key: FeatureKey
     name: Name
@@ -136,7 +136,7 @@ class RecurringFeatureBody(Body):
 
 
 class CallRulesBody(Body):
-    """What the plan's calls are counted by. Absent: the features of the example's names, where the plan has them."""
+    """What the plan's calls are counted by. Left out: those of the plan's features that have the example's names."""
 
     time: Annotated[list[FeatureKey], Field(max_length=MAX_FEATURES), distinct("a feature")] | None = Field(
         default=None,
@@ -144,13 +144,13 @@ class CallRulesBody(Body):
         "without usage; a call may start while one of them has allowance left.",
     )
     concurrency: FeatureKey | None = Field(
-        default=None, description="The recurring feature of which each running call holds a unit."
+        default=None, description="The recurring feature that each running call holds a unit of."
     )
     check_length: bool = Field(
         default=True,
-        description="Whether a call is kept as `longer_than_the_call` where a line of `time` is more than 60 seconds "
-        "above the time from its start to its end, taken through the feature's minimum and increment. Switch it off "
-        "for calls of several legs.",
+        description="Keep a call as `longer_than_the_call` if a line of `time` is more than 60 seconds longer than the "
+        "call. The call's length is first taken through the feature's minimum and increment. Switch this off for calls "
+        "of several legs.",
     )
 
 

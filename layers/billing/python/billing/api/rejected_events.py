@@ -22,7 +22,7 @@ class RejectedEventsQuery(PageQuery):
 
 
 class ReplayBody(Body):
-    """The corrected event, where the one that was kept cannot be charged as it is; or a person's word that it can."""
+    """The corrected event, or a person's word that the kept one is right."""
 
     example: ClassVar[Example] = {"confirm": True}
 
@@ -37,7 +37,7 @@ class ReplayBody(Body):
 
 
 class RejectedEventView(View):
-    """`payload` is the event as it came last: JSON where it can be shown so, else its text, cut where it is long."""
+    """`payload` is the event as it came last: JSON if it can be shown so, else its text, cut if it is long."""
 
     rejection_id: str
     event_id: str | None

@@ -85,10 +85,10 @@ class AccountsRoutes:
 
     @route("PUT", "/v1/workspaces/{workspace_id}", scope="admin", refusals={404: ("account_not_found",)})
     def put_workspace(self, call: Call, workspace_id: str, body: WorkspaceBody) -> WorkspaceView:
-        """Make the workspace the account's: at once where it had none, else at `effective_at`, a minute from now.
+        """Make the workspace the account's: at once if it had none, else at `effective_at`, a minute from now.
 
-        A call belongs to the account that had the workspace when it ended. A running call keeps its slot where it took
-        it. The same account again changes nothing; before `effective_at`, another account takes the move's place.
+        A call belongs to the account that had the workspace when it ended. A running call keeps the slot that it took.
+        The same account again changes nothing. Before `effective_at`, another account takes the move's place.
         """
         changed = assign_workspace(self._store, workspace_id, body.account_id, body.name, call.now)
         return WorkspaceView.of(changed)

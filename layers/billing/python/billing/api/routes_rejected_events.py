@@ -38,11 +38,11 @@ class RejectedEventsRoutes:
         },
     )
     def replay_rejected_event(self, call: Call, rejection_id: str, body: ReplayBody | None) -> ReplayedEventView:
-        """Send the event to settlement again, as it is or corrected, as of its first arrival.
+        """Send the event to settlement again, unchanged or corrected, as of its first arrival.
 
-        It is charged once: also where the correction names another workspace or call id, its sender's own retry is a
-        duplicate. A call that was charged with other content is refused as `event_conflict`, another correction of what
-        a replay has charged as `replayed_under_another_id`. With `confirm` it passes the guards of length and charge.
+        It is charged once. If the correction names another workspace or call id, the sender's own retry is still a
+        duplicate. A call that was charged with other content is refused: `event_conflict`. So is another correction of
+        what a replay has charged: `replayed_under_another_id`. `confirm` lets it pass the guards of length and charge.
         """
         said = body or ReplayBody()
         queued = replay(self._store, self._queue, rejection_id, said.event, call.now, confirmed=said.confirm)

@@ -124,7 +124,7 @@ class SubscriptionView(View):
 
 
 class CanceledSubscriptionView(SubscriptionView):
-    """The subscription as it is once it was canceled.
+    """The subscription after its cancellation.
 
     `auto_refill_stops` says that auto-refill is on, and buys no more credit from now on: what is left is used up.
     """
@@ -143,7 +143,7 @@ def _texts(quantities: Mapping[str, int]) -> dict[str, str]:
 
 
 class RenewalPaymentBody(Body):
-    """How an open renewal is paid. `return_url` is where a page leads back to."""
+    """How an open renewal is paid. A page leads back to `return_url`."""
 
     example: ClassVar[Example] = {"with": "page"}
 
@@ -152,7 +152,7 @@ class RenewalPaymentBody(Body):
 
 
 class RenewalPaymentView(View):
-    """`Paid`; `Checkout` with the `url` of the page; `Processing` where the answer is not known yet."""
+    """`Paid`; `Checkout` with the `url` of the page; `Processing` while the answer is not known."""
 
     transaction_id: str
     status: TransactionStatus

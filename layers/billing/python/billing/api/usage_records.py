@@ -98,7 +98,7 @@ class UsageRecordsQuery(SpanQuery):
 class UsageLineView(View):
     """Quantities are in the metered `unit`; `included`, `overage` and `pay_as_you_go` add up to `billed`.
 
-    `unit_price` is the price of one priced unit (a minute, where seconds are metered).
+    `unit_price` is the price of one priced unit (a minute, if seconds are metered).
     """
 
     feature: str

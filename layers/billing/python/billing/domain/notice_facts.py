@@ -109,16 +109,16 @@ class SubscriptionRenewed(PeriodFacts):
     type: ClassVar[NoticeType] = "subscription.renewed"
     charged: bool = field(
         metadata={
-            "description": "Whether a card was charged for it, of which payment.succeeded tells; "
-            "a month that was paid from credit was not."
+            "description": "Whether a card was charged for it: then payment.succeeded tells of it. "
+            "A month that was paid from credit was not."
         }
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionPastDue(PeriodFacts):
-    """A renewal could not be paid. Told at each failed try, with the charge that failed, and on each day of a try on
-    which there was no card to ask, with the last one that did; without a next try the account is locked.
+    """A renewal could not be paid. Told at each failed try, with the charge that failed. If there was no card to ask,
+    it names the last charge that failed. Without a next try the account is locked.
     """
 
     type: ClassVar[NoticeType] = "subscription.past_due"
@@ -126,7 +126,7 @@ class SubscriptionPastDue(PeriodFacts):
     next_attempt_at: datetime | None
     transaction_id: str = field(metadata={"description": "The charge that failed; payment.failed tells of it, too."})
     amount: Money
-    card: CardFace | None = field(metadata={"description": "Null where there is none, or where it is not known."})
+    card: CardFace | None = field(metadata={"description": "Null if there is none, or if it is not known."})
     code: str | None
     reason: str | None = _in_words()
 
@@ -137,7 +137,7 @@ class SubscriptionCanceled(PeriodFacts):
 
     type: ClassVar[NoticeType] = "subscription.canceled"
     ended_at: datetime = field(
-        metadata={"description": "The period's end, or the moment of the cancellation where the period was not paid."}
+        metadata={"description": "The period's end, or the moment of the cancellation if the period was not paid."}
     )
 
 
@@ -160,8 +160,8 @@ class PaymentSucceeded(PaymentFacts):
     type: ClassVar[NoticeType] = "payment.succeeded"
     period_start: datetime | None = field(
         metadata={
-            "description": "The month that a renewal paid; null of any other payment, "
-            "and where the month was not waited for any more."
+            "description": "The month that a renewal paid. Null of any other payment, "
+            "and if nobody waited for the month any more."
         }
     )
     period_end: datetime | None
@@ -205,9 +205,7 @@ class UsageRejected:
     type: ClassVar[NoticeType] = "usage.rejected"
     rejection_id: str = field(metadata={"pattern": "^[0-9a-f]{32}$"})
     event_id: str | None
-    account_id: str | None = field(
-        metadata={"description": "The account of the sender's key, where it is bound to one."}
-    )
+    account_id: str | None = field(metadata={"description": "The account that the sender's key is bound to, if any."})
     code: str
     detail: str
 

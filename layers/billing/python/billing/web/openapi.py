@@ -20,8 +20,8 @@ decimal strings; times are RFC 3339 in UTC. Unknown fields are refused. Lists ta
 codes, for programs in `x-codes`. What the gateway refuses by itself (no key, a wrong one, too many requests) is plain
 JSON with a `message`.
 
-A key has scopes, of which `admin` implies the others. A key that is bound to an account reaches that account only: for
-it any other one does not exist, and what concerns all accounts is closed to it."""
+A key has scopes; `admin` implies the others. A key that is bound to an account reaches that account only. For it no
+other account exists, and what concerns all accounts is closed to it."""
 _KEY = """An API key, `tk_...`. The scopes that a key may have are `usage:write`, `calls:authorize`, `billing:read`,
 `billing:write` and `admin`, which implies the others; each operation names the one it needs."""
 _RETRY_AFTER = {"description": "seconds to wait before the request is sent again", "schema": {"type": "integer"}}

@@ -64,7 +64,7 @@ class UnacceptedEventView(BaseModel):
     """An event that is kept and not charged. `index` is its place in the request."""
 
     index: int
-    id: str | None = Field(description="null where the event has none that can be read")
+    id: str | None = Field(description="null if the event has none that can be read")
     code: str = Field(
         description="stable: why it is not charged",
         examples=[
@@ -85,13 +85,13 @@ class UnacceptedEventView(BaseModel):
     detail: str
     field: str | None = Field(
         default=None,
-        description="the path of what is wrong, where one field is to blame",
+        description="the path of what is wrong, if one field is to blame",
         examples=["data.usage[0].quantity"],
     )
 
 
 class ProblemView(BaseModel):
-    """What went wrong (RFC 9457). `code` is stable. What follows `detail` is there where it says something."""
+    """What went wrong (RFC 9457). `code` is stable. Members after `detail` are there if they say something."""
 
     type: str
     title: str
