@@ -81,11 +81,11 @@ class _Progress:
 
 
 def bar(doing: str, seconds: float, last_seconds: float | None) -> str:
-    """`doing [######------] 3 s of 6 s`: how long it runs, and took last time. At first there is no bar."""
+    """`doing [######------] 3 s, last time 6 s`. At first there is no last time, and no bar."""
     if not last_seconds:
         return f"{doing} ... {seconds:.0f} s"
     filled = min(_BAR_CELLS, int(_BAR_CELLS * seconds / last_seconds))
-    return f"{doing} [{'#' * filled}{'-' * (_BAR_CELLS - filled)}] {seconds:.0f} s of {last_seconds:.0f} s"
+    return f"{doing} [{'#' * filled}{'-' * (_BAR_CELLS - filled)}] {seconds:.0f} s, last time {last_seconds:.0f} s"
 
 
 def _say(text: str) -> None:

@@ -130,8 +130,8 @@ def test_broken_last_times_are_no_times(last_times: Path, broken: str, capsys: p
     ("seconds", "last_seconds", "shown"),
     [
         (3.2, None, "Building ... 3 s"),
-        (3.0, 6.0, "Building [############------------] 3 s of 6 s"),
-        (9.0, 6.0, "Building [########################] 9 s of 6 s"),
+        (3.0, 6.0, "Building [############------------] 3 s, last time 6 s"),
+        (9.0, 6.0, "Building [########################] 9 s, last time 6 s"),
     ],
 )
 def test_a_bar_shows_how_far_a_step_is_by_its_last_time(seconds: float, last_seconds: float | None, shown: str) -> None:

@@ -167,6 +167,15 @@ def test_each_file_that_is_named_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_file_of_a_command_exists(path: Path) -> None:
+    for block in re.findall(r"^```(?:console|sh)\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL):
+        for name in re.findall(r"\b((?:tests|infra|events)/[\w./]+)", block):
+            assert (ROOT / name).exists(), name
+        for module in re.findall(r"-m ((?:tests|infra)\.[\w.]+)", block):
+            assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_test_that_is_named_exists(path: Path) -> None:
     tests = "".join(each.read_text() for each in (ROOT / "tests").rglob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", path.read_text()):
