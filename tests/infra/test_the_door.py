@@ -1,4 +1,7 @@
-"""The documents are complete and true: every list in them is compared with the code, in both directions."""
+"""The documents are complete and true: every list in them is compared with the code, in both directions.
+
+`test_decisions.py` holds the records and the page of the billing layer.
+"""
 
 import re
 from dataclasses import fields
@@ -18,10 +21,8 @@ from tests.described import description
 from tests.infra.test_alarms import alarms_of
 
 BILLING = LAYERS / "billing" / "python" / "billing"
-DECISIONS = sorted((LAYERS / "billing" / "decisions").glob("[0-9]*.md"))
 _BUILT = {".local", ".venv", ".pytest_cache", "cdk.out"}
 DOCUMENTS = [path for path in sorted(ROOT.rglob("*.md")) if not _BUILT & set(path.relative_to(ROOT).parts)]
-DECISION_HEADINGS = ["Context", "Decision", "What you must do now", "The code that holds it"]
 
 
 def text_of(folder: Path) -> str:
@@ -105,40 +106,10 @@ def test_each_helper_of_the_tests_has_its_row() -> None:
     assert set(first_column(section(text_of(ROOT / "tests"), "## The suites"))) == suites
 
 
-def test_each_room_of_the_billing_package_has_its_row() -> None:
-    rooms = {f"{path.name}/" for path in BILLING.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert set(first_column(section(text_of(LAYERS / "billing"), "## The storeys"))) == rooms
-
-
-def test_each_rule_is_where_the_list_says() -> None:
-    rows = re.findall(
-        r"^\| .+? \| `([\w./]+\.py)` \| `(\w+)` \|$",
-        section(text_of(LAYERS / "billing"), "## Where is the rule for ...?"),
-        re.MULTILINE,
-    )
-    assert len(rows) >= 30
-    for path, name in rows:
-        file = next(each for each in (BILLING / path, ROOT / path) if each.exists())
-        assert re.search(rf"(?:def|class) {name}\b|^{name}\b", file.read_text(), re.MULTILINE), (path, name)
-
-
 def test_what_the_first_page_promises_is_one_step_away() -> None:
     page = section(text_of(ROOT), "## Where is ...?")
     for question in ("the rule for negative pauses", "who may write the ledger", "how to add a route"):
         assert f"| {question}" in page
-
-
-@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
-def test_a_decision_has_its_number_its_headings_and_its_line_in_the_list(path: Path) -> None:
-    text = path.read_text()
-    number, title = re.findall(r"^# ([0-9]+)\. (.+)$", text, re.MULTILINE)[0]
-    assert path.name.startswith(f"{int(number):04d}-")
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == DECISION_HEADINGS
-    assert f"| {number} | [{title}]({path.name}) | " in (path.parent / "README.md").read_text()
-
-
-def test_decisions_are_numbered_without_a_gap() -> None:
-    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
 
 
 def anchors(path: Path) -> set[str]:
