@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from billing.domain.complete import complete
 from billing.domain.instants import format_instant
 from billing.domain.money import Money
+from billing.domain.month import Month
 from billing.domain.notice_facts import (
     AccountLocked,
     AccountPaused,
@@ -15,9 +16,10 @@ from billing.domain.notice_facts import (
     CardExpiring,
     DisputeOpened,
     Facts,
-    Month,
     PaymentFailed,
+    PaymentRefunded,
     PaymentSucceeded,
+    ReceiptIssued,
     SubscriptionCanceled,
     SubscriptionPastDue,
     SubscriptionRenewed,
@@ -149,6 +151,37 @@ def _payment_failed() -> Notice:
     return Notice(_PAYMENT, _ACCOUNT, _AT, facts)
 
 
+def _payment_refunded() -> Notice:
+    facts = PaymentRefunded(
+        account_id=_ACCOUNT,
+        transaction_id=_PAYMENT,
+        kind="auto_refill",
+        amount=_usd("100"),
+        card=_CARD,
+        refund_id="re_1Qx",
+        refunded=_usd("20"),
+    )
+    return Notice(facts.refund_id, _ACCOUNT, _AT, facts)
+
+
+def _receipt_issued() -> Notice:
+    facts = ReceiptIssued(
+        account_id=_ACCOUNT,
+        transaction_id=_RENEWAL,
+        kind="renewal",
+        amount=_usd("53"),
+        card=_CARD,
+        document="receipt",
+        number="TT-2026-000123",
+        receipt_number=None,
+        moved_at=_THIS_MONTH,
+        issued_at=_AT,
+        period_start=_THIS_MONTH,
+        period_end=_NEXT_MONTH,
+    )
+    return Notice(facts.number, _ACCOUNT, _AT, facts)
+
+
 def _dispute_opened() -> Notice:
     facts = DisputeOpened(
         account_id=_ACCOUNT,
@@ -200,6 +233,8 @@ SAMPLES: Mapping[NoticeType, Notice] = complete(
             _balance_low(),
             _payment_succeeded(),
             _payment_failed(),
+            _payment_refunded(),
+            _receipt_issued(),
             _auto_refill_suspended(),
             _subscription_renewed(),
             _subscription_past_due(),

@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from billing.contracts.bus_events import BUS_SOURCE, cloud_event
 from billing.domain.money import Money
-from billing.domain.notice_facts import FACTS, Facts, Month
+from billing.domain.month import Month
+from billing.domain.notice_facts import FACTS, Facts
 from billing.domain.notice_types import NoticeType
 from billing.domain.transaction import CardFace
 from infra.bus_samples import SAMPLES

@@ -14,11 +14,15 @@ _WHOLE_CORE_MB = 1769  # from here on Lambda gives a whole core
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """What Lambda gives one invocation. `uses_stripe`: it carries Stripe's SDK, and may read the key."""
+    """What Lambda gives one invocation. `uses_stripe`: it carries Stripe's SDK, and may read the key.
+
+    `uses_typst`: it carries typst and the fonts, 90 MB.
+    """
 
     memory_mb: int
     timeout_seconds: int
     uses_stripe: bool = False
+    uses_typst: bool = False
 
 
 FUNCTION_SIZES: Final[Mapping[str, Size]] = {
@@ -41,7 +45,10 @@ FUNCTION_SIZES: Final[Mapping[str, Size]] = {
     "relay_changes": Size(memory_mb=512, timeout_seconds=30),
     "notify": Size(memory_mb=512, timeout_seconds=15),
     "deliver": Size(memory_mb=512, timeout_seconds=60),
+    # Once a day it looks through all payments.
+    "issue_receipts": Size(memory_mb=1024, timeout_seconds=240),
     # The gateway waits 30 seconds for an answer.
+    "receipts": Size(memory_mb=_WHOLE_CORE_MB, timeout_seconds=29, uses_typst=True),
     "api": Size(memory_mb=1024, timeout_seconds=29, uses_stripe=True),
 }
 

@@ -18,6 +18,7 @@ from infra.packages import Platform, install_wheels
 from infra.paths import LAYERS
 
 _BILLING = LAYERS / "billing" / "python" / "billing"
+_TYPESETTING = LAYERS / "typst" / "python" / "typesetting"
 # The Lambda runtime brings these, and PynamoDB requires one: 25 MB that would only slow a cold start.
 _IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
 
@@ -56,9 +57,21 @@ def stripe_layer(target: Target) -> Path:
     return _third_party_layer("stripe", target)
 
 
-def _third_party_layer(name: str, target: Target) -> Path:
-    """The folder of `layers/<name>/requirements.txt`, filled on first use. Raises CommandError."""
+def typst_layer(target: Target) -> Path:
+    """typst, the template of documents and the fonts (`fonts/more/` with them), for what makes PDF files."""
+    return _third_party_layer("typst", target, own=_TYPESETTING)
+
+
+def _third_party_layer(name: str, target: Target, *, own: Path | None = None) -> Path:
+    """The folder of `layers/<name>/requirements.txt`, filled on first use, with a package of our `own` that uses it.
+
+    Raises CommandError.
+    """
     requirements = LAYERS / name / "requirements.txt"
+
+    def sources() -> list[Path]:
+        ours = () if own is None else own.rglob("*")
+        return [requirements, *(path for path in ours if path.is_file() and "__pycache__" not in path.parts)]
 
     def install(python: Path) -> None:
         install_wheels(python, requirements, target.wheels)
@@ -66,8 +79,10 @@ def _third_party_layer(name: str, target: Target) -> Path:
             for path in [*python.glob(package), *python.glob(f"{package}-*.dist-info")]:
                 shutil.rmtree(path)
         shutil.rmtree(python / "bin", ignore_errors=True)
+        if own is not None:
+            shutil.copytree(own, python / own.name, ignore=shutil.ignore_patterns("__pycache__"))
 
-    return _layer(name, target, lambda: [requirements], install)
+    return _layer(name, target, sources, install)
 
 
 def billing_layer(target: Target) -> Path:

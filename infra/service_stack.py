@@ -21,10 +21,11 @@ from infra.constructs.notices import Notices
 from infra.constructs.payments import Payments
 from infra.constructs.public_api import PublicApi, Route
 from infra.constructs.queues import QueueConsumer
+from infra.constructs.receipts import Receipts
 from infra.constructs.renewals import Renewals
 from infra.constructs.usage_bus import UsageBus
-from infra.functions import FUNCTION_SIZES
-from infra.layers import Target, billing_layer, dependencies_layer, stripe_layer
+from infra.functions import FUNCTION_SIZES, Size
+from infra.layers import Target, billing_layer, dependencies_layer, stripe_layer, typst_layer
 from infra.stages import Stage
 
 # Workers of one queue compete for the wallets of busy accounts: few that take large batches lose fewer races.
@@ -68,10 +69,12 @@ class ServiceStack(Stack):
             schedule=functions["schedule_renewals"],
             renew=functions["renew_subscriptions"],
         )
+        receipts = Receipts(self, "Documents", stage=stage, alarms=alarms, bus=bus, issue=functions["issue_receipts"])
         queues = {
             "calls": settlement.queue,
             "events of Stripe's": payments.inbox.queue,
             "renewals": renewals.orders.queue,
+            "receipts": receipts.paid.queue,
             "notices": notices.spread.queue,
             "webhooks and mails": notices.deliveries.queue,
         }
@@ -88,6 +91,7 @@ class ServiceStack(Stack):
         folders = {
             "Dependencies": dependencies_layer(target),
             "Stripe": stripe_layer(target),
+            "Typst": typst_layer(target),
             "Billing": billing_layer(target),
         }
         return {
@@ -110,7 +114,7 @@ class ServiceStack(Stack):
                 self,
                 folder,
                 stage=stage,
-                layers=[layer for name, layer in layers.items() if name != "Stripe" or size.uses_stripe],
+                layers=[layer for name, layer in layers.items() if _carries(size, name)],
                 tables=tables,
                 size=size,
                 alarms=alarms,
@@ -190,14 +194,22 @@ class ServiceStack(Stack):
         )
 
 
+def _carries(size: Size, layer: str) -> bool:
+    return {"Stripe": size.uses_stripe, "Typst": size.uses_typst}.get(layer, True)
+
+
 def _list_routes(functions: Functions) -> list[Route]:
-    authorize_call, rest = functions["authorize_call"], functions["api"]
+    authorize_call, rest, receipts = functions["authorize_call"], functions["api"], functions["receipts"]
+    transaction = "/v1/accounts/{account_id}/transactions/{transaction_id}"
     lease = "/v1/workspaces/{workspace_id}/leases/{lease_id}"
     return [
         Route("/v1/events", (HttpMethod.POST,), functions["ingest_events"]),
         Route("/v1/accounts/{account_id}/call-permission", (HttpMethod.GET,), authorize_call),
         Route("/v1/workspaces/{workspace_id}/call-permission", (HttpMethod.GET,), authorize_call),
         Route(lease, (HttpMethod.PUT, HttpMethod.DELETE), authorize_call),
+        Route(f"{transaction}/receipt", (HttpMethod.GET,), receipts),
+        Route(f"{transaction}/credit-notes/{{number}}", (HttpMethod.GET,), receipts),
+        Route("/v1/accounts/{account_id}/statements/{month}", (HttpMethod.GET,), receipts),
         Route("/webhooks/stripe", (HttpMethod.POST,), functions["stripe_webhook"], open_to_all=True),
         Route("/openapi.json", (HttpMethod.GET,), rest, open_to_all=True),
         Route("/v1/{proxy+}", (HttpMethod.ANY,), rest),

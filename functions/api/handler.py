@@ -1,6 +1,5 @@
 """The JSON API but for its hot paths: plans, accounts, credit, history, keys, and its own OpenAPI document."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
@@ -11,8 +10,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing.api.rest_api import rest_api
 from billing.runtime import aws, logs, settings, stripe_access
+from billing.runtime.respond import respond
 from billing.runtime.usage_queue import UsageQueue
-from billing.web.http import RequestRefused, Response, problem
+from billing.web.http import Response
 
 _settings = settings.from_environment()
 logs.logger("api", _settings.log_level)
@@ -30,11 +30,4 @@ _api = rest_api(
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Response:
     _limit.set(stripe_access.seconds_left(context))
-    try:
-        return _api.respond(event, datetime.now(UTC), lambda facts: logger.info("answered", extra=dict(facts)))
-    except Exception:
-        logger.exception("request failed")
-        request_id = context.aws_request_id
-        return problem(
-            RequestRefused("internal_error", f"something broke; it was logged as {request_id}", request_id=request_id)
-        )
+    return respond(_api, event, context, logger)

@@ -27,6 +27,8 @@ AlarmKind = Literal[
     "not-handed-over",
     "payments-unanswered",
     "queue-behind",
+    "receipt-numbers-broken",
+    "receipts-missing",
     "renewals-unanswered",
     "renewals-unanswered-for-days",
     "settlement-lag",

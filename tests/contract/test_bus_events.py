@@ -19,17 +19,19 @@ from billing.domain.notice_types import NOTICE_TYPES
 from billing.domain.notices import (
     Notice,
     of_card,
+    of_document,
     of_rejected_event,
     of_transaction,
     of_wallet,
     of_webhook_endpoint,
 )
 from billing.domain.rejection import reject
-from billing.domain.transaction import CardFace, Transaction, TransactionKind
+from billing.domain.transaction import CardFace, Refund, Transaction, TransactionKind
 from billing.domain.wallet import Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from infra import bus_schemas
 from tests.builders import NOW, PERIOD_END, change, dunning, micros, period_of, plan, wallet
+from tests.contract.document_samples import CREDIT_NOTE, RECEIPT
 
 BUS = Path(__file__).parents[2] / "events" / "bus"
 ENVELOPE = json.loads((BUS / "envelope.schema.json").read_text())
@@ -102,10 +104,16 @@ def test_a_sample_matches_its_schema(event_type: str) -> None:
     check(sample)
 
 
-@pytest.mark.parametrize("event_type", ["payment.succeeded", "payment.failed", "dispute.opened"])
+@pytest.mark.parametrize("event_type", ["payment.failed", "payment.refunded", "dispute.opened"])
 def test_what_is_told_of_payments_is_of_every_kind_that_a_card_pays(event_type: str) -> None:
     kinds = schema_of(event_type)["properties"]["data"]["properties"]["kind"]["enum"]
     assert set(kinds) == set(get_args(TransactionKind)) - {"adjustment"}
+
+
+@pytest.mark.parametrize("event_type", ["payment.succeeded", "receipt.issued"])
+def test_money_that_arrived_is_also_what_a_person_recorded_as_received(event_type: str) -> None:
+    kinds = schema_of(event_type)["properties"]["data"]["properties"]["kind"]["enum"]
+    assert set(kinds) == set(get_args(TransactionKind))
 
 
 def told() -> list[Notice]:
@@ -130,6 +138,8 @@ def told() -> list[Notice]:
         (asked, paid),
         (asked, replace(asked, status="Failed", failure=Failure("lost_card"))),
         (paid, replace(paid, dispute_id="du_1", dispute_status="opened")),
+        (paid, replace(paid, refunds=(Refund("re_1", micros("20"), NOW),))),
+        (None, replace(paid, kind="adjustment", card=None, received=True)),
     ]
     card = Card("acme", "fp", "pm_1", "visa", "4242", 12, 2026, "verified", NOW)
     rejected = reject("{}", "unknown_workspace", "no", rejected_at=NOW, arrived_at=NOW, event_id="e-1")
@@ -137,6 +147,8 @@ def told() -> list[Notice]:
     return [
         *(notice for before, after in changes for notice in of_wallet(before, after, NOW)),
         *(notice for asked_, answered in payments for notice in of_transaction(asked_, answered, NOW)),
+        *of_document(None, RECEIPT, NOW),
+        *of_document(None, CREDIT_NOTE, NOW),
         *of_card(card, replace(card, expiry_told_days=30), NOW.replace(day=2, month=12)),
         *of_rejected_event(None, (rejected, "open"), NOW),
         *of_webhook_endpoint(endpoint, replace(endpoint, enabled=False, disabled_reason="gone"), NOW),

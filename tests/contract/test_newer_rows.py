@@ -17,6 +17,7 @@ from billing.domain.dunning import FailedTry, after_failure
 from billing.domain.lease import LeasePage
 from billing.domain.ledger import RatedLine
 from billing.domain.plan import RecurringFeature, UsageFeature, VolumeDiscount
+from billing.domain.seller import Seller
 from billing.domain.standing import standing
 from billing.domain.terms import Terms
 from billing.domain.transaction import CardFace, PaymentReport, Transaction, record
@@ -34,14 +35,18 @@ from billing.store.deliveries import Deliveries
 from billing.store.formats import MapFormat, NameFormat, PositionFormat
 from billing.store.leases import Leases
 from billing.store.plans import Plans
+from billing.store.receipts import Receipts
 from billing.store.reconciliation import ReconciliationMemory
 from billing.store.rejected_events import RejectedEvents
+from billing.store.sellers import Sellers
+from billing.store.statements import Statements
 from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions
 from billing.store.wallets import new_wallet_put
 from billing.store.webhook_endpoints import WebhookEndpoints
 from billing.store.workspaces import Workspaces
 from tests.builders import dunning_of
+from tests.contract.document_samples import COUNTER, DRAFT, RECEIPT, SELLER, STATEMENT
 from tests.contract.samples import (
     ACCOUNT,
     BOOKMARK,
@@ -114,10 +119,17 @@ NEWER_VALUES: dict[str, tuple[str, Callable[[Row], None]]] = {
     "a line of a transaction": ("transactions.named", longer("lines", 1)),
     "a dispute": ("transactions.disputed", longer("disputes", 0)),
     "the hold of a dispute": ("wallets.held", longer("holds", 1)),
+    "a tax rate": ("sellers", longer("tax_rates", 1)),
     "the customer's own payment": ("wallets.unpaid", longer("subscription", "own_payment")),
 }
 # Those in rows that are never written again.
 FOR_EVER: dict[str, tuple[str, Callable[[Row], None]]] = {
+    "billing details": ("accounts.billed", longer("details")),
+    "the seller on a document": ("receipts", longer("seller")),
+    "a line of a document": ("receipts", longer("lines", 0)),
+    "a line of a statement": ("statements", longer("sums", 2, 0)),
+    "what was used, in a draft": ("statements.draft", longer("sums", 4, 0)),
+    "a tax line": ("receipts", longer("taxes", 0)),
     "what a reset of usage counted": ("ledger_entries.usage_reset", longer("counted", 1)),
     "a rated line": ("ledger_entries.usage", longer("lines", 0)),
     "a usage feature": ("plans", longer("usage_features", 0)),
@@ -154,7 +166,16 @@ def move_transaction(database: Database, transaction: Transaction) -> Row:
     return {"attempt": {"N": "7"}, "version": {"N": str(transaction.version + 1)}}
 
 
-MOVES: dict[str, Callable[[Database, Any], Row]] = {"wallets": move_wallet, "transactions": move_transaction}
+def rename_seller(database: Database, seller: Seller) -> Row:
+    Sellers(database).put(seller, replace(seller, name="New"))
+    return {"name": {"S": "New"}, "version": {"N": str(seller.version + 1)}}
+
+
+MOVES: dict[str, Callable[[Database, Any], Row]] = {
+    "wallets": move_wallet,
+    "transactions": move_transaction,
+    "sellers": rename_seller,
+}
 
 
 NEWER_ATTRIBUTE = {"M": {"since": {"S": "0.9"}, "facts": {"L": [{"N": "1"}, {"NULL": True}]}}}
@@ -243,6 +264,19 @@ REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
         lambda database: StripeInbox(database).take(STRIPE_EVENT, LATER),
     ),
     "an event of Stripe's is done with": ("stripe_inbox", lambda database: StripeInbox(database).done("evt_stripe_1")),
+    "a seller is changed": ("sellers", lambda database: Sellers(database).put(SELLER, replace(SELLER, name="New"))),
+    "a seller begins to number": (
+        "sellers",
+        lambda database: database.write_all([Sellers(database).begin_numbering(SELLER)]),
+    ),
+    "a document is numbered": (
+        "receipt_counters",
+        lambda database: Receipts(database).issue(COUNTER, replace(COUNTER, issued=124), [RECEIPT]),
+    ),
+    "a month is summed further": (
+        "statements.draft",
+        lambda database: Statements(database).save_draft("acme", STATEMENT.month, replace(DRAFT, position="2026-11")),
+    ),
     "the bookmark is moved": (
         "reconciliation.events",
         lambda database: ReconciliationMemory(database).move_bookmark(BOOKMARK, replace(BOOKMARK, read_to=LATER)),
@@ -252,9 +286,9 @@ REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
         lambda database: ReconciliationMemory(database).defer("transaction:tx_1", replace(DEFERRAL, failures=4)),
     ),
 }
-# A ledger entry is never written again, and a place of the directory says no more than its keys. Neither are a plan's
-# versions; its current one is a whole copy.
-NEVER_WRITTEN_AGAIN = {"ledger_entries", "plans", "directory"}
+# A ledger entry and a document are never written again, and a place of the directory says no more than its keys.
+# Neither are a plan's versions; its current one is a whole copy.
+NEVER_WRITTEN_AGAIN = {"ledger_entries", "plans", "directory", "receipts", "receipt_prefixes", "document_files"}
 
 
 @pytest.mark.parametrize("how", REWRITINGS)

@@ -14,13 +14,14 @@ from jsonschema import Draft202012Validator
 from schemathesis.checks import ignored_auth, negative_data_rejection, not_a_server_error, positive_data_acceptance
 from schemathesis.generation import GenerationMode
 
+from billing.api.documents_api import documents_api
 from billing.api.edge_operations import EDGE_OPERATIONS
 from billing.domain.api_key import SCOPES
 from billing.domain.wallet import MAX_GRANTS
 from billing.store.database import Database
 from infra.paths import EVENTS
 from tests.api_client import Answer, with_acme
-from tests.builders import call
+from tests.builders import call, store_with
 from tests.contract.test_events_samples import BROKEN
 from tests.described import JsonObject, description
 from tests.gateway import STRIPE_SECRET, Gateway, gateway_over
@@ -33,6 +34,9 @@ OPERATIONS = {
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
 }
+
+
+FILES = documents_api(store_with(), lambda _: b"").routes
 
 
 @pytest.fixture
@@ -103,7 +107,7 @@ def test_each_operation_has_a_name_of_its_own() -> None:
 
 
 def test_the_document_has_every_route_of_the_api_function_and_those_of_the_others(gateway: Gateway) -> None:
-    own = {(route.spec.method, route.spec.path) for route in gateway.api.routes}
+    own = {(route.spec.method, route.spec.path) for route in [*gateway.api.routes, *FILES]}
     others = {(each.method, each.path) for each in EDGE_OPERATIONS}
     assert OPERATIONS.keys() == own | others
     assert not own & others
@@ -111,7 +115,7 @@ def test_the_document_has_every_route_of_the_api_function_and_those_of_the_other
 
 def test_an_operation_says_which_scope_its_key_needs(gateway: Gateway) -> None:
     said = {key: operation["security"] for key, operation in OPERATIONS.items()}
-    scopes = {(route.spec.method, route.spec.path): route.spec.scope for route in gateway.api.routes}
+    scopes = {(route.spec.method, route.spec.path): route.spec.scope for route in [*gateway.api.routes, *FILES]}
     scopes |= {(each.method, each.path): each.scope for each in EDGE_OPERATIONS}
     assert said == {key: [{"api_key": [scope]}] if scope else [] for key, scope in scopes.items()}
     assert {scope for scope in scopes.values() if scope} == set(SCOPES)

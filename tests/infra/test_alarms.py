@@ -156,6 +156,7 @@ def test_what_a_clock_starts_keeps_the_runs_that_it_failed_at_and_is_heard(resou
         "schedule_renewals",
         "deliver",
         "announce_expiring_cards",
+        "issue_receipts",
     }
     configs = {
         each["FunctionName"]["Ref"]: each for each in of_type(resources, "AWS::Lambda::EventInvokeConfig").values()

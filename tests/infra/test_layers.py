@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from infra.functions import FUNCTION_SIZES
-from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer
+from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer, typst_layer
 from infra.paths import FUNCTIONS
 from tests.patience import WITHIN_SECONDS
 
@@ -57,8 +57,9 @@ def load(program: str, folders: Sequence[Path], runtime: Path) -> None:
     assert loaded.returncode == 0, loaded.stderr
 
 
-def layers(*, stripe: bool) -> list[Path]:
-    builds = (dependencies_layer, billing_layer, *([stripe_layer] if stripe else []))
+def layers(*, stripe: bool = False, typst: bool = False) -> list[Path]:
+    more = [build for build, is_carried in ((stripe_layer, stripe), (typst_layer, typst)) if is_carried]
+    builds = (dependencies_layer, billing_layer, *more)
     return [build(THIS_MACHINE) / "python" for build in builds]
 
 
@@ -66,11 +67,9 @@ def layers(*, stripe: bool) -> list[Path]:
 def test_a_function_finds_all_that_it_imports_in_its_layers_and_logs_at_the_level_of_its_stage(
     function: str, tmp_path: Path
 ) -> None:
-    load(
-        f"FUNCTION = {function!r}\n{_LOAD_HANDLER}",
-        [FUNCTIONS / function, *layers(stripe=FUNCTION_SIZES[function].uses_stripe)],
-        tmp_path,
-    )
+    size = FUNCTION_SIZES[function]
+    folders = [FUNCTIONS / function, *layers(stripe=size.uses_stripe, typst=size.uses_typst)]
+    load(f"FUNCTION = {function!r}\n{_LOAD_HANDLER}", folders, tmp_path)
 
 
 def test_the_api_describes_itself_with_nothing_but_its_layers(tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_the_api_describes_itself_with_nothing_but_its_layers(tmp_path: Path) ->
 
 
 def test_the_layers_hold_all_that_the_billing_package_imports(tmp_path: Path) -> None:
-    load(_LOAD_PACKAGE, layers(stripe=True), tmp_path)
+    load(_LOAD_PACKAGE, layers(stripe=True, typst=True), tmp_path)
 
 
 def test_the_runtime_own_sdk_is_not_shipped_again() -> None:

@@ -43,6 +43,8 @@ def test_what_the_runbook_says_of_the_log_is_what_the_code_writes() -> None:
         "a delivery is given up",
         "our key is refused",
         "cannot be finished",
+        "a series of numbers is broken",
+        "a document was missing",
         "events of Stripe's are out of reach",
         "request failed",
         "Stripe did not answer",

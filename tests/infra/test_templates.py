@@ -10,6 +10,7 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.aws_sns import Topic
 
+from billing.api.documents_api import documents_api
 from billing.api.edge_operations import EDGE_OPERATIONS
 from billing.contracts.usage_queue import decode
 from billing.domain.queued_event import QueuedEvent
@@ -19,7 +20,7 @@ from infra.functions import FUNCTION_SIZES
 from infra.local.synthesis import synthesise
 from infra.naming import pascal
 from infra.stages import DEV, PRODUCTION, Stage
-from tests.builders import NOW, cloud_event
+from tests.builders import NOW, cloud_event, store_with
 from tests.described import description
 from tests.infra.conftest import resources_of
 
@@ -204,8 +205,9 @@ def test_the_gateway_has_the_routes_that_the_api_describes_and_hands_them_to_who
     answered: dict[bool, set[str]] = {True: set(), False: set()}
     for route in of_type(resources, "AWS::ApiGatewayV2::Route").values():
         answered[_integration_of(route) in to_api].add(route["RouteKey"])
+    as_files = {f"{each.spec.method} {each.spec.path}" for each in documents_api(store_with(), lambda _: b"").routes}
     assert len(api) == len(to_api) == 1
-    assert answered[False] == {f"{each.method} {each.path}" for each in EDGE_OPERATIONS}
+    assert answered[False] == {f"{each.method} {each.path}" for each in EDGE_OPERATIONS} | as_files
     assert answered[True] == {"GET /openapi.json", "ANY /v1/{proxy+}"}
     described = {(method.upper(), path) for path, said in description().document["paths"].items() for method in said}
     left = described - {(each.method, each.path) for each in EDGE_OPERATIONS} - {("GET", "/openapi.json")}

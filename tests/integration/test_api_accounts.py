@@ -28,7 +28,7 @@ def test_an_account_is_opened_under_the_id_the_caller_chose(client: Client) -> N
     answer = client.post("/v1/accounts", ACME)
     assert (answer.status, answer.json) == (
         201,
-        {**ACME, "language": "en", "created_at": "2026-11-23T12:00:00.000Z"},
+        {**ACME, "language": "en", "seller_id": "default", "created_at": "2026-11-23T12:00:00.000Z"},
     )
     assert client.get("/v1/accounts/acme").json == answer.json
     stands = {"status": "active", "past_due": False, "balance": {"amount": "0.000000", "currency": "USD"}}
@@ -85,7 +85,7 @@ def test_an_account_with_a_broken_field_is_not_opened(client: Client, field: str
 def test_a_change_leaves_alone_what_it_does_not_name(client: Client) -> None:
     client.post("/v1/accounts", ACME)
     answer = client.send("PATCH", "/v1/accounts/acme", {"language": "ar"})
-    assert answer.json == {**ACME, "language": "ar", "created_at": "2026-11-23T12:00:00.000Z"}
+    assert answer.json == {**ACME, "language": "ar", "seller_id": "default", "created_at": "2026-11-23T12:00:00.000Z"}
 
 
 def test_the_currency_of_an_account_stays(client: Client) -> None:

@@ -77,6 +77,7 @@ def test_a_wire_is_found_in_the_billing_history_with_its_reason_and_without_who_
         "refunds": [],
         "dispute": None,
         "receipt_number": None,
+        "taxes": [],
         "lines": [
             {
                 "code": "adjustment",

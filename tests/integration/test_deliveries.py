@@ -59,7 +59,7 @@ def test_a_notice_reaches_each_endpoint_and_the_customer_once_however_often_it_i
         house.work_off()
     assert receiver.ids == ["evt_1", "evt_1"]
     assert receiver.events(SECRET) == [event_of(PAYLOAD)] * 2
-    assert [mail.to for mail in house.mails] == ["billing@acme.example"]
+    assert [mail.to for mail in house.mails] == [("billing@acme.example",)]
     assert house.delivery().status == house.delivery("we_2").status == house.delivery(EMAIL).status == "delivered"
 
 
@@ -218,7 +218,7 @@ def test_a_mail_that_could_not_be_sent_is_tried_again_in_the_language_of_then(ho
     change_account(Store(house.database), "acme", name=None, email="new@acme.example", language="ar")
     house.sweep(NOW + timedelta(minutes=2))
     (mail,) = house.mails
-    assert mail.to == "new@acme.example"
+    assert mail.to == ("new@acme.example",)
     assert 'dir="rtl"' in mail.html
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from billing.domain.card import Card, Verification
 from billing.domain.card_expiry import announcement_due, expires_at
-from billing.domain.notice_facts import CardExpiring, Month
+from billing.domain.month import Month
+from billing.domain.notice_facts import CardExpiring
 from billing.domain.notices import of_card
 from billing.services.announce_expiring_cards import announce_expiring_cards
 from billing.store.database import Database

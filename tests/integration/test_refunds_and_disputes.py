@@ -151,7 +151,8 @@ def test_an_inquiry_moves_no_money(topped_up: Paying) -> None:
 
 
 def test_a_payment_of_another_account_cannot_be_refunded_through_this_one(topped_up: Paying) -> None:
-    from billing.services.refund import TransactionNotFound, refund_payment
+    from billing.services.refund import refund_payment
+    from billing.services.transactions import TransactionNotFound
 
     other = Paying(topped_up.database, topped_up.stripe, "globex")
     other.open()

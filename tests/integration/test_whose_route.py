@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+from billing.api.documents_api import documents_api
 from billing.api.edge_operations import EDGE_OPERATIONS
 from billing.domain.api_key import SCOPES, format_key
 from billing.domain.instants import format_instant
@@ -17,8 +18,8 @@ from billing.store.database import Database
 from billing.store.store import Store
 from billing.web.operations import Operation
 from billing.web.routing import Route
-from tests.api_client import ACME, Answer, Client, Line, client_over, with_acme
-from tests.builders import NOW, cloud_event
+from tests.api_client import ACME, Answer, Client, with_acme
+from tests.builders import NOW, cloud_event, store_with
 from tests.gateway import Gateway, gateway_over
 
 VALUES: Mapping[str, str] = {
@@ -30,12 +31,15 @@ VALUES: Mapping[str, str] = {
     "rejection_id": "0" * 32,
     "key_id": "0" * 16,
     "endpoint_id": "we_1",
+    "seller_id": "default",
+    "number": "TT-CN-2026-000001",
+    "month": "2026-11",
 }
 
 
 @pytest.fixture
 def client(database: Database) -> Client:
-    client = with_acme(client_over(database, Line()))
+    client = with_acme(gateway_over(database))
     opened = client.post("/v1/accounts", {**ACME, "account_id": "other", "name": "另一家"})
     assert opened.status == 201
     assert client.put("/v1/workspaces/77", {"account_id": "other"}).status == 200
@@ -43,7 +47,8 @@ def client(database: Database) -> Client:
 
 
 def guarded(client: Client) -> list[Route]:
-    routes = [each for each in client.api.routes if each.spec.scope is not None]
+    files = documents_api(store_with(), lambda _: b"").routes
+    routes = [each for each in [*client.api.routes, *files] if each.spec.scope is not None]
     assert len(routes) > 30, "the route table"
     return routes
 

@@ -17,7 +17,7 @@ from billing.domain.money import Money
 from billing.domain.notice_facts import Facts
 from billing.domain.refill_advice import ADVICE_CODES, advise_on
 from billing.words.decline_texts import why_not_paid
-from billing.words.email_texts import LAST_TRY, WORDINGS, is_mailed
+from billing.words.email_texts import CREDIT_NOTE, LAST_TRY, WORDINGS, is_mailed
 from billing.words.refill_texts import say_advice
 from billing.words.write_email import Email, write_email
 from tests.builders import BILLING_URL, NOW, micros
@@ -31,6 +31,15 @@ MAILS = sorted(WORDINGS["en"])
 LOCKED_UNPAID = {"locked_by": "unpaid_renewal", "lock_reason": "The renewal could not be paid."}
 
 
+_SPECIAL: dict[str, tuple[str, dict[str, Any]]] = {
+    LAST_TRY: ("subscription.past_due", {"next_attempt_at": None}),
+    CREDIT_NOTE: (
+        "receipt.issued",
+        {"document": "credit_note", "number": "TT-CN-2026-000007", "receipt_number": "TT-2026-000123"},
+    ),
+}
+
+
 def sample(event_type: str, **facts: Any) -> Facts:
     """The facts of the sample in events/bus/, some of them replaced."""
     found = facts_of((BUS / f"{event_type}.json").read_text())
@@ -40,7 +49,7 @@ def sample(event_type: str, **facts: Any) -> Facts:
 
 def event_of(mail: str) -> tuple[str, dict[str, Any]]:
     """The type that a mail is about, and facts with which it is the mail that is written."""
-    return ("subscription.past_due", {"next_attempt_at": None}) if mail == LAST_TRY else (mail, {})
+    return _SPECIAL.get(mail, (mail, {}))
 
 
 def written(event_type: str, account: Account = ACME, **facts: Any) -> Email:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from billing.domain.account import Account
+from billing.domain.account import DEFAULT_SELLER, Account
 from billing.domain.api_key import SCOPES, ApiKey
 from billing.domain.instants import format_instant
 from billing.domain.standing import SearchedStatus
@@ -28,6 +28,7 @@ from billing.web.values import (
     PageQuery,
     Reason,
     Scope,
+    SellerId,
     View,
     distinct,
 )
@@ -49,6 +50,7 @@ class NewAccountBody(Body):
     email: Email
     currency: Currency
     language: Language = "en"
+    seller_id: SellerId = Field(default=DEFAULT_SELLER, description="who bills the account")
 
 
 class AccountChangeBody(Body):
@@ -59,11 +61,12 @@ class AccountChangeBody(Body):
     name: Name | None = None
     email: Email | None = None
     language: Language | None = None
+    seller_id: SellerId | None = Field(default=None, description="documents that are issued from now on are its")
 
     @model_validator(mode="after")
     def _changes_something(self) -> "AccountChangeBody":
-        if self.name is None and self.email is None and self.language is None:
-            raise PydanticCustomError("invalid_value", "must name at least one of name, email and language")
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise PydanticCustomError("invalid_value", "must name at least one of name, email, language and seller_id")
         return self
 
 
@@ -73,6 +76,7 @@ class AccountView(View):
     email: str
     currency: str
     language: str
+    seller_id: str
     created_at: Instant
 
     @classmethod
@@ -83,6 +87,7 @@ class AccountView(View):
             email=account.email,
             currency=account.currency,
             language=account.language,
+            seller_id=account.seller_id,
             created_at=format_instant(account.created_at),
         )
 

@@ -18,6 +18,7 @@ class AdjustmentBody(Body):
     amount: SignedAmount
     reason: Reason
     by: Name
+    received: bool = Field(default=False, description="it is money that came by another way: it gets a receipt")
 
 
 class CreditGrantBody(Body):

@@ -7,10 +7,13 @@ from pydantic_core import PydanticCustomError
 
 from billing.api.usage_records import SpanQuery
 from billing.domain.card import Card
+from billing.domain.decimals import format_millionths
 from billing.domain.declines import Failure
+from billing.domain.document import Document
 from billing.domain.instants import format_instant
 from billing.domain.refill_advice import advise, waits_for_month
 from billing.domain.refill_settings import RefillSettings
+from billing.domain.tax import TaxLine
 from billing.domain.transaction import (
     DisputeStatus,
     LineCode,
@@ -20,6 +23,7 @@ from billing.domain.transaction import (
     TransactionStatus,
 )
 from billing.domain.wallet import Refill, Wallet
+from billing.services.documents import Documents
 from billing.store.transactions import HistoryFilter
 from billing.web.operations import FailureView
 from billing.web.values import (
@@ -284,10 +288,29 @@ class TransactionLineView(View):
         )
 
 
+class TaxLineView(View):
+    """What of the amount is tax, as the receipt says: `net` and `tax` are the whole."""
+
+    name: str
+    percent: str
+    net: MoneyView
+    tax: MoneyView
+
+    @classmethod
+    def of(cls, line: TaxLine, currency: str) -> "TaxLineView":
+        return cls(
+            name=line.name,
+            percent=format_millionths(line.percent_millionths),
+            net=MoneyView.of(line.net_micros, currency),
+            tax=MoneyView.of(line.tax_micros, currency),
+        )
+
+
 class RefundView(View):
     """`returned`: the bank did not take it, and the account has the credit again."""
 
     refund_id: str
+    credit_note_number: str | None = Field(description="null until there is a credit note")
     amount: MoneyView
     created_at: str
     returned: bool
@@ -311,13 +334,16 @@ class TransactionView(View):
     refunds: list[RefundView]
     dispute: DisputeStatus | None
     receipt_number: str | None = Field(description="null until there is a receipt")
+    taxes: list[TaxLineView] = Field(description="as the receipt says; empty until there is one")
     lines: list[TransactionLineView]
     url: str | None
 
     @classmethod
-    def of(cls, transaction: Transaction) -> "TransactionView":
+    def of(cls, transaction: Transaction, documents: Documents) -> "TransactionView":
+        """`documents` are those of the transaction, and may be of others, too."""
         currency = transaction.currency
         card = transaction.card
+        receipt = documents.get((transaction.transaction_id, None))
         return cls(
             transaction_id=transaction.transaction_id,
             kind=transaction.kind,
@@ -331,6 +357,7 @@ class TransactionView(View):
             refunds=[
                 RefundView(
                     refund_id=refund.refund_id,
+                    credit_note_number=_number(documents.get((transaction.transaction_id, refund.refund_id))),
                     amount=MoneyView.of(refund.amount_micros, currency),
                     created_at=format_instant(refund.created_at),
                     returned=refund.returned,
@@ -338,10 +365,15 @@ class TransactionView(View):
                 for refund in transaction.refunds
             ],
             dispute=transaction.dispute_status,
-            receipt_number=None,
+            receipt_number=_number(receipt),
+            taxes=[] if receipt is None else [TaxLineView.of(line, currency) for line in receipt.content.taxes],
             lines=[TransactionLineView.of(line, currency) for line in transaction.lines],
             url=transaction.url,
         )
+
+
+def _number(document: Document | None) -> str | None:
+    return None if document is None else document.full_number
 
 
 class TransactionPage(View):

@@ -37,7 +37,13 @@ class AccountsRoutes:
         self._store = store
         self._gateway = gateway
 
-    @route("POST", "/v1/accounts", scope="admin", status=201, refusals={409: ("account_exists",)})
+    @route(
+        "POST",
+        "/v1/accounts",
+        scope="admin",
+        status=201,
+        refusals={404: ("seller_not_found",), 409: ("account_exists",)},
+    )
     def create_account(self, call: Call, body: NewAccountBody) -> AccountView:
         """Open an account. The same id with the same content again answers the account that exists."""
         account = Account(
@@ -47,6 +53,7 @@ class AccountsRoutes:
             currency=body.currency,
             language=body.language,
             created_at=call.now,
+            seller_id=body.seller_id,
         )
         return AccountView.of(open_account(self._store, account))
 
@@ -66,13 +73,20 @@ class AccountsRoutes:
         """One account."""
         return AccountView.of(find_account(self._store, account_id))
 
-    @route("PATCH", "/v1/accounts/{account_id}", scope="admin")
+    @route("PATCH", "/v1/accounts/{account_id}", scope="admin", refusals={404: ("seller_not_found",)})
     def change_account(self, account_id: str, body: AccountChangeBody) -> AccountView:
-        """Change the name, the address or the language. The currency stays.
+        """Change the name, the address, the language or the seller. The currency stays, and so does what was issued.
 
         Name and address follow to Stripe at once, or before Stripe is next asked for a payment if it does not answer.
         """
-        account = change_account(self._store, account_id, name=body.name, email=body.email, language=body.language)
+        account = change_account(
+            self._store,
+            account_id,
+            name=body.name,
+            email=body.email,
+            language=body.language,
+            seller_id=body.seller_id,
+        )
         if body.name is not None or body.email is not None:
             follow_account(self._store, self._gateway, account_id)
         return AccountView.of(account)

@@ -14,7 +14,8 @@ class CreditRoutes:
     def adjust_balance(self, call: Call, account_id: str, body: AdjustmentBody) -> LedgerEntryView:
         """Add paid credit, or with a negative amount take it: a wire transfer, a correction. Answers the entry.
 
-        The billing history shows it, too, with the reason: as `adjustment`, `Paid`, without a card.
+        The billing history shows it, too, with the reason: as `adjustment`, `Paid`, without a card. With `received`, it
+        is money: a whole number of the currency's smallest unit, which is told as a payment and gets a receipt.
         """
         entry = adjust_balance(
             self._store,
@@ -22,6 +23,7 @@ class CreditRoutes:
             micros=body.amount,
             reason=body.reason,
             by=body.by,
+            received=body.received,
             adjustment_id=id_from_key(account_id, call.require_key()),
             now=call.now,
         )

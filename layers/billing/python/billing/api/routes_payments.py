@@ -27,10 +27,12 @@ from billing.services.accounts import find_account
 from billing.services.add_card import open_card_page
 from billing.services.cards import list_cards, make_default, remove_card
 from billing.services.dispute import lift_dispute_holds
-from billing.services.refund import find_transaction, refund_payment
+from billing.services.documents import documents_of
+from billing.services.refund import refund_payment
 from billing.services.renew_subscription import renew_now
 from billing.services.set_auto_refill import set_auto_refill
 from billing.services.top_up import top_up
+from billing.services.transactions import find_transaction
 from billing.store.store import Store
 from billing.web.routing import KEY_REQUIRED, PAYMENT_REFUSALS, Call, Keyed, route
 from billing.web.values import PageQuery
@@ -165,7 +167,9 @@ class PaymentsRoutes:
         """The billing history, newest first."""
         find_account(self._store, account_id)
         page = self._store.transactions.page(account_id, query.limit, query.cursor, query.to_filter())
-        return TransactionPage(items=[TransactionView.of(each) for each in page.items], next_cursor=page.next_cursor)
+        documents = self._store.receipts.of_history(page.items)
+        items = [TransactionView.of(each, documents) for each in page.items]
+        return TransactionPage(items=items, next_cursor=page.next_cursor)
 
     @route(
         "GET",
@@ -173,9 +177,10 @@ class PaymentsRoutes:
         scope="billing:read",
         refusals={404: ("transaction_not_found",)},
     )
-    def get_transaction(self, account_id: str, transaction_id: str) -> TransactionView:
-        """One transaction with its lines and refunds."""
-        return TransactionView.of(find_transaction(self._store, account_id, transaction_id))
+    def get_transaction(self, call: Call, account_id: str, transaction_id: str) -> TransactionView:
+        """One transaction with its lines, tax and refunds. A paid one that has no receipt yet gets it now."""
+        transaction = find_transaction(self._store, account_id, transaction_id)
+        return TransactionView.of(transaction, documents_of(self._store, transaction, lambda: call.now))
 
     @route(
         "POST",
@@ -201,4 +206,4 @@ class PaymentsRoutes:
             refund_key=transaction_id_of(account_id, "refund", transaction_id, call.require_key()),
             now=call.now,
         )
-        return TransactionView.of(transaction)
+        return TransactionView.of(transaction, self._store.receipts.of_history([transaction]))

@@ -14,7 +14,8 @@ from billing.domain.decimals import parse_millionths
 from billing.domain.errors import BillingError
 from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.money import Money
-from billing.domain.notice_facts import FACTS, Facts, Month
+from billing.domain.month import Month
+from billing.domain.notice_facts import FACTS, Facts
 from billing.domain.notice_types import NoticeType
 from billing.domain.transaction import CardFace
 

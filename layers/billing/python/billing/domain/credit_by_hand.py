@@ -35,9 +35,19 @@ def same_as(written: LedgerEntry, fingerprint: str) -> LedgerEntry:
 
 
 def adjust_by_hand(
-    wallet: Wallet, micros: int, *, adjustment_id: str, reason: str, by: str, now: datetime, fingerprint: str
+    wallet: Wallet,
+    micros: int,
+    *,
+    adjustment_id: str,
+    reason: str,
+    by: str,
+    now: datetime,
+    fingerprint: str,
+    received: bool = False,
 ) -> Change[LedgerEntry]:
     """Add paid credit, or take it where `micros` is negative. The billing history gets a row of it.
+
+    `received` says that it is money: a wire transfer, and no goodwill.
 
     It starts no refill: what an administrator took is not to be charged again.
     """
@@ -48,7 +58,7 @@ def adjust_by_hand(
     if micros > 0:
         posted = replace(posted, wallet=within_reach(posted.wallet, now))
     change = _with_expired(expired, posted)
-    return replace(change, also=(Added(record_adjustment(change.answer, adjustment_id)),))
+    return replace(change, also=(Added(record_adjustment(change.answer, adjustment_id, received=received)),))
 
 
 def give_credit(

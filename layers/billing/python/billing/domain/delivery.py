@@ -51,6 +51,10 @@ class Delivery:
             return replace(told, status="failed", due_at=None)
         return replace(told, due_at=now + retry_after(self.event_id, self.attempts))
 
+    def told_otherwise(self, how: str) -> "Delivery":
+        """Nothing is sent: another notice has told the same."""
+        return replace(self, status="delivered", due_at=None, last_error=how)
+
     def held(self, reason: str) -> "Delivery":
         return replace(self, status="held", due_at=None, last_error=reason)
 

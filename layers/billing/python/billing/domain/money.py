@@ -87,6 +87,11 @@ def card_minor_units(amount: Money) -> int:
     return -(-amount.micros // step_micros) * charged_in_minor_units
 
 
+def is_whole_minor_units(amount: Money) -> bool:
+    """Whether it can be paid as it is by any means: 12.345 OMR can, 12.345 USD cannot."""
+    return amount.micros % _MICROS_A_MINOR_UNIT[minor_unit_decimals(amount.currency)] == 0
+
+
 def share(whole: Money, part: int, of: int) -> Money:
     """`part` of `of` as the same share of `whole`, half up to a minor unit. Of 50.00 EUR, 21.60 of 54.00 are 20.00 EUR.
 

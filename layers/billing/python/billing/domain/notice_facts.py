@@ -10,26 +10,17 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from billing.domain.complete import complete
+from billing.domain.document import DocumentKind
 from billing.domain.money import Money
+from billing.domain.month import Month
 from billing.domain.notice_types import NOTICE_TYPES, NoticeType
-from billing.domain.transaction import CardFace, PaymentKind
+from billing.domain.transaction import CardFace, PaymentKind, TransactionKind
 from billing.domain.wallet import AccountStatus, LockedBy
 
 
 def _in_words() -> Any:  # noqa: ANN401  a field, as dataclasses' own `field` returns one
     """What `code` says in words: the domain leaves it out, and whoever tells the notice puts it in."""
     return field(default=None, metadata={"description": "`code` in words for the customer, in English."})
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A month of the calendar, such as the last one in which a card is good."""
-
-    year: int
-    month: int
-
-    def __str__(self) -> str:
-        return f"{self.year:04d}-{self.month:02d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +145,20 @@ class PaymentFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentSucceeded(PaymentFacts):
-    """Money arrived from a card."""
+class MoneyFacts:
+    """Money that moved: by card, or as an `adjustment` by another way, which a person recorded."""
+
+    type: ClassVar[NoticeType]
+    account_id: str
+    transaction_id: str
+    kind: TransactionKind
+    amount: Money
+    card: CardFace | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentSucceeded(MoneyFacts):
+    """Money arrived: from a card, or by another way as an `adjustment` that says so."""
 
     type: ClassVar[NoticeType] = "payment.succeeded"
     period_start: datetime | None = field(
@@ -174,6 +177,32 @@ class PaymentFailed(PaymentFacts):
     type: ClassVar[NoticeType] = "payment.failed"
     code: str | None
     reason: str | None = _in_words()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefunded(PaymentFacts):
+    """A payment was given back, whole or in part. Told once a refund. A credit note follows (`receipt.issued`)."""
+
+    type: ClassVar[NoticeType] = "payment.refunded"
+    refund_id: str
+    refunded: Money = field(metadata={"description": "What this refund gives back; `amount` is what was paid."})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptIssued(MoneyFacts):
+    """A document was issued: the receipt of a payment, or the credit note of a refund. Its PDF can be fetched.
+
+    `amount` is what was paid, or given back.
+    """
+
+    type: ClassVar[NoticeType] = "receipt.issued"
+    document: DocumentKind
+    number: str = field(metadata={"description": "As printed, such as TT-2026-000123 or TT-CN-2026-000007."})
+    receipt_number: str | None = field(metadata={"description": "The receipt that a credit note belongs to."})
+    moved_at: datetime = field(metadata={"description": "When the money was paid, or given back."})
+    issued_at: datetime
+    period_start: datetime | None = field(metadata={"description": "The month that a renewal paid, else null."})
+    period_end: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +258,8 @@ Facts: TypeAlias = (
     | BalanceLow
     | PaymentSucceeded
     | PaymentFailed
+    | PaymentRefunded
+    | ReceiptIssued
     | AutoRefillSuspended
     | SubscriptionRenewed
     | SubscriptionPastDue

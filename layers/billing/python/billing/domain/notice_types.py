@@ -9,6 +9,8 @@ NoticeType = Literal[
     "balance.low",
     "payment.succeeded",
     "payment.failed",
+    "payment.refunded",
+    "receipt.issued",
     "auto_refill.suspended",
     "subscription.renewed",
     "subscription.past_due",

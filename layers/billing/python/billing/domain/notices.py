@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 
 from billing.domain.card import Card
 from billing.domain.card_expiry import expires_at
+from billing.domain.document import Document
 from billing.domain.instants import format_instant
 from billing.domain.money import Money
+from billing.domain.month import Month
 from billing.domain.notice_facts import (
     AccountLocked,
     AccountPaused,
@@ -21,9 +23,10 @@ from billing.domain.notice_facts import (
     CardExpiring,
     DisputeOpened,
     Facts,
-    Month,
     PaymentFailed,
+    PaymentRefunded,
     PaymentSucceeded,
+    ReceiptIssued,
     SubscriptionCanceled,
     SubscriptionPastDue,
     SubscriptionRenewed,
@@ -32,7 +35,7 @@ from billing.domain.notice_facts import (
 )
 from billing.domain.notice_types import NoticeType
 from billing.domain.rejection import RejectedEvent, RejectionStatus
-from billing.domain.transaction import CardFace, PaymentKind, Transaction
+from billing.domain.transaction import CardFace, PaymentKind, Refund, Transaction, TransactionKind, TransactionLine
 from billing.domain.wallet import AccountStatus, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 
@@ -183,20 +186,28 @@ def _subscription_ended(before: Wallet, after: Wallet, at: datetime) -> Notice |
 
 
 def of_transaction(before: Transaction | None, after: Transaction, at: datetime) -> list[Notice]:
-    """Money that arrived or was refused, and a dispute that took it back; an inquiry takes nothing and is not told.
+    """Money that arrived, was refused or given back, and a dispute that took it; an inquiry takes nothing.
 
-    Nor is a payment told that was given up because nobody wanted it any more: no card was asked. What was paid from
-    credit is told by the wallet's own notice.
+    An adjustment is told if it is money. A payment that was given up because nobody wanted it any more is not: no card
+    was asked. What was paid from credit is told by the wallet's own notice.
     """
     kind = after.kind
-    if kind == "adjustment" or (before is None and after.is_paid_from_credit):
+    if (kind == "adjustment" and not after.received) or (before is None and after.is_paid_from_credit):
         return []
     notices: list[Notice] = []
     if after.status == "Paid" and (before is None or before.status != "Paid"):
-        notices.append(_of_transaction(_succeeded(kind, after), after, at))
+        notices.append(_of_transaction(_succeeded(after), after, at))
+    if kind == "adjustment":
+        return notices
     was_asked = after.failure is None or not after.failure.is_unwanted
     if after.status == "Failed" and was_asked and (before is None or before.status != "Failed"):
         notices.append(_of_transaction(_failed(kind, after), after, at))
+    known = frozenset(() if before is None else (each.refund_id for each in before.refunds))
+    notices += [
+        _of_transaction(_refunded(kind, after, refund), after, at, cause=refund.refund_id)
+        for refund in after.refunds
+        if refund.refund_id not in known
+    ]
     for dispute_id in _disputes_of(after):
         if before is not None and dispute_id in _disputes_of(before):
             continue
@@ -212,13 +223,29 @@ def of_transaction(before: Transaction | None, after: Transaction, at: datetime)
     return notices
 
 
-def _succeeded(kind: PaymentKind, transaction: Transaction) -> PaymentSucceeded:
-    """With the month that a renewal paid: of another payment, or where no month waited for it any more, with none."""
-    line = transaction.lines[0] if kind == "renewal" and transaction.lines else None
-    return PaymentSucceeded(
+def _refunded(kind: PaymentKind, transaction: Transaction, refund: Refund) -> PaymentRefunded:
+    return PaymentRefunded(
         account_id=transaction.account_id,
         transaction_id=transaction.transaction_id,
         kind=kind,
+        amount=_amount(transaction),
+        card=transaction.card,
+        refund_id=refund.refund_id,
+        refunded=Money(refund.amount_micros, transaction.currency),
+    )
+
+
+def _month_of(kind: TransactionKind, lines: tuple[TransactionLine, ...]) -> TransactionLine | None:
+    """The month that a renewal paid: of another payment, or where no month waited for it any more, with none."""
+    return lines[0] if kind == "renewal" and lines else None
+
+
+def _succeeded(transaction: Transaction) -> PaymentSucceeded:
+    line = _month_of(transaction.kind, transaction.lines)
+    return PaymentSucceeded(
+        account_id=transaction.account_id,
+        transaction_id=transaction.transaction_id,
+        kind=transaction.kind,
         amount=_amount(transaction),
         card=transaction.card,
         period_start=None if line is None else line.period_start,
@@ -236,6 +263,29 @@ def _failed(kind: PaymentKind, transaction: Transaction) -> PaymentFailed:
         card=transaction.card,
         code=None if why is None else why.code,
     )
+
+
+def of_document(before: Document | None, after: Document, at: datetime) -> list[Notice]:
+    """Once a document: it never changes."""
+    if before is not None:
+        return []
+    content = after.content
+    line = _month_of(content.transaction_kind, content.lines)
+    facts = ReceiptIssued(
+        account_id=content.account_id,
+        transaction_id=content.transaction_id,
+        kind=content.transaction_kind,
+        amount=Money(content.amount_micros, content.currency),
+        card=content.card,
+        document=content.kind,
+        number=after.full_number,
+        receipt_number=content.receipt_number,
+        moved_at=content.moved_at,
+        issued_at=after.issued_at,
+        period_start=None if line is None else line.period_start,
+        period_end=None if line is None else line.period_end,
+    )
+    return [Notice(after.full_number, content.account_id, at, facts)]
 
 
 def of_card(before: Card | None, after: Card, at: datetime) -> list[Notice]:

@@ -95,9 +95,12 @@ class Dispute(ByPosition):
     movements: tuple[str, ...] = ()
 
 
-LineCode = Literal["plan", "rental", "plan_unused", "rental_unused", "rounding", "not_needed", "adjustment"]
+LineCode = Literal[
+    "plan", "rental", "plan_unused", "rental_unused", "rounding", "not_needed", "adjustment", "credit", "refund"
+]
 """The price of a plan, or of what is rented; what of these was paid and not used; credit that a card's charge was
-rounded up by; a payment that nothing waited for; an administrator's adjustment."""
+rounded up by; a payment that nothing waited for; an administrator's adjustment. The last two are on documents alone:
+credit that was bought, and what a credit note gives back of the receipt it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,8 @@ class Transaction:
 
     `card_fingerprint` of a saved card is what we read when it was saved; of a card on a page, what its charge says.
     `dispute_id` and `dispute_status` are of the one dispute that is shown: the last that changed.
+
+    `received` of an adjustment says that it is money, which came by another way than a card.
     """
 
     transaction_id: str
@@ -158,11 +163,17 @@ class Transaction:
     version: int = 0
     asked_at: datetime | None = None
     disputes: tuple[Dispute, ...] = ()
+    received: bool = False
 
     @property
     def is_payment(self) -> bool:
         """Whether it goes through Stripe. What does not: nothing to tell as paid, to refund or to look up there."""
         return self.kind != "adjustment" and not self.is_paid_from_credit
+
+    @property
+    def is_money_received(self) -> bool:
+        """Whether it is money that arrived, by card or by another way: such a transaction gets a receipt."""
+        return self.status == "Paid" and self.amount_micros > 0 and (self.is_payment or self.received)
 
     @property
     def is_paid_from_credit(self) -> bool:
@@ -284,10 +295,10 @@ def chargeable(micros: int, currency: str) -> int:
     return from_minor_units(card_minor_units(Money(micros, currency)), currency).micros
 
 
-def record_adjustment(entry: LedgerEntry, adjustment_id: str) -> Transaction:
+def record_adjustment(entry: LedgerEntry, adjustment_id: str, *, received: bool = False) -> Transaction:
     """The row of the history for an adjustment's ledger entry: its amount, its moment, and the reason as its one line.
 
-    One for an adjustment id of an account, for ever. Who did it is in the entry alone.
+    One for an adjustment id of an account, for ever. Who did it is in the entry alone. `received`: it is money.
     """
     return Transaction(
         transaction_id=transaction_id(entry.account_id, "adjustment", adjustment_id),
@@ -300,6 +311,7 @@ def record_adjustment(entry: LedgerEntry, adjustment_id: str) -> Transaction:
         check_at=None,
         paid_at=entry.posted_at,
         lines=(TransactionLine(entry.description, "1", entry.amount_micros, code="adjustment"),),
+        received=received,
     )
 
 

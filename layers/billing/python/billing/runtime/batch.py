@@ -65,6 +65,14 @@ class BatchLoop:
         """Try every record, as a queue wants it: its messages do not depend on each other."""
         return self._work(records, partial(self._try, work, has_time), run, stops=False)
 
+    def try_together(self, records: Sequence[Record], work: Callable[[Sequence[Record]], T]) -> Worked[T]:
+        """Work on the batch as a whole. If that breaks, on each record by itself: a broken one holds up no other."""
+        try:
+            return Worked([work(records)], [])
+        except Exception:
+            self.log.warning("a batch breaks: each of its records by itself", exc_info=True)
+            return self.try_all(records, lambda record: work([record]))
+
     def try_in_order(
         self, records: Sequence[Record], work: Callable[[Record], T], *, has_time: HasTime = _always
     ) -> Worked[T]:

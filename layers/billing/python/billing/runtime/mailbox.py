@@ -24,7 +24,7 @@ def sender(client: "SESV2Client", mail_from: str) -> Callable[[Email], Answer]:
         try:
             client.send_email(
                 FromEmailAddress=mail_from,
-                Destination={"ToAddresses": [mail.to]},
+                Destination={"ToAddresses": list(mail.to)},
                 Content={
                     "Simple": {
                         "Subject": {"Data": mail.subject, "Charset": "UTF-8"},

@@ -9,6 +9,8 @@ from billing.domain import credit_by_hand
 from billing.domain.credit_by_hand import Post
 from billing.domain.errors import InvalidValue
 from billing.domain.ledger import LedgerEntry, adjustment_cause, grant_cause
+from billing.domain.money import Money, is_whole_minor_units
+from billing.services.accounts import find_account
 from billing.services.change_wallet import change_wallet, known_first
 from billing.store.store import Store
 
@@ -21,25 +23,43 @@ def id_from_key(account_id: str, idempotency_key: str) -> str:
 
 
 def adjust_balance(
-    store: Store, account_id: str, *, micros: int, reason: str, by: str, adjustment_id: str, now: datetime
+    store: Store,
+    account_id: str,
+    *,
+    micros: int,
+    reason: str,
+    by: str,
+    adjustment_id: str,
+    now: datetime,
+    received: bool = False,
 ) -> LedgerEntry:
     """Add paid credit, or take it where `micros` is negative; once for an adjustment id.
+
+    `received` says that it is money that came by another way than a card, which gets a receipt.
 
     The billing history shows it as a transaction, written with the entry or not at all. It is no payment: it is told as
     none, and lifts no suspension of auto-refill, but that for a deficit which it brings within reach.
 
     The same id with the same content returns the entry of the first time. Raises AccountNotFound, InvalidValue for an
-    amount of zero, Conflict (`idempotency_key_reused`) for other content.
+    amount that is not allowed, Conflict (`idempotency_key_reused`) for other content.
     """
     if micros == 0:
         raise InvalidValue("must not be zero", field="amount")
-    fingerprint = digest("adjustment", micros, reason, by)
+    if received:
+        currency = find_account(store, account_id).currency
+        if micros < 0 or not is_whole_minor_units(Money(micros, currency)):
+            raise InvalidValue(
+                "must be above zero and a whole number of the currency's smallest unit: it is money received",
+                field="amount",
+            )
+    fingerprint = digest("adjustment", micros, reason, by, *(["received"] if received else []))
     post = partial(
         credit_by_hand.adjust_by_hand,
         micros=micros,
         adjustment_id=adjustment_id,
         reason=reason,
         by=by,
+        received=received,
         now=now,
         fingerprint=fingerprint,
     )

@@ -11,7 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from billing.contracts.bus_events import facts_of
+from billing.domain.account import Account
 from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Attempt, Delivery
+from billing.domain.document import is_prompt
+from billing.domain.notice_facts import Facts, PaymentSucceeded
 from billing.domain.webhook_endpoint import WebhookEndpoint, sign
 from billing.services.notify import DeliveryQueue
 from billing.store.store import Store
@@ -27,7 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class DeliveryOffice:
-    """The use cases with their store and the ways out. `billing_url` is the page that mails link to."""
+    """The use cases with their store and the ways out.
+
+    `billing_url` is the page that mails link to where the account's seller has none of its own.
+    """
 
     def __init__(
         self,
@@ -77,7 +83,23 @@ class DeliveryOffice:
         facts = facts_of(delivery.payload)
         if facts is None:
             return delivery.end(Answer(error="this release has no words for the event"), now)
-        return delivery.end(self._mail(write_email(account, facts, self._billing_url)), now)
+        number = self._number_that_told(facts)
+        if number is not None:
+            return delivery.told_otherwise(f"the mail with receipt {number} told it")
+        return delivery.end(self._mail(write_email(account, facts, self._page_of(account))), now)
+
+    def _number_that_told(self, facts: Facts) -> str | None:
+        """The receipt whose own mail tells of the payment: the one that was issued in time (see `is_mailed`)."""
+        if not isinstance(facts, PaymentSucceeded):
+            return None
+        receipt = self._store.receipts.of_transactions([facts.transaction_id]).get(facts.transaction_id)
+        if receipt is None or not is_prompt(receipt.content.moved_at, receipt.issued_at):
+            return None
+        return receipt.full_number
+
+    def _page_of(self, account: Account) -> str:
+        seller = self._store.sellers.get(account.seller_id)
+        return (seller and seller.billing_url) or self._billing_url
 
     def _send_webhook(self, delivery: Delivery, now: datetime) -> Delivery:
         endpoint = self._store.webhook_endpoints.get(delivery.destination)

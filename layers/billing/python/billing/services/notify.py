@@ -6,11 +6,16 @@ from typing import Protocol
 
 from billing.contracts.bus_events import facts_of
 from billing.domain.delivery import EMAIL, Delivery
+from billing.domain.document import PROMPT
+from billing.domain.notice_facts import PaymentSucceeded
 from billing.store.store import Store
 from billing.words.email_texts import is_mailed
 
 # The sweep takes up what the queue did not: a message lost between the row and the queue costs this long, no more.
 _FIRST_ATTEMPT_WITHIN = timedelta(minutes=1)
+# A payment's mail waits for its receipt, which tells of it with its number. A minute more than a receipt may take: by
+# then one that was issued in time can be read.
+_MAIL_WITHOUT_RECEIPT_AFTER = PROMPT + timedelta(minutes=1)
 _DISABLED = "the endpoint is disabled"
 
 
@@ -45,12 +50,14 @@ class Notifier:
     def _wanted(
         self, event_id: str, type_: str, account_id: str | None, payload: str, now: datetime
     ) -> Iterable[tuple[Delivery, bool]]:
-        def delivery(destination: str) -> Delivery:
-            due_at = now + _FIRST_ATTEMPT_WITHIN
+        def delivery(destination: str, within: timedelta = _FIRST_ATTEMPT_WITHIN) -> Delivery:
+            due_at = now + within
             return Delivery(destination, event_id, type_, account_id, payload, created_at=now, due_at=due_at)
 
         facts = None if account_id is None else facts_of(payload)
-        if facts is not None and is_mailed(facts):
+        if isinstance(facts, PaymentSucceeded):
+            yield delivery(EMAIL, _MAIL_WITHOUT_RECEIPT_AFTER), False
+        elif facts is not None and is_mailed(facts):
             yield delivery(EMAIL), True
         for endpoint in self._store.webhook_endpoints.all():
             if endpoint.wants(type_):

@@ -4,13 +4,14 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
-from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue, NotFound
+from billing.domain.errors import Conflict, IdempotencyKeyReused, InvalidValue
 from billing.domain.money import Money, card_minor_units
 from billing.domain.payment import record_refund
 from billing.domain.transaction import MAX_REFUNDS, Refund, Transaction, chargeable
 from billing.payments.errors import StripeRefused
 from billing.payments.gateway import Gateway
 from billing.services.change_wallet import change_wallet, known_first
+from billing.services.transactions import find_transaction
 from billing.store.store import Store
 
 # By Stripe's code, in our words: its own name what is none of the caller's business.
@@ -21,21 +22,6 @@ _REFUSALS: Mapping[str | None, str] = {
 _REFUSED = "Stripe does not refund this payment; the reason was logged"
 
 log = logging.getLogger(__name__)
-
-
-class TransactionNotFound(NotFound):
-    code = "transaction_not_found"
-
-    def __init__(self, transaction_id: str) -> None:
-        super().__init__(f'there is no transaction "{transaction_id}"')
-
-
-def find_transaction(store: Store, account_id: str, transaction_id: str) -> Transaction:
-    """Raises TransactionNotFound, also for one of another account."""
-    transaction = store.transactions.get(transaction_id)
-    if transaction is None or transaction.account_id != account_id:
-        raise TransactionNotFound(transaction_id)
-    return transaction
 
 
 def refund_payment(

@@ -9,7 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from billing.domain.complete import complete
-from billing.domain.notices import Notice, of_card, of_rejected_event, of_transaction, of_wallet, of_webhook_endpoint
+from billing.domain.notices import (
+    Notice,
+    of_card,
+    of_document,
+    of_rejected_event,
+    of_transaction,
+    of_wallet,
+    of_webhook_endpoint,
+)
 from billing.domain.transaction import is_declined
 from billing.store.row_changes import READERS, RowChange
 
@@ -20,6 +28,7 @@ _NOTICES_OF: Mapping[str, Callable[[Any, Any, datetime], list[Notice]]] = comple
         "payment_methods": of_card,
         "rejected_events": of_rejected_event,
         "webhook_endpoints": of_webhook_endpoint,
+        "receipts": of_document,
     },
     READERS,
 )

@@ -1,16 +1,19 @@
 """Accounts in the table."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
 
-from billing.domain.account import Account
+from billing.domain.account import DEFAULT_SELLER, Account
+from billing.domain.billing_details import BillingDetails
 from billing.domain.wallet import Wallet
-from billing.store.attributes import InstantAttribute
+from billing.store.attributes import InstantAttribute, JsonAttribute
 from billing.store.database import Database, Item
 from billing.store.directory import listed
+from billing.store.formats import pick_known
 from billing.store.tables import raw_item, readable
 from billing.store.wallets import new_wallet_put
 
@@ -29,6 +32,8 @@ class AccountItem(Model):
     created_at = InstantAttribute()
     stripe_customer_id = UnicodeAttribute(null=True)
     stripe_customer_digest = UnicodeAttribute(null=True)
+    seller_id = UnicodeAttribute(null=True)
+    details = JsonAttribute(null=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Accounts:
         )
 
     def change(self, before: Account, after: Account) -> bool:
-        """Write the name, address and language that `before` has got, and list it by them.
+        """Write the name, address, language and seller that `before` has got, and list it by the first two.
 
         False, having written nothing, where the account has changed since it was read.
         """
@@ -85,12 +90,22 @@ class Accounts:
                 "TableName": table,
                 "Key": {"account_id": {"S": after.account_id}},
                 "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in _CHANGEABLE),
-                "ConditionExpression": _UNCHANGED,
+                "ConditionExpression": _unchanged(before),
                 "ExpressionAttributeNames": {f"#{name}": name for name in _CHANGEABLE},
                 "ExpressionAttributeValues": values,
             }
         }
         return self._database.write_all([update, *listed(self._database, after, before)])
+
+    def set_details(self, account_id: str, details: BillingDetails) -> bool:
+        """Write the billing details as a whole. False, having written nothing, where there is no such account."""
+        return self._database.update(
+            AccountItem,
+            {"account_id": account_id},
+            UpdateExpression="SET details = :details",
+            ConditionExpression="attribute_exists(account_id)",
+            ExpressionAttributeValues={":details": raw_item(AccountItem, details=asdict(details))["details"]},
+        )
 
     def list_again(self, account: Account) -> bool:
         """List an account of an earlier release, as it was read. False where it has changed since."""
@@ -98,7 +113,7 @@ class Accounts:
             "ConditionCheck": {
                 "TableName": self._database.table(AccountItem),
                 "Key": {"account_id": {"S": account.account_id}},
-                "ConditionExpression": _UNCHANGED,
+                "ConditionExpression": _unchanged(account),
                 "ExpressionAttributeNames": {f"#{name}": name for name in _CHANGEABLE},
                 "ExpressionAttributeValues": _changeable(account, "_before"),
             }
@@ -171,8 +186,16 @@ class Accounts:
             )
 
 
-_CHANGEABLE = ("name", "email", "language")
-_UNCHANGED = " AND ".join(f"#{name} = :{name}_before" for name in _CHANGEABLE)
+_CHANGEABLE = ("name", "email", "language", "seller_id")
+_NO_SELLER = "attribute_not_exists(#seller_id)"
+"""An account that names none has the default one: so it is in rows of a former release."""
+
+
+def _unchanged(before: Account) -> str:
+    same = {name: f"#{name} = :{name}_before" for name in _CHANGEABLE}
+    if before.seller_id == DEFAULT_SELLER:
+        same["seller_id"] = f"({_NO_SELLER} OR {same['seller_id']})"
+    return " AND ".join(same.values())
 
 
 def _changeable(account: Account, suffix: str = "") -> Item:
@@ -192,8 +215,25 @@ def _item(account: Account) -> Item:
         currency=account.currency,
         language=account.language,
         created_at=account.created_at,
+        seller_id=None if account.seller_id == DEFAULT_SELLER else account.seller_id,
     )
 
 
 def _account(item: AccountItem) -> Account:
-    return Account(item.account_id, item.name, item.email, item.currency, item.language, item.created_at)
+    return Account(
+        item.account_id,
+        item.name,
+        item.email,
+        item.currency,
+        item.language,
+        item.created_at,
+        seller_id=item.seller_id or DEFAULT_SELLER,
+        details=None if item.details is None else _details(item.details),
+    )
+
+
+def _details(stored: dict[str, Any]) -> BillingDetails:
+    """Members of a newer release are passed over; the next PUT writes the details as a whole."""
+    known: dict[str, Any] = pick_known(BillingDetails, stored)
+    lists = {name: tuple(told) for name, told in known.items() if isinstance(told, list)}
+    return BillingDetails(**{**known, **lists})

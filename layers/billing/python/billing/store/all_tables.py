@@ -8,10 +8,14 @@ from billing.store.books import DailyUsageItem, LedgerEntryItem
 from billing.store.cards import PaymentMethodItem
 from billing.store.deliveries import DeliveryItem
 from billing.store.directory import DirectoryItem
+from billing.store.document_files import DocumentFileItem
 from billing.store.leases import LeasePageItem
 from billing.store.plans import PlanVersionItem
+from billing.store.receipts import ReceiptCounterItem, ReceiptItem
 from billing.store.reconciliation import ReconciliationItem
 from billing.store.rejected_events import RejectedEventItem
+from billing.store.sellers import ReceiptPrefixItem, SellerItem
+from billing.store.statements import StatementItem
 from billing.store.stripe_inbox import StripeEventItem
 from billing.store.tables import stream_of
 from billing.store.transactions import TransactionItem
@@ -37,6 +41,12 @@ ALL_TABLES: tuple[type[Model], ...] = (
     WebhookEndpointItem,
     WebhookSecretItem,
     DeliveryItem,
+    SellerItem,
+    ReceiptPrefixItem,
+    ReceiptItem,
+    ReceiptCounterItem,
+    DocumentFileItem,
+    StatementItem,
 )
 
 STREAMED_TABLES = tuple(model.Meta.table_name for model in ALL_TABLES if stream_of(model))

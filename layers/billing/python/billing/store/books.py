@@ -131,7 +131,7 @@ class Books:
             return replace(after, version=before.version + 1)
         wallet_reason, *reasons = canceled.reasons
         existing = [
-            _read(reason.item)
+            read_entry(reason.item)
             for reason in reasons[: len(entries)]
             if reason is not None and reason.condition_failed and reason.item is not None
         ]
@@ -154,7 +154,7 @@ class Books:
         keys = [{"cause": cause} for cause in causes]
         return {
             entry.cause: entry
-            for entry in readable(LedgerEntryItem, self._database.get_many(LedgerEntryItem, keys), _read)
+            for entry in readable(LedgerEntryItem, self._database.get_many(LedgerEntryItem, keys), read_entry)
         }
 
     def entry(self, cause: str) -> LedgerEntry | None:
@@ -174,7 +174,7 @@ class Books:
         page = self._database.page(
             "query", LedgerEntryItem, _KEY, limit=limit, start=start_key(cursor, _KEY, fixed), **arguments
         )
-        return Listing.of(page, _read)
+        return Listing.of(page, read_entry)
 
     def _day_update(self, account_id: str, day: DayOfWorkspace, counters: Counter[str]) -> Item:
         aliases = {f"#{position}": name for position, name in enumerate(counters)}
@@ -262,7 +262,7 @@ def _item(entry: LedgerEntry) -> Item:
     )
 
 
-def _read(raw: Item) -> LedgerEntry:
+def read_entry(raw: Item) -> LedgerEntry:
     return _entry(LedgerEntryItem.from_raw_data(raw))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from billing.store.cards import read_card
+from billing.store.receipts import read_document
 from billing.store.rejected_events import read_rejected_event
 from billing.store.tables import Item
 from billing.store.transactions import read_transaction
@@ -29,6 +30,7 @@ READERS: Mapping[str, Callable[[Item], object]] = {
     "payment_methods": read_card,
     "rejected_events": read_rejected_event,
     "webhook_endpoints": read_webhook_endpoint,
+    "receipts": read_document,
 }
 """By the tables that have a stream."""
 

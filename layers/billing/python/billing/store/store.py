@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from billing.store.cards import Cards
     from billing.store.deliveries import Deliveries
     from billing.store.directory import Directory
+    from billing.store.document_files import DocumentFiles
     from billing.store.due_renewals import DueRenewals
     from billing.store.leases import Leases
     from billing.store.plans import Plans
+    from billing.store.receipts import Receipts
     from billing.store.reconciliation import ReconciliationMemory
     from billing.store.rejected_events import RejectedEvents
+    from billing.store.sellers import Sellers
+    from billing.store.statements import Statements
     from billing.store.stripe_inbox import StripeInbox
     from billing.store.transactions import Transactions
     from billing.store.wallets import Wallets
@@ -33,6 +37,8 @@ _PART_OF: Mapping[str, str] = {
     "daily_usage": "books",
     "ledger_entries": "books",
     "payment_methods": "cards",
+    "receipt_counters": "receipts",
+    "receipt_prefixes": "sellers",
     "webhook_secrets": "webhook_endpoints",
 }
 """The part of a table, where it has another name."""
@@ -97,6 +103,12 @@ class Store:
         return Directory(self.database)
 
     @cached_property
+    def document_files(self) -> "DocumentFiles":
+        from billing.store.document_files import DocumentFiles
+
+        return DocumentFiles(self.database)
+
+    @cached_property
     def due_renewals(self) -> "DueRenewals":
         from billing.store.due_renewals import DueRenewals
 
@@ -115,6 +127,12 @@ class Store:
         return Plans(self.database)
 
     @cached_property
+    def receipts(self) -> "Receipts":
+        from billing.store.receipts import Receipts
+
+        return Receipts(self.database)
+
+    @cached_property
     def rejected_events(self) -> "RejectedEvents":
         from billing.store.rejected_events import RejectedEvents
 
@@ -125,6 +143,18 @@ class Store:
         from billing.store.reconciliation import ReconciliationMemory
 
         return ReconciliationMemory(self.database)
+
+    @cached_property
+    def sellers(self) -> "Sellers":
+        from billing.store.sellers import Sellers
+
+        return Sellers(self.database)
+
+    @cached_property
+    def statements(self) -> "Statements":
+        from billing.store.statements import Statements
+
+        return Statements(self.database)
 
     @cached_property
     def stripe_inbox(self) -> "StripeInbox":

@@ -1,11 +1,11 @@
 """Transactions in the table: the billing history, and the part of a write that moves one from a status to the next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.constants import STREAM_NEW_AND_OLD_IMAGE
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -26,7 +26,7 @@ from billing.store.database import Database, Item
 from billing.store.due import due_pages
 from billing.store.formats import MOMENT, TUPLE, P, PositionFormat
 from billing.store.paging import Listing, start_key
-from billing.store.tables import raw_item
+from billing.store.tables import raw_item, readable
 from billing.store.versioned import versioned_update
 
 
@@ -85,6 +85,7 @@ class TransactionItem(Model):
     attempt = IntegerAttribute()
     asked_at = InstantAttribute(null=True)
     disputes = JsonAttribute(null=True)
+    received = BooleanAttribute(null=True)
 
     by_account = TransactionsOfAccount()
     open_transactions = OpenTransactions()
@@ -93,10 +94,10 @@ class TransactionItem(Model):
 _KEY = ("account_id", "position", "transaction_id")
 _OPEN = "open"
 _BEFORE_ANY_MOMENT, _AFTER_ANY_MOMENT = "0", "~"
-_FACE = PositionFormat(CardFace)
+FACE = PositionFormat(CardFace)
 _REFUND = PositionFormat(Refund, created_at=MOMENT)
 _DISPUTE = PositionFormat(Dispute, movements=TUPLE)
-_LINE = PositionFormat(TransactionLine, added=("code", "name"), period_start=MOMENT, period_end=MOMENT)
+LINE = PositionFormat(TransactionLine, added=("code", "name"), period_start=MOMENT, period_end=MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,12 @@ class Transactions:
         item = self._database.get(TransactionItem, {"transaction_id": transaction_id})
         return None if item is None else _transaction(item)
 
+    def get_many(self, transaction_ids: Iterable[str]) -> dict[str, Transaction]:
+        """Those that are there and can be read: one that cannot is logged, since it concerns itself alone."""
+        keys = [{"transaction_id": each} for each in transaction_ids]
+        found = readable(TransactionItem, self._database.get_many(TransactionItem, keys), read_transaction)
+        return {transaction.transaction_id: transaction for transaction in found}
+
     def create(self, transaction: Transaction) -> Transaction:
         """Write it, once for its id. Returns the one that exists, this or an earlier one."""
         if self._database.write_all([new_transaction_put(self._database, transaction)]):
@@ -136,6 +143,24 @@ class Transactions:
             self._database, TransactionItem, OpenTransactions.Meta.index_name, ("open", _OPEN), ("check_at", now)
         )
         return ([item["transaction_id"]["S"] for item in page] for page in pages)
+
+    def paid_or_refunded(self, start: datetime, end: datetime) -> Iterator[list[Transaction]]:
+        """What was paid in [start, end], and all that was ever refunded in part: by a scan, for a daily proof."""
+        values = raw_item(TransactionItem, status="Paid", paid_at=start, check_at=end)
+        for page in self._database.pages(
+            "scan",
+            TransactionItem,
+            limit=None,
+            ConsistentRead=True,
+            FilterExpression="#status = :paid AND (paid_at BETWEEN :start AND :end OR attribute_exists(refunds))",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":paid": values["status"],
+                ":start": values["paid_at"],
+                ":end": values["check_at"],
+            },
+        ):
+            yield list(readable(TransactionItem, page, read_transaction))
 
     def page(self, account_id: str, limit: int, cursor: str | None, wanted: HistoryFilter) -> Listing[Transaction]:
         """An account's transactions, newest first."""
@@ -219,7 +244,7 @@ def _item(transaction: Transaction, version: int) -> Item:
         check_at=transaction.check_at,
         payment_method_id=transaction.payment_method_id,
         card_fingerprint=transaction.card_fingerprint,
-        card=None if transaction.card is None else _FACE.write(transaction.card),
+        card=None if transaction.card is None else FACE.write(transaction.card),
         payment_intent_id=transaction.payment_intent_id,
         session_id=transaction.session_id,
         url=transaction.url,
@@ -228,11 +253,12 @@ def _item(transaction: Transaction, version: int) -> Item:
         refunds=_list(_REFUND, transaction.refunds),
         dispute_id=transaction.dispute_id,
         dispute_status=transaction.dispute_status,
-        lines=_list(_LINE, transaction.lines),
+        lines=_list(LINE, transaction.lines),
         fingerprint=transaction.fingerprint,
         attempt=transaction.attempt,
         asked_at=transaction.asked_at,
         disputes=_list(_DISPUTE, transaction.disputes),
+        received=transaction.received or None,
     )
 
 
@@ -253,7 +279,7 @@ def _transaction(item: TransactionItem) -> Transaction:
         check_at=item.check_at,
         payment_method_id=item.payment_method_id,
         card_fingerprint=item.card_fingerprint,
-        card=None if item.card is None else _FACE.read(item.card),
+        card=None if item.card is None else FACE.read(item.card),
         payment_intent_id=item.payment_intent_id,
         session_id=item.session_id,
         url=item.url,
@@ -262,12 +288,13 @@ def _transaction(item: TransactionItem) -> Transaction:
         refunds=tuple(map(_REFUND.read, item.refunds or ())),
         dispute_id=item.dispute_id,
         dispute_status=dispute_status,
-        lines=tuple(map(_LINE.read, item.lines or ())),
+        lines=tuple(map(LINE.read, item.lines or ())),
         fingerprint=item.fingerprint,
         attempt=item.attempt,
         version=item.version,
         asked_at=item.asked_at,
         disputes=tuple(map(_DISPUTE.read, item.disputes or ())),
+        received=item.received or False,
     )
 
 

@@ -74,6 +74,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "too_many_events": 413,
     "billing_error": 422,
     "event_rejected": 422,
+    "statement_in_progress": 503,
 }
 
 
@@ -213,6 +214,13 @@ def json_response(status: int, body: object, *, headers: Mapping[str, str] | Non
 
 def text_response(status: int, text: str, content_type: str, *, headers: Mapping[str, str] | None = None) -> Response:
     return {"statusCode": status, "headers": {"content-type": content_type, **(headers or {})}, "body": text}
+
+
+def file_response(status: int, content: bytes, content_type: str, name: str) -> Response:
+    """Bytes as a file to keep, in base64 as the gateway wants them. `name` is ASCII without quotes."""
+    kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
+    text = base64.b64encode(content).decode()
+    return {**text_response(status, text, content_type, headers=kept), "isBase64Encoded": True}
 
 
 def _response(status: int, body: object, content_type: str, extra_headers: Mapping[str, str] | None) -> Response:

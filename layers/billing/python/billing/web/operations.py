@@ -166,10 +166,13 @@ def _operation(route: Route) -> Operation:
 
 
 def _answers(route: Route) -> Mapping[int, Mapping[str, Content]]:
+    file = {} if route.spec.file is None else {route.spec.file: Content({"type": "string", "format": "binary"})}
+    if route.answer is None and file:
+        return {route.spec.status: file}
     if route.answer is None:
         return {HTTPStatus.NO_CONTENT: {}} if route.spec.scope else {HTTPStatus.OK: {JSON: Content({"type": "object"})}}
     text = {} if route.spec.text is None else {route.spec.text: Content({"type": "string"})}
-    return {route.spec.status: {JSON: Content(route.answer), **text}}
+    return {route.spec.status: {JSON: Content(route.answer), **text, **file}}
 
 
 def _implied(route: Route) -> Codes:

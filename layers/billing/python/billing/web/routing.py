@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import unquote
@@ -25,11 +26,13 @@ from billing.web.http import (
     Response,
     body_text,
     caller_of,
+    file_response,
     headers,
     json_response,
     media_type,
     origin_of,
     problem,
+    status_of,
     text_response,
 )
 from billing.web.validation import validate
@@ -104,6 +107,15 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """An answer that is a file to keep, and no text. No cache on the way may keep it: it is one customer's."""
+
+    content: bytes
+    content_type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What a decorator says of a route. `refusals` are codes by status, beyond those that follow from what it takes."""
 
@@ -114,6 +126,7 @@ class Spec:
     keyed: Keyed | None
     refusals: Refusals
     text: str | None
+    file: str | None
 
 
 def route(
@@ -125,15 +138,17 @@ def route(
     keyed: Keyed | None = None,
     refusals: Refusals | None = None,
     text: str | None = None,
+    file: str | None = None,
 ) -> Callable[[F], F]:
     """Make a method answer requests. Its annotations are its contract: what it takes is checked, and all is documented.
 
     Its parameters are the path's, by their names, and where it wants them `call`, `query` and `body` (models). With
-    `keyed` it takes an Idempotency-Key, which the route sees to. `text` is a media type it can give beside JSON.
+    `keyed` it takes an Idempotency-Key, which the route sees to. `text` is a media type it can give beside JSON, `file`
+    one of a file: beside JSON where it answers a model, too, else alone.
     """
 
     def mark(function: F) -> F:
-        setattr(function, _ROUTE, Spec(method, path, scope, status, keyed, refusals or {}, text))
+        setattr(function, _ROUTE, Spec(method, path, scope, status, keyed, refusals or {}, text, file))
         return function
 
     return mark
@@ -224,8 +239,7 @@ class Api:
             response = self._respond(request, now, facts)
         except BillingError as refusal:
             facts |= {"code": refusal.code, "field": refusal.field}
-            allowed = {"allow": refusal.allowed} if isinstance(refusal, MethodNotAllowed) else None
-            response = problem(refusal, headers=allowed)
+            response = problem(refusal, headers=_headers_of(refusal))
         except StoreBusy as busy:
             facts |= {"reason": str(busy)}
             response = problem(RequestRefused("store_unavailable", _what_to_do(request)), headers=_RETRY_AFTER)
@@ -273,6 +287,12 @@ class MethodNotAllowed(RequestRefused):
     def __init__(self, allowed: str) -> None:
         super().__init__("method_not_allowed", f"this address takes {allowed}")
         self.allowed = allowed
+
+
+def _headers_of(refusal: BillingError) -> Mapping[str, str] | None:
+    if isinstance(refusal, MethodNotAllowed):
+        return {"allow": refusal.allowed}
+    return _RETRY_AFTER if status_of(refusal) == HTTPStatus.SERVICE_UNAVAILABLE else None
 
 
 def _what_to_do(request: Request) -> str:
@@ -323,6 +343,8 @@ def _read_body(model: type[BaseModel], request: Request, *, optional: bool) -> B
 
 
 def _response(status: int, answer: object) -> Response:
+    if isinstance(answer, File):
+        return file_response(status, answer.content, answer.content_type, answer.name)
     if isinstance(answer, Text):
         return text_response(status, answer.content, answer.content_type, headers=answer.headers)
     if isinstance(answer, BaseModel):

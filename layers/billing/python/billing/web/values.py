@@ -13,12 +13,16 @@ from billing.domain.account import ACCOUNT_ID, ACCOUNT_ID_SAYS
 from billing.domain.decimals import MILLION, format_millionths, parse_millionths
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money, minor_unit_decimals, parse_currency
+from billing.domain.month import MONTH, MONTH_SAYS
 from billing.domain.plan import FEATURE_KEY
+from billing.domain.seller import RECEIPT_PREFIX, RECEIPT_PREFIX_SAYS, SELLER_ID
 from billing.domain.web_address import MAX_URL_CHARACTERS, WEB_ADDRESS, WEB_ADDRESS_SAYS
+from billing.words.countries import COUNTRIES
 
 MAX_UNITS = 1_000_000
 MAX_NAME_CHARACTERS = 200
 MAX_REASON_CHARACTERS = 500
+MAX_SHORT_TEXT_CHARACTERS = 60
 MAX_EMAIL_CHARACTERS = 254
 
 MAX_PAGE = 100
@@ -122,6 +126,12 @@ def _positive(text: object) -> int:
     return millionths
 
 
+def _country(text: object) -> str:
+    if not isinstance(text, str) or text not in COUNTRIES:
+        raise InvalidValue('must be a country\'s code of two capital letters (ISO 3166-1), such as "GB"')
+    return text
+
+
 def _percent(text: object) -> int:
     millionths = parse_millionths(text, "")
     if millionths > 100 * MILLION:
@@ -133,6 +143,7 @@ _DECIMAL = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?"
 _WHOLE = r"0|[1-9][0-9]{0,5}"
 _UNIT = r"[!-~](?:[ -~]{0,30}[!-~])?"
 _EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.){1,8}[A-Za-z][A-Za-z0-9-]{1,62}"
+_CREDIT_NOTE_NUMBER = rf"{RECEIPT_PREFIX.pattern}-CN-[0-9]{{4}}-[0-9]{{6,9}}"
 _PLAN_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
 _CURSOR = rf"[A-Za-z0-9_-]{{1,{MAX_CURSOR_CHARACTERS}}}"
@@ -162,6 +173,8 @@ Instant = Annotated[
 Currency = Annotated[str, reading(parse_currency), _schema("[A-Z]{3}", examples=["USD"])]
 AccountId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["acme"])]
 WorkspaceId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["42"])]
+SellerId = Annotated[str, _text(SELLER_ID, ACCOUNT_ID_SAYS), _schema(SELLER_ID, examples=["default"])]
+ReceiptPrefix = Annotated[str, _text(RECEIPT_PREFIX, RECEIPT_PREFIX_SAYS), _schema(RECEIPT_PREFIX, examples=["TT"])]
 PlanId = Annotated[
     str,
     _text(_PLAN_ID, "must be 1 to 64 letters, digits and _.- and begin with a letter or a digit"),
@@ -184,6 +197,16 @@ NameBeginning = Annotated[
     str,
     _text(_BEGINNING, f"must be the beginning of a line of at most {MAX_NAME_CHARACTERS} characters"),
     _schema(_BEGINNING, description=_LINE_IS),
+]
+ShortText = Annotated[
+    str,
+    _text(_line(MAX_SHORT_TEXT_CHARACTERS), f"must be a line of 1 to {MAX_SHORT_TEXT_CHARACTERS} characters"),
+    _schema(_line(MAX_SHORT_TEXT_CHARACTERS), description=_LINE_IS),
+]
+Country = Annotated[
+    str,
+    reading(_country),
+    WithJsonSchema({"type": "string", "enum": sorted(COUNTRIES), "description": "ISO 3166-1 alpha-2"}),
 ]
 Reason = Annotated[
     str,
@@ -220,6 +243,10 @@ ReturnUrl = Annotated[
 IDEMPOTENCY_KEY: TypeAdapter[str] = TypeAdapter(
     Annotated[str, _text(r"[!-~]{1,255}", "must be 1 to 255 visible ASCII characters"), _schema(r"[!-~]{1,255}")]
 )
+MonthText = Annotated[str, _text(MONTH, MONTH_SAYS), _schema(MONTH, examples=["2026-10"])]
+CreditNoteNumber = Annotated[
+    str, _text(_CREDIT_NOTE_NUMBER, "must be the number of a credit note"), _schema(_CREDIT_NOTE_NUMBER)
+]
 PATH_PARAMETERS: Mapping[str, TypeAdapter[str]] = {
     "account_id": TypeAdapter(AccountId),
     "workspace_id": TypeAdapter(WorkspaceId),
@@ -229,6 +256,9 @@ PATH_PARAMETERS: Mapping[str, TypeAdapter[str]] = {
     "endpoint_id": TypeAdapter(EndpointId),
     "payment_method_id": TypeAdapter(PaymentMethodId),
     "transaction_id": TypeAdapter(TransactionId),
+    "seller_id": TypeAdapter(SellerId),
+    "number": TypeAdapter(CreditNoteNumber),
+    "month": TypeAdapter(MonthText),
 }
 
 

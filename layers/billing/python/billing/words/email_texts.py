@@ -10,10 +10,12 @@ from typing import NamedTuple
 from billing.domain.account import LANGUAGES
 from billing.domain.complete import complete
 from billing.domain.declines import NO_DECLINE
+from billing.domain.document import is_prompt
 from billing.domain.notice_facts import (
     AccountLocked,
     Facts,
     PaymentFailed,
+    ReceiptIssued,
     SubscriptionPastDue,
     SubscriptionRenewed,
 )
@@ -36,9 +38,12 @@ class Wording(NamedTuple):
 LAST_TRY = "subscription.past_due, the last try"
 """What `subscription.past_due` says where no other try comes: the account is locked."""
 
-_NOT_MAILED: frozenset[NoticeType] = frozenset({"usage.rejected", "webhook_endpoint.disabled"})
-"""These are the platform's own affairs."""
-_MAILS = {*NOTICE_TYPES, LAST_TRY} - _NOT_MAILED
+CREDIT_NOTE = "receipt.issued, a credit note"
+"""What `receipt.issued` says of a refund."""
+
+_NOT_MAILED: frozenset[NoticeType] = frozenset({"usage.rejected", "webhook_endpoint.disabled", "payment.refunded"})
+"""The first two are the platform's own affairs. A refund's credit note has the mail."""
+_MAILS = {*NOTICE_TYPES, LAST_TRY, CREDIT_NOTE} - _NOT_MAILED
 
 _ENGLISH: Mapping[str, Wording] = {
     "account.paused": Wording(
@@ -76,6 +81,28 @@ _ENGLISH: Mapping[str, Wording] = {
             "Transaction: $transaction_id",
         ),
         action=None,
+    ),
+    "receipt.issued": Wording(
+        "We received $amount for $name: receipt $number",
+        (
+            "We received your payment of $amount for $name. Thank you.",
+            "The subscription is renewed until $period_end.",
+            "Receipt: $number",
+            "Paid with: $card",
+            "Transaction: $transaction_id",
+        ),
+        action="Download the receipt",
+    ),
+    CREDIT_NOTE: Wording(
+        "We refunded $amount to $name: credit note $number",
+        (
+            "We gave back $amount of a payment for $name. Your bank may need some days to show it.",
+            "Credit note: $number",
+            "It belongs to receipt $receipt_number.",
+            "Card: $card",
+            "Transaction: $transaction_id",
+        ),
+        action="Download the credit note",
     ),
     "payment.failed": Wording(
         "A payment of $amount for $name failed",
@@ -185,6 +212,28 @@ _ARABIC: Mapping[str, Wording] = {
         ),
         action=None,
     ),
+    "receipt.issued": Wording(
+        "استلمنا $amount لحساب $name: الإيصال $number",
+        (
+            "استلمنا دفعتك بقيمة $amount لحساب $name. شكرًا لك.",
+            "تم تجديد الاشتراك حتى $period_end.",
+            "الإيصال: $number",
+            "البطاقة: $card",
+            "رقم المعاملة: $transaction_id",
+        ),
+        action="نزّل الإيصال",
+    ),
+    CREDIT_NOTE: Wording(
+        "رددنا $amount لحساب $name: إشعار دائن $number",
+        (
+            "رددنا مبلغ $amount من دفعة لحساب $name. قد يحتاج مصرفك إلى بضعة أيام لإظهاره.",
+            "إشعار دائن: $number",
+            "وهو يخص الإيصال $receipt_number.",
+            "البطاقة: $card",
+            "رقم المعاملة: $transaction_id",
+        ),
+        action="نزّل الإشعار الدائن",
+    ),
     "payment.failed": Wording(
         "تعذّر دفع $amount لحساب $name",
         (
@@ -257,14 +306,14 @@ _ARABIC: Mapping[str, Wording] = {
 }
 
 WORDINGS = complete({"en": complete(_ENGLISH, _MAILS), "ar": complete(_ARABIC, _MAILS)}, LANGUAGES)
-RIGHT_TO_LEFT = frozenset({"ar"})
 
 
 def is_mailed(facts: Facts) -> bool:
     """Whether the customer gets a mail of a notice with these facts: one mail a cause, the one that says most of it.
 
     A renewal's decline is told by `subscription.past_due`, the last one with the lock that follows; a renewal's payment
-    by `payment.succeeded`, with the month that it paid. A payment by hand that is declined is mailed, though the API
+    by its receipt, with the month that it paid. A payment's own mail waits: it goes if no receipt came in time, and a
+    receipt that comes later is not mailed. A payment by hand that is declined is mailed, though the API
     answered so: the answer is the platform's, and comes later or not at all where Stripe's own was late. A refill that
     failed for no fault of the card's is not: there is nothing that the customer can do.
     """
@@ -276,10 +325,16 @@ def is_mailed(facts: Facts) -> bool:
             return facts.locked_by != "unpaid_renewal"
         case SubscriptionRenewed():
             return not facts.charged
+        case ReceiptIssued():
+            return is_prompt(facts.moved_at, facts.issued_at)
     return facts.type not in _NOT_MAILED
 
 
 def wording(language: str, facts: Facts) -> Wording:
     """The words of a notice that is mailed."""
-    is_last_try = isinstance(facts, SubscriptionPastDue) and facts.next_attempt_at is None
-    return WORDINGS[language][LAST_TRY if is_last_try else facts.type]
+    match facts:
+        case SubscriptionPastDue(next_attempt_at=None):
+            return WORDINGS[language][LAST_TRY]
+        case ReceiptIssued(document="credit_note"):
+            return WORDINGS[language][CREDIT_NOTE]
+    return WORDINGS[language][facts.type]

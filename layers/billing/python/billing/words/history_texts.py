@@ -59,6 +59,8 @@ LINES: Phrases[LineCode] = Phrases(
         "rounding": "Rounded up to what a card can be charged: your credit",
         "not_needed": "A payment that was not needed any more: your credit",
         "adjustment": "$reason",
+        "credit": "Credit for calls",
+        "refund": "Refund of receipt $name",
     },
     ar={
         "plan": "$name",
@@ -68,6 +70,8 @@ LINES: Phrases[LineCode] = Phrases(
         "rounding": "تقريب إلى ما يمكن خصمه من بطاقة: أُضيف إلى رصيدك",
         "not_needed": "دفعة لم تعد هناك حاجة إليها: أُضيفت إلى رصيدك",
         "adjustment": "$reason",
+        "credit": "رصيد للمكالمات",
+        "refund": "رد مبلغ الإيصال $name",
     },
 )
 

@@ -5,7 +5,6 @@ the other one. In HTML `bdi` says so, in text Unicode's isolates do (UAX #9).
 """
 
 import html
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -13,17 +12,16 @@ from string import Template
 
 from billing.domain.account import Account
 from billing.domain.money import Money
-from billing.domain.notice_facts import AccountLocked, Facts, Month
+from billing.domain.month import Month
+from billing.domain.notice_facts import AccountLocked, Facts
 from billing.domain.transaction import CardFace
 from billing.words.billing_page import billing_page
-from billing.words.email_texts import RIGHT_TO_LEFT, wording
+from billing.words.directions import RIGHT_TO_LEFT, isolate, one_line
+from billing.words.email_texts import wording
 from billing.words.formats import balance, date, days, money, month
 from billing.words.notice_texts import say_reason
 
 _MAX_FACT_CHARACTERS = 300
-_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Unicode's embeddings, overrides and isolates. The marks of a direction, which real names have, are not among them."""
 _PAGE = Template("""\
 <!doctype html>
 <html lang="$language" dir="$direction">
@@ -41,7 +39,7 @@ _LINK = Template('<a href="$url">$action</a><br><bdi dir="ltr">$url</bdi>')
 class Email:
     """The same words twice, for readers with and without HTML."""
 
-    to: str
+    to: tuple[str, ...]
     subject: str
     text: str
     html: str
@@ -55,8 +53,7 @@ def write_email(account: Account, facts: Facts, billing_url: str) -> Email:
     lines = [line for line in map(Template, words.lines) if shown.keys() >= set(line.get_identifiers())]
 
     def isolated(value: str) -> str:
-        needless = language not in RIGHT_TO_LEFT and value.isascii()
-        return value if needless else f"{_ISOLATE}{value}{_END_ISOLATE}"
+        return isolate(value, language)
 
     subject = _filled(Template(words.subject), shown, isolated)
     texts = [_filled(each, shown, isolated) for each in lines]
@@ -64,11 +61,11 @@ def write_email(account: Account, facts: Facts, billing_url: str) -> Email:
     if words.action is not None:
         url = billing_page(billing_url, account.account_id)
         # Apart by spaces: a reader that makes links of addresses may else take an isolate for a part of one.
-        line = f"{_ISOLATE} {url} {_END_ISOLATE}" if language in RIGHT_TO_LEFT else url
+        line = isolate(f" {url} ", language).strip(" ")
         texts.append(f"{words.action}\n{line}")
         paragraphs.append(_LINK.substitute(url=html.escape(url), action=html.escape(words.action)))
     return Email(
-        to=account.email,
+        to=(account.details and account.details.emails) or (account.email,),
         subject=subject,
         text="\n\n".join(texts) + "\n",
         html=_PAGE.substitute(
@@ -115,5 +112,4 @@ def _shown(name: str, fact: object, language: str) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    """Without what would end its isolate, and turn round the words that follow."""
-    return " ".join(_TURNS.sub("", text).split())[:_MAX_FACT_CHARACTERS]
+    return one_line(text, max_characters=_MAX_FACT_CHARACTERS)

@@ -1,0 +1,138 @@
+"""Write a monthly statement: its figures, put into its languages, as a page that is ready to print."""
+
+from collections.abc import Mapping, Sequence
+
+from billing.domain.decimals import format_millionths
+from billing.domain.document import Party
+from billing.domain.ledger import EntryKind
+from billing.domain.money import Money
+from billing.domain.statement import MOVEMENTS, MoneyLine, MovementCode, Statement, UsageLine
+from billing.words.document_texts import LABELS, MOVEMENT_TEXTS, TITLES
+from billing.words.formats import month, precise
+from billing.words.history_texts import ENTRIES
+from billing.words.pages import Cell, Page, Paper, column
+
+
+def write_statement(statement: Statement, seller: Party) -> Page:
+    """The page of a statement, which its seller issues."""
+    paper = Paper(statement.languages)
+    billed = statement.month
+    shown = paper.said(lambda language: month(billed.year, billed.month, language))
+    return paper.page(
+        title=paper.said(lambda language: TITLES.say(language, "statement")),
+        number=str(billed),
+        issued_at=statement.made_at,
+        seller=seller,
+        customer=statement.customer,
+        facts=[
+            (paper.label("statement"), shown),
+            (paper.label("period"), paper.span(billed.start, billed.end)),
+            (paper.label("made_on"), paper.date(statement.made_at)),
+        ],
+        tables=[
+            _balance(statement, paper),
+            _money(statement, paper),
+            _subscription(statement, paper),
+            _usage(statement, paper),
+        ],
+    )
+
+
+def say_money(line: MoneyLine, language: str) -> str:
+    """What a movement of money was for; of an entry of a former release, by its kind."""
+    if line.code is not None and not ENTRIES.facts(line.code):
+        return ENTRIES.say(language, line.code)
+    if line.kind == "adjustment":
+        return LABELS.say(language, "by_another_way")
+    return MOVEMENT_TEXTS.say(language, _OF_KIND.get(line.kind, "payments"))
+
+
+_OF_KIND: Mapping[EntryKind, MovementCode] = {
+    "refund": "refunds",
+    "dispute": "disputes",
+    "renewal": "subscription",
+    "plan_change": "subscription",
+}
+
+
+def _balance(statement: Statement, paper: Paper) -> dict[str, object]:
+    def row(label: str, micros: int) -> list[Cell]:
+        return [{"text": label}, _amount(micros, statement, paper)]
+
+    rows = [
+        row(paper.label("opening"), statement.opening_micros),
+        *(row(_movement(code, paper), statement.movements[code]) for code in MOVEMENTS if code in statement.movements),
+        row(paper.label("closing"), statement.closing_micros),
+    ]
+    columns = [column(paper.label("description")), column(paper.label("amount"), at_end=True)]
+    return _table(paper.label("balance"), columns, rows, strong=(0, len(rows) - 1))
+
+
+def _movement(code: MovementCode, paper: Paper) -> str:
+    return paper.said(lambda language: MOVEMENT_TEXTS.say(language, code))
+
+
+def _money(statement: Statement, paper: Paper) -> dict[str, object]:
+    rows = [
+        [*_what(line, paper), _text(paper.fact(line.number or "")), _paid(line, statement, paper)]
+        for line in statement.money
+    ]
+    columns = [column(paper.label(code)) for code in ("description", "date", "document")]
+    columns.append(column(paper.label("amount"), at_end=True))
+    return _table(paper.label("payments"), columns, rows, empty=paper.label("no_payments"))
+
+
+def _subscription(statement: Statement, paper: Paper) -> dict[str, object]:
+    rows = [[*_what(line, paper), _paid(line, statement, paper)] for line in statement.subscription]
+    columns = [column(paper.label(code)) for code in ("description", "date")]
+    columns.append(column(paper.label("amount"), at_end=True))
+    return _table(paper.label("subscription"), columns, rows, empty=paper.label("no_subscription"))
+
+
+def _usage(statement: Statement, paper: Paper) -> dict[str, object]:
+    rows = [
+        [
+            _feature(line, paper),
+            _text(paper.fact(f"{format_millionths(line.quantity_millionths)} {line.unit}")),
+            _text(paper.fact(format_millionths(line.included_millionths))),
+            _text(paper.fact(format_millionths(line.bought_millionths))),
+            _amount(line.amount_micros, statement, paper),
+        ]
+        for line in statement.usage
+    ]
+    columns = [column(paper.label("feature"))]
+    columns += [column(paper.label(code), at_end=True) for code in ("quantity", "included", "charged", "amount")]
+    return _table(paper.label("usage"), columns, rows, empty=paper.label("no_usage"))
+
+
+def _feature(line: UsageLine, paper: Paper) -> Cell:
+    name = _text(paper.fact(line.name or line.feature))
+    return {**name, "small": paper.label("late")} if line.is_late else name
+
+
+def _what(line: MoneyLine, paper: Paper) -> list[Cell]:
+    return [_text(paper.said(lambda language: say_money(line, language))), _text(paper.date(line.posted_at))]
+
+
+def _paid(line: MoneyLine, statement: Statement, paper: Paper) -> Cell:
+    return _amount(line.amount_micros, statement, paper)
+
+
+def _amount(micros: int, statement: Statement, paper: Paper) -> Cell:
+    """To the micro-unit where it has them: a statement agrees with the ledger."""
+    return _text(paper.fact(precise(Money(micros, statement.currency))))
+
+
+def _text(text: str) -> Cell:
+    return {"text": text}
+
+
+def _table(
+    heading: str,
+    columns: Sequence[object],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    strong: Sequence[int] = (),
+    empty: str | None = None,
+) -> dict[str, object]:
+    return {"heading": heading, "columns": columns, "rows": rows, "strong_rows": list(strong), "empty": empty}
