@@ -15,12 +15,19 @@ from infra.local.telling import Story, balance, first, until
 
 _ACCOUNT = "/v1/accounts/initech"
 _TIMEOUT_SECONDS = 120
+_DETAILS = {
+    "legal_name": "Initech Limited",
+    "address_lines": ["12 Market Street", "Leeds LS1 6DT"],
+    "country": "GB",
+    "tax_id": "GB987654321",
+}
 
 
 def money_comes_in(story: Story) -> None:
     """All that follows, where cardholders and banks can be played: at Stripe itself they cannot."""
     account = {"account_id": "initech", "name": "Initech", "email": "billing@initech.example", "currency": "USD"}
     story.api.post("/v1/accounts", account)
+    story.api.put(f"{_ACCOUNT}/billing-details", _DETAILS)
     story.api.put(f"{_ACCOUNT}/subscription", {"plan_id": "pay-as-you-go"})
     story.api.put("/v1/workspaces/99", {"account_id": "initech"})
     if story.outputs.stripe_url == STRIPE:

@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.local.client import Api
 from infra.local.deploy import Outputs, session
+from infra.local.document_story import a_payment_has_its_documents
 from infra.local.money_story import money_comes_in
 from infra.local.subscription_story import a_customer_subscribes, a_subscription_renews
 from infra.local.telling import Story, balance, first, until
@@ -57,12 +58,23 @@ PAY_AS_YOU_GO = {
 }
 
 
+SELLER = {
+    "name": "Talktime Ltd",
+    "legal_lines": ["1 Example Street", "London EC1A 1AA"],
+    "country": "GB",
+    "tax_id": "GB123456789",
+    "receipt_prefix": "TT",
+    "tax_rates": [{"name": "VAT", "percent": "20", "countries": ["GB"]}],
+}
+
+
 def tell_story(api: Api, outputs: Outputs) -> list[str]:
     """Seed, post the samples, and explain. Returns what differed; empty when all was as it should be."""
     story = Story(api, outputs)
     with kept_warm(outputs):
         seed(story)
         story.tell_side_by_side(calls_are_charged, money_comes_in, a_customer_subscribes)
+        a_payment_has_its_documents(story)
         a_subscription_renews(story)
         the_books(story)
     return story.differences
@@ -82,8 +94,9 @@ def calls_are_charged(story: Story) -> None:
 
 
 def seed(story: Story) -> None:
-    story.tell("\nTwo plans, two customers, three workspaces")
+    story.tell("\nWho bills, two plans, two customers, three workspaces")
     api = story.api
+    api.put("/v1/sellers/default", SELLER)
     api.put("/v1/plans/team", TEAM)
     api.put("/v1/plans/pay-as-you-go", PAY_AS_YOU_GO)
     for account, name, plan, workspaces, credit in (

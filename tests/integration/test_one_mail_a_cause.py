@@ -2,23 +2,29 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 from billing.contracts.bus_events import bus_event
+from billing.domain.billing_details import BillingDetails
+from billing.domain.delivery import EMAIL, Delivery
+from billing.services.accounts import set_billing_details
+from billing.services.adjust_balance import adjust_balance
 from billing.services.cards import remove_card
 from billing.services.lock_account import lock_account
 from billing.services.relay_changes import RELAYED_TABLES, notices_of
+from billing.services.sellers import put_seller
 from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
 from billing.store.row_changes import RowChange, read_change
 from billing.words.write_email import Email
 from infra.local.emulator import REGION, Emulator
-from tests.builders import CUSTOMER, NOW
+from tests.builders import ADMINISTRATOR, CUSTOMER, NOW, WIRE, micros
+from tests.documented import issue, seller
 from tests.paying_account import Paying
 from tests.subscriber import FREE, RENEWAL, Subscriber
 from tests.telling_house import House
@@ -61,6 +67,13 @@ class Told:
         # A payment's mail waits for its receipt. There is no seller here, so that it goes without.
         self.house.sweep(NOW + timedelta(minutes=12))
         return self.house.mails
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Of mails, told or not."""
+        notices = [notice for change in self._changes() for notice in notices_of(change)]
+        found = [self.house.store.deliveries.get(EMAIL, notice.notice_id) for notice in notices]
+        return [each for each in found if each is not None]
 
     @property
     def subjects(self) -> Counter[str]:
@@ -158,6 +171,72 @@ def test_a_paid_renewal_is_one_mail_that_says_what_was_paid_and_until_when(acme:
     assert acme.sweep(RENEWAL) == ["paid"]
     assert told.subjects == {PAID: 2}
     assert [("renewed until 23 Jan 2027" in mail.text) for mail in told.mails] == [False, True]
+
+
+def issue_all(acme: Subscriber, *, now: datetime = NOW) -> None:
+    """What the queue of payments does."""
+    issue(acme.paying.store, *acme.paying.store.history(), now=now)
+
+
+def test_a_payment_is_one_mail_that_carries_the_receipts_number_and_a_link(acme: Subscriber, told: Told) -> None:
+    put_seller(acme.paying.store, replace(seller(), billing_url="https://agency.example/bills"))
+    issue_all(acme, now=NOW + timedelta(seconds=3))
+    subject = f"{PAID}: receipt TT-2026-000001"
+    assert told.subjects == {subject: 1}
+    assert "https://agency.example/bills?account=acme" in told.mail(subject)
+    assert told.types == {"payment.succeeded": 1, "receipt.issued": 1}
+    (waiting,) = (each for each in told.deliveries if each.event_type == "payment.succeeded")
+    assert (waiting.status, waiting.last_error) == ("delivered", "the mail with receipt TT-2026-000001 told it")
+
+
+@pytest.mark.parametrize("minutes", [10, 11, 60 * 24 * 400])
+def test_a_receipt_that_comes_too_late_is_not_mailed_since_the_payment_was(
+    acme: Subscriber, told: Told, minutes: int
+) -> None:
+    put_seller(acme.paying.store, seller())
+    issue_all(acme, now=NOW + timedelta(minutes=minutes))
+    assert told.subjects == {PAID: 1}
+    assert told.types["receipt.issued"] == 1, "webhooks hear of it all the same"
+
+
+def test_a_refund_is_one_mail_that_names_credit_note_and_receipt(acme: Subscriber, told: Told) -> None:
+    put_seller(acme.paying.store, seller())
+    issue_all(acme)
+    (paid,) = acme.paying.history
+    acme.paying.refund(paid.transaction_id, "10.00")
+    (refunded,) = acme.paying.history[0].refunds
+    issue_all(acme, now=refunded.created_at + timedelta(seconds=3))
+    subject = f"We refunded USD 10.00 to {WHO}: credit note TT-CN-2026-000001"
+    assert told.subjects == {f"{PAID}: receipt TT-2026-000001": 1, subject: 1}
+    assert "It belongs to receipt TT-2026-000001." in told.mail(subject)
+    assert told.types["payment.refunded"] == 1
+
+
+def test_money_that_came_by_wire_is_told_as_a_payment_and_goodwill_is_not(acme: Subscriber, told: Told) -> None:
+    store = acme.paying.store
+    put_seller(store, seller())
+    issue_all(acme)
+    for received, amount in ((True, "500"), (False, "7")):
+        adjust_balance(
+            store,
+            "acme",
+            micros=micros(amount),
+            reason=WIRE,
+            by=ADMINISTRATOR,
+            adjustment_id=amount,
+            now=NOW,
+            received=received,
+        )
+    issue_all(acme)
+    wired = f"We received USD 500.00 for {WHO}: receipt TT-2026-000002"
+    assert told.subjects == {f"{PAID}: receipt TT-2026-000001": 1, wired: 1}
+    assert "Paid with" not in told.mail(wired)
+
+
+def test_mails_go_to_the_addresses_of_the_billing_details(acme: Subscriber, told: Told) -> None:
+    addresses = ("books@acme.example", "cfo@acme.example")
+    set_billing_details(acme.paying.store, "acme", BillingDetails(emails=addresses))
+    assert {mail.to for mail in told.mails} == {addresses}
 
 
 def test_a_month_that_costs_nothing_is_told_as_renewed(paying: Paying, told: Told) -> None:

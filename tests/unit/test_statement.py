@@ -96,8 +96,8 @@ def test_a_statement_reads_from_the_opening_to_the_closing_balance() -> None:
     page = write_statement(statement(), Party("Talktime Ltd"))
     balance, money, subscription, usage = page["tables"]
     assert [[cell["text"] for cell in row] for row in balance["rows"]] == [
-        ["Opening balance", "USD 10.00"],
-        ["Credit bought", "USD 50.00"],
+        ["Opening balance", "USD 10.000000"],
+        ["Credit bought", "USD 50.000000"],
         ["Usage of this month", "USD -2.000001"],
         ["Closing balance", "USD 57.999999"],
     ]

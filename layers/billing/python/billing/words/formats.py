@@ -5,7 +5,7 @@ What stands around it isolates it, so that a line from right to left does not tu
 plurals, are those of Unicode's CLDR; a test compares both with Babel's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -44,6 +44,12 @@ def precise(amount: Money) -> str:
     0.0123 USD are "USD 0.0123", 0.3 USD are "USD 0.30".
     """
     return _with_decimals(amount, max(minor_unit_decimals(amount.currency), _decimals_needed(amount.micros)))
+
+
+def in_a_column(amounts: Sequence[Money]) -> list[str]:
+    """Amounts that stand below each other: all with as many decimals as the one that needs the most of them."""
+    needed = [max(minor_unit_decimals(each.currency), _decimals_needed(each.micros)) for each in amounts]
+    return [_with_decimals(each, max(needed, default=0)) for each in amounts]
 
 
 def balance(amount: Money) -> str:

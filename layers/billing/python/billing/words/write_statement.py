@@ -8,7 +8,7 @@ from billing.domain.ledger import EntryKind
 from billing.domain.money import Money
 from billing.domain.statement import MOVEMENTS, MoneyLine, MovementCode, Statement, UsageLine
 from billing.words.document_texts import LABELS, MOVEMENT_TEXTS, TITLES
-from billing.words.formats import month, precise
+from billing.words.formats import in_a_column, month
 from billing.words.history_texts import ENTRIES
 from billing.words.pages import Cell, Page, Paper, column
 
@@ -56,15 +56,11 @@ _OF_KIND: Mapping[EntryKind, MovementCode] = {
 
 
 def _balance(statement: Statement, paper: Paper) -> dict[str, object]:
-    def row(label: str, micros: int) -> list[Cell]:
-        return [{"text": label}, _amount(micros, statement, paper)]
-
-    rows = [
-        row(paper.label("opening"), statement.opening_micros),
-        *(row(_movement(code, paper), statement.movements[code]) for code in MOVEMENTS if code in statement.movements),
-        row(paper.label("closing"), statement.closing_micros),
-    ]
+    moved = [code for code in MOVEMENTS if code in statement.movements]
+    labels = [paper.label("opening"), *(_movement(code, paper) for code in moved), paper.label("closing")]
+    micros = [statement.opening_micros, *(statement.movements[code] for code in moved), statement.closing_micros]
     columns = [column(paper.label("description")), column(paper.label("amount"), at_end=True)]
+    rows = [[_text(label), amount] for label, amount in zip(labels, _amounts(micros, statement, paper), strict=True)]
     return _table(paper.label("balance"), columns, rows, strong=(0, len(rows) - 1))
 
 
@@ -73,9 +69,11 @@ def _movement(code: MovementCode, paper: Paper) -> str:
 
 
 def _money(statement: Statement, paper: Paper) -> dict[str, object]:
+    lines = statement.money
+    amounts = _amounts([line.amount_micros for line in lines], statement, paper)
     rows = [
-        [*_what(line, paper), _text(paper.fact(line.number or "")), _paid(line, statement, paper)]
-        for line in statement.money
+        [*_what(line, paper), _text(paper.fact(line.number or "")), amount]
+        for line, amount in zip(lines, amounts, strict=True)
     ]
     columns = [column(paper.label(code)) for code in ("description", "date", "document")]
     columns.append(column(paper.label("amount"), at_end=True))
@@ -83,22 +81,26 @@ def _money(statement: Statement, paper: Paper) -> dict[str, object]:
 
 
 def _subscription(statement: Statement, paper: Paper) -> dict[str, object]:
-    rows = [[*_what(line, paper), _paid(line, statement, paper)] for line in statement.subscription]
+    lines = statement.subscription
+    amounts = _amounts([line.amount_micros for line in lines], statement, paper)
+    rows = [[*_what(line, paper), amount] for line, amount in zip(lines, amounts, strict=True)]
     columns = [column(paper.label(code)) for code in ("description", "date")]
     columns.append(column(paper.label("amount"), at_end=True))
     return _table(paper.label("subscription"), columns, rows, empty=paper.label("no_subscription"))
 
 
 def _usage(statement: Statement, paper: Paper) -> dict[str, object]:
+    lines = statement.usage
+    amounts = _amounts([line.amount_micros for line in lines], statement, paper)
     rows = [
         [
             _feature(line, paper),
             _text(paper.fact(f"{format_millionths(line.quantity_millionths)} {line.unit}")),
             _text(paper.fact(format_millionths(line.included_millionths))),
             _text(paper.fact(format_millionths(line.bought_millionths))),
-            _amount(line.amount_micros, statement, paper),
+            amount,
         ]
-        for line in statement.usage
+        for line, amount in zip(lines, amounts, strict=True)
     ]
     columns = [column(paper.label("feature"))]
     columns += [column(paper.label(code), at_end=True) for code in ("quantity", "included", "charged", "amount")]
@@ -114,13 +116,9 @@ def _what(line: MoneyLine, paper: Paper) -> list[Cell]:
     return [_text(paper.said(lambda language: say_money(line, language))), _text(paper.date(line.posted_at))]
 
 
-def _paid(line: MoneyLine, statement: Statement, paper: Paper) -> Cell:
-    return _amount(line.amount_micros, statement, paper)
-
-
-def _amount(micros: int, statement: Statement, paper: Paper) -> Cell:
-    """To the micro-unit where it has them: a statement agrees with the ledger."""
-    return _text(paper.fact(precise(Money(micros, statement.currency))))
+def _amounts(micros: Sequence[int], statement: Statement, paper: Paper) -> list[Cell]:
+    """To the micro-unit where one has them: a statement agrees with the ledger."""
+    return [_text(paper.fact(text)) for text in in_a_column([Money(each, statement.currency) for each in micros])]
 
 
 def _text(text: str) -> Cell:
