@@ -6,15 +6,12 @@ A row is there for ever. Where a later release writes it otherwise, that one get
 an entry here; the old entry stays, with the value that its row is read as, and with `write=None`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 from billing.domain.account import Account
-from billing.domain.document import Counter, Document
 from billing.domain.ledger import LedgerEntry
 from billing.domain.plan import Plan
-from billing.domain.seller import PrefixTaken
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Posted, Wallet
 from billing.domain.workspace import Tenure, Workspace
@@ -25,29 +22,17 @@ from billing.store.cards import Cards
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.directory import Directory
-from billing.store.document_files import DocumentFiles
 from billing.store.leases import Leases
 from billing.store.plans import Plans
-from billing.store.receipts import Receipts
 from billing.store.reconciliation import ReconciliationMemory
 from billing.store.rejected_events import RejectedEvents
-from billing.store.sellers import Sellers
-from billing.store.statements import Statements
 from billing.store.stripe_inbox import StripeInbox
 from billing.store.transactions import Transactions, transaction_update
 from billing.store.wallets import Wallets
 from billing.store.webhook_endpoints import WebhookEndpoints
 from billing.store.workspaces import Workspaces
 from tests.contract.document_samples import (
-    BILLED,
-    COUNTER,
-    CREDIT_NOTE,
-    DRAFT,
-    PDF,
-    RECEIPT,
     RECEIVED,
-    SELLER,
-    STATEMENT,
 )
 from tests.contract.samples import (
     ACCOUNT,
@@ -93,20 +78,8 @@ from tests.contract.samples import (
     WALLET,
     WORKSPACE,
 )
-
-Write = Callable[[Database], object]
-Read = Callable[[Database], object]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """`write` brings `value` into an empty table as the store does, where it still does; `read` brings it back."""
-
-    table: str
-    key: Mapping[str, Any]
-    value: object
-    write: Write | None
-    read: Read
+from tests.contract.stored import Read, Stored, Write
+from tests.contract.stored_documents import DOCUMENTS
 
 
 def _plan(plan: Plan) -> Stored:
@@ -160,35 +133,6 @@ def _transaction(transaction: Transaction) -> Stored:
         lambda database: Transactions(database).create(transaction),
         lambda database: Transactions(database).get(transaction.transaction_id),
     )
-
-
-def _document(document: Document) -> Stored:
-    content = document.content
-    name = "receipt" if content.refund_id is None else f"credit_note#{content.refund_id}"
-    counter = Counter(document.series, document.number, document.issued_at)
-    return Stored(
-        "receipts",
-        {"transaction_id": content.transaction_id, "document": name},
-        [document],
-        lambda database: Receipts(database).issue(Counter(document.series), counter, [document]),
-        lambda database: [
-            *Receipts(database).of_transactions([content.transaction_id]).values(),
-            *Receipts(database).credit_notes(content.transaction_id),
-        ],
-    )
-
-
-def _write_billed_account(database: Database) -> None:
-    assert BILLED.details is not None
-    Accounts(database).create(replace(BILLED, details=None))
-    Accounts(database).set_details("acme", BILLED.details)
-
-
-def _is_taken(database: Database) -> bool:
-    try:
-        return not Sellers(database).put(None, replace(SELLER, seller_id="other"))
-    except PrefixTaken:
-        return True
 
 
 def _write_entry(entry: LedgerEntry) -> Write:
@@ -250,6 +194,7 @@ def _write_workspace(database: Database) -> None:
 
 
 VALUES: Mapping[str, Stored] = {
+    **DOCUMENTS,
     "0.1.0/plans": _plan(ENTERPRISE),
     "0.1.0/plans.current": _current_plan(ENTERPRISE),
     "0.2.0/plans.guarded": _plan(GUARDED),
@@ -261,57 +206,6 @@ VALUES: Mapping[str, Stored] = {
         (ACCOUNT, StripeCustomer("cus_1", "digest-of-name-and-address")),
         _write_account,
         _customer,
-    ),
-    "0.2.0/accounts.billed": Stored(
-        "accounts",
-        {"account_id": "acme"},
-        BILLED,
-        _write_billed_account,
-        lambda database: Accounts(database).get("acme"),
-    ),
-    "0.2.0/sellers": Stored(
-        "sellers",
-        {"seller_id": "agency"},
-        SELLER,
-        lambda database: Sellers(database).put(None, SELLER),
-        lambda database: Sellers(database).get("agency"),
-    ),
-    "0.2.0/receipt_prefixes": Stored(
-        "receipt_prefixes",
-        {"prefix": "AG"},
-        True,
-        lambda database: Sellers(database).put(None, SELLER),
-        _is_taken,
-    ),
-    "0.2.0/receipts": _document(RECEIPT),
-    "0.2.0/receipts.credit_note": _document(CREDIT_NOTE),
-    "0.2.0/receipt_counters": Stored(
-        "receipt_counters",
-        {"series": "agency#receipt#2026"},
-        COUNTER,
-        lambda database: Receipts(database).issue(Counter(COUNTER.series), COUNTER, [RECEIPT]),
-        lambda database: Receipts(database).counter(COUNTER.series),
-    ),
-    "0.2.0/statements": Stored(
-        "statements",
-        {"account_id": "acme", "month": "2026-10"},
-        STATEMENT,
-        lambda database: Statements(database).keep(STATEMENT),
-        lambda database: Statements(database).get("acme", STATEMENT.month),
-    ),
-    "0.2.0/statements.draft": Stored(
-        "statements",
-        {"account_id": "acme", "month": "2026-10#draft"},
-        DRAFT,
-        lambda database: Statements(database).save_draft("acme", STATEMENT.month, DRAFT),
-        lambda database: Statements(database).draft("acme", STATEMENT.month),
-    ),
-    "0.2.0/document_files": Stored(
-        "document_files",
-        {"document_id": "receipt:tx_1:"},
-        PDF,
-        lambda database: DocumentFiles(database).keep("receipt:tx_1:", PDF, NOW),
-        lambda database: DocumentFiles(database).get("receipt:tx_1:"),
     ),
     "0.1.0/workspaces": Stored(
         "workspaces",

@@ -11,7 +11,8 @@ import pytest
 from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
 from infra.paths import ROOT
-from tests.contract.stored_values import VALUES, Stored
+from tests.contract.stored import Stored
+from tests.contract.stored_values import VALUES
 
 ROWS = Path(__file__).with_name("rows")
 WRITTEN = {name: stored for name, stored in VALUES.items() if stored.write is not None}

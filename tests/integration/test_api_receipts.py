@@ -1,79 +1,32 @@
-"""Receipts, credit notes and statements over HTTP: who bills, whom, and the files that a bookkeeper gets."""
+"""Receipts and credit notes over HTTP: the files that a bookkeeper gets, the same ones for ever."""
 
-import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from io import BytesIO
 from typing import Any
 
-import pypdf
 import pytest
 
-from billing.domain.transaction import Refund, Transaction
 from billing.runtime import typesetter
 from billing.store.database import Database
 from billing.store.store import Store
 from billing.store.transactions import TransactionItem
-from tests.api_client import ACME, Answer, with_acme
-from tests.builders import NOW, WIRE, micros
+from tests.api_client import ACME
+from tests.builders import NOW, WIRE
 from tests.documented import payment, refund, write_payments
-from tests.gateway import Gateway, gateway_over
-
-PDF = "application/pdf"
-SELLER: dict[str, Any] = {
-    "name": "Talktime Ltd",
-    "legal_lines": ["1 Example Street", "London EC1A 1AA"],
-    "country": "GB",
-    "tax_id": "GB123456789",
-    "receipt_prefix": "TT",
-    "tax_rates": [{"name": "VAT", "percent": "20", "countries": ["GB"]}],
-}
-DETAILS: dict[str, Any] = {
-    "legal_name": "Acme Limited",
-    "address_lines": ["12 Market Street", "Leeds"],
-    "country": "GB",
-    "tax_id": "GB999",
-    "emails": ["books@acme.example"],
-}
+from tests.gateway import Gateway
+from tests.shop import DETAILS, SELLER, open_gateway, open_shop_over, paid, pdf_of, refunded, text_of
 
 
 @pytest.fixture
 def client(database: Database) -> Gateway:
-    client = gateway_over(database)
-    with_acme(client)
-    return client
+    return open_gateway(database)
 
 
 @pytest.fixture
-def shop(client: Gateway) -> Gateway:
-    assert client.put("/v1/sellers/default", SELLER).status == 200
-    assert client.put("/v1/accounts/acme/billing-details", DETAILS).status == 200
-    return client
-
-
-def paid(client: Gateway, transaction: Transaction | None = None) -> str:
-    """A payment in the history. Returns its address."""
-    (transaction_id,) = write_payments(Store(client.database), [transaction or payment()])
-    return f"/v1/accounts/acme/transactions/{transaction_id}"
-
-
-def pdf_of(answer: Answer) -> bytes:
-    assert (answer.status, answer.headers["content-type"]) == (200, PDF), answer.text
-    assert answer.headers["cache-control"] == "private, no-store"
-    return base64.b64decode(answer.text)
-
-
-def text_of(answer: Answer) -> str:
-    return " ".join(page.extract_text() for page in pypdf.PdfReader(BytesIO(pdf_of(answer))).pages)
-
-
-def refunded(client: Gateway, address: str, *refunds: Refund) -> None:
-    store = Store(client.database)
-    before = store.transactions.get(address.rpartition("/")[2])
-    assert before is not None
-    assert store.transactions.move(before, replace(before, refunds=refunds))
+def shop(database: Database) -> Gateway:
+    return open_shop_over(database)
 
 
 def test_a_receipt_is_a_file_that_is_named_by_its_number(shop: Gateway) -> None:
@@ -245,195 +198,6 @@ def test_a_receipt_of_another_account_is_not_there(shop: Gateway) -> None:
 def test_a_name_no_font_has_still_gets_a_receipt(shop: Gateway) -> None:
     shop.put("/v1/accounts/acme/billing-details", {"legal_name": "北京电信", "address_lines": ["海淀区 1"]})
     assert "TT-2026-000001" in text_of(shop.get(paid(shop) + "/receipt"))
-
-
-# Sellers
-
-
-def test_a_seller_is_said_and_read_back(client: Gateway) -> None:
-    full = {
-        **SELLER,
-        "title": "Tax Invoice / فاتورة ضريبية",
-        "languages": ["ar", "en"],
-        "notes": ["شكرًا لكم"],
-        "billing_url": "https://agency.example/bills",
-        "tax_rates": [{"name": "USt", "percent": "19", "countries": ["DE"], "reverse_charge_note": "Reverse charge"}],
-    }
-    put = client.put("/v1/sellers/agency-1", full)
-    assert put.status == 200
-    assert {name: put.json[name] for name in full} == full
-    assert put.json["prefix_is_fixed"] is False
-    assert client.get("/v1/sellers/agency-1").json == put.json
-
-
-def test_a_prefix_belongs_to_one_seller_and_is_free_again_when_it_is_given_up_unused(client: Gateway) -> None:
-    client.put("/v1/sellers/default", SELLER)
-    taken = client.put("/v1/sellers/agency", {**SELLER, "name": "Agency"})
-    assert (taken.status, taken.code, taken.json["field"]) == (409, "receipt_prefix_taken", "receipt_prefix")
-    assert client.get("/v1/sellers/agency").code == "seller_not_found"
-    assert client.put("/v1/sellers/default", {**SELLER, "receipt_prefix": "TALK"}).status == 200
-    assert client.put("/v1/sellers/agency", {**SELLER, "name": "Agency"}).status == 200
-
-
-def test_of_eight_sellers_who_want_a_prefix_at_once_one_gets_it(client: Gateway) -> None:
-    with ThreadPoolExecutor(8) as sellers:
-        answers = list(sellers.map(lambda number: client.put(f"/v1/sellers/s{number}", SELLER), range(8)))
-    assert sorted(answer.status for answer in answers) == [200, *[409] * 7]
-
-
-def test_a_prefix_stays_from_the_first_document_on(shop: Gateway) -> None:
-    shop.get(paid(shop))
-    assert shop.get("/v1/sellers/default").json["prefix_is_fixed"] is True
-    answer = shop.put("/v1/sellers/default", {**SELLER, "receipt_prefix": "NEW"})
-    assert (answer.status, answer.code) == (409, "receipt_prefix_fixed")
-    assert shop.put("/v1/sellers/default", {**SELLER, "name": "Renamed"}).status == 200
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("receipt_prefix", "TT-CN"),
-        ("receipt_prefix", "tt"),
-        ("receipt_prefix", ""),
-        ("receipt_prefix", "12345678901"),
-        ("country", "UK"),
-        ("country", "gb"),
-        ("languages", ["fr"]),
-        ("languages", ["en", "en"]),
-        ("legal_lines", ["line"] * 9),
-        ("name", ""),
-        ("billing_url", "ftp://agency.example"),
-        ("tax_rates", [{"name": "VAT", "percent": "-1"}]),
-        ("tax_rates", [{"name": "VAT", "percent": "101"}]),
-        ("tax_rates", [{"name": "VAT", "percent": 20}]),
-        ("tax_rates", [{"name": "VAT", "percent": "20", "countries": ["GB", "GB"]}]),
-        ("tax_rates", [{"name": "VAT", "percent": "20"}, {"name": "GST", "percent": "5"}]),
-        ("colour", "#fff"),
-    ],
-)
-def test_what_cannot_stand_on_a_document_is_refused(client: Gateway, field: str, value: object) -> None:
-    answer = client.put("/v1/sellers/default", {**SELLER, field: value})
-    assert (answer.status, answer.code) == (422, "invalid_value")
-    assert field in answer.text
-    assert client.get("/v1/sellers/default").status == 404
-
-
-def test_an_account_names_its_seller_and_its_next_documents_are_that_sellers(shop: Gateway) -> None:
-    shop.put("/v1/sellers/agency", {**SELLER, "name": "Agency", "receipt_prefix": "AG"})
-    first = paid(shop, payment("1"))
-    shop.get(first)
-    assert shop.send("PATCH", "/v1/accounts/acme", {"seller_id": "agency"}).json["seller_id"] == "agency"
-    assert shop.get(paid(shop, payment("2"))).json["receipt_number"] == "AG-2026-000001"
-    refunded(shop, first, refund("a", "20.00"))
-    (note,) = shop.get(first).json["refunds"]
-    assert note["credit_note_number"] == "TT-CN-2026-000001", "a receipt and its credit notes have one seller"
-
-
-def test_an_account_cannot_name_a_seller_that_is_not_there(client: Gateway) -> None:
-    answer = client.post("/v1/accounts", {**ACME, "account_id": "globex", "seller_id": "nobody"})
-    assert (answer.status, answer.code, answer.json["field"]) == (404, "seller_not_found", "seller_id")
-    answer = client.send("PATCH", "/v1/accounts/acme", {"seller_id": "nobody"})
-    assert (answer.status, answer.code) == (404, "seller_not_found")
-
-
-# Billing details
-
-
-def test_billing_details_are_a_whole_that_a_customer_may_write(shop: Gateway) -> None:
-    customer = shop.with_key("billing:write billing:read", "acme")
-    assert customer.get("/v1/accounts/acme/billing-details").json == DETAILS
-    answer = customer.put("/v1/accounts/acme/billing-details", {"legal_name": "شركة"})
-    assert answer.json == {"legal_name": "شركة", "address_lines": [], "country": None, "tax_id": None, "emails": []}
-    assert customer.get("/v1/accounts/acme/billing-details").json == answer.json
-
-
-def test_opening_the_same_account_again_answers_it_with_its_details_kept(shop: Gateway) -> None:
-    assert shop.post("/v1/accounts", ACME).status == 201
-    assert shop.get("/v1/accounts/acme/billing-details").json == DETAILS
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("address_lines", ["line"] * 5),
-        ("address_lines", ["two\nlines"]),
-        ("country", "XX"),
-        ("tax_id", "x" * 61),
-        ("emails", ["no address"]),
-        ("emails", ["a@acme.example", "a@acme.example"]),
-        ("vat", "1"),
-    ],
-)
-def test_details_that_cannot_be_printed_are_refused_and_nothing_changes(
-    shop: Gateway, field: str, value: object
-) -> None:
-    answer = shop.put("/v1/accounts/acme/billing-details", {**DETAILS, field: value})
-    assert (answer.status, answer.code) == (422, "invalid_value")
-    assert shop.get("/v1/accounts/acme/billing-details").json == DETAILS
-
-
-# Statements
-
-
-def test_a_statement_is_json_and_from_the_second_day_after_the_month_on_a_pdf(shop: Gateway) -> None:
-    paid(shop)
-    address = "/v1/accounts/acme/statements/2026-11"
-    running = shop.get(address).json
-    assert (running["final"], running["month"]) == (False, "2026-11")
-    early = shop.get(address, accept=PDF)
-    assert (early.status, early.code) == (409, "statement_not_final")
-    december = shop.at(NOW.replace(month=12, day=2))
-    assert december.get(address).json["final"] is True
-    answer = december.get(address, accept=PDF)
-    assert answer.headers["content-disposition"] == 'attachment; filename="statement-2026-11.pdf"'
-    assert "Opening balance" in text_of(answer)
-    later = shop.at(NOW.replace(year=2028))
-    shop.put("/v1/sellers/default", {**SELLER, "name": "Another"})
-    assert pdf_of(later.get(address, accept=PDF)) == pdf_of(answer)
-    assert later.get(address).json == december.get(address).json
-
-
-def test_a_statement_adds_up_from_its_opening_to_its_closing_balance(shop: Gateway) -> None:
-    body = {"amount": "12.34", "reason": WIRE, "by": "ops@example.com", "received": True}
-    shop.post("/v1/accounts/acme/adjustments", body, idempotency_key="wire")
-    statement = shop.get("/v1/accounts/acme/statements/2026-11").json
-
-    def amount(said: dict[str, str]) -> int:
-        return micros(said["amount"])
-
-    moved = sum(amount(each["amount"]) for each in statement["movements"])
-    assert amount(statement["opening_balance"]) + moved == amount(statement["closing_balance"]) == micros("12.34")
-    assert [(each["description"], each["amount"]["amount"]) for each in statement["payments"]] == [
-        ("Payment received", "12.340000")
-    ]
-
-
-@pytest.mark.parametrize("month", ["2026-13", "2026-1", "26-11", "2026-11-01", "0000-01", "november"])
-def test_what_is_no_month_is_an_invalid_value(shop: Gateway, month: str) -> None:
-    answer = shop.get(f"/v1/accounts/acme/statements/{month}")
-    assert (answer.status, answer.fields) == (422, ["month"])
-
-
-@pytest.mark.parametrize("month", ["2026-10", "2026-12", "9999-12"])
-def test_a_month_before_the_account_and_one_to_come_have_no_statement(shop: Gateway, month: str) -> None:
-    answer = shop.get(f"/v1/accounts/acme/statements/{month}")
-    assert (answer.status, answer.code) == (404, "statement_not_found")
-
-
-def test_without_a_seller_a_statement_is_json_alone(client: Gateway) -> None:
-    december = client.at(NOW.replace(month=12, day=2))
-    assert december.get("/v1/accounts/acme/statements/2026-11").json["final"] is False
-    answer = december.get("/v1/accounts/acme/statements/2026-11", accept=PDF)
-    assert (answer.status, answer.code) == (409, "seller_missing")
-
-
-def test_a_month_that_is_still_being_summed_says_when_to_ask_again(
-    shop: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop.post("/v1/accounts/acme/adjustments", {"amount": "1.00", "reason": "x", "by": "ops"}, idempotency_key="k")
-    monkeypatch.setattr("billing.services.statements.READ_SECONDS", -1.0)
-    answer = shop.get("/v1/accounts/acme/statements/2026-11")
-    assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "statement_in_progress", "2")
 
 
 def test_the_number_of_documents_is_no_more_than_that_of_payments(shop: Gateway, database: Database) -> None:

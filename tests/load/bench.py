@@ -28,6 +28,7 @@ from infra.local.emulator import free_port, running_emulator
 from infra.naming import table_variable
 from infra.permissions import TABLE_ACCESS
 from tests.builders import NOW, call, calls_feature, detection_feature, plan, received
+from tests.load import bench_documents
 from tests.platform_of_one import World
 
 ACCOUNTS = 100
@@ -72,7 +73,7 @@ def _units(item: dict[str, Any]) -> int:
         return math.ceil(_size(item["PutAlone"]) / KILOBYTE)
     if "Put" in item:
         units = math.ceil(_size(item["Put"]["Item"]) / KILOBYTE)
-        index_units = units if item["Put"]["TableName"] == "ledger_entries" else 0
+        index_units = {"ledger_entries": units, "receipts": 1}.get(item["Put"]["TableName"], 0)
         return TRANSACTIONAL * units + index_units
     if "ConditionCheck" in item:
         return TRANSACTIONAL
@@ -244,6 +245,7 @@ def main(_: Sequence[str]) -> None:
         settling(store, meter, one_transaction_cpu_ms(store))
         asking(store)
         cold_starts()
+        bench_documents.main(store, meter)
 
 
 if __name__ == "__main__":
