@@ -10,13 +10,15 @@ import pytest
 from billing.domain.billing_details import BillingDetails
 from billing.domain.money import Money
 from billing.domain.month import Month
-from billing.domain.statement import Statement
+from billing.domain.payment import record_refund
+from billing.domain.statement import Statement, StatementDiffers
 from billing.services.accounts import change_account, set_billing_details
 from billing.services.adjust_balance import adjust_balance, give_credit
+from billing.services.change_wallet import change_wallet
 from billing.services.sellers import put_seller
 from billing.services.statements import READ_SECONDS, StatementInProgress, StatementMaker, StatementNotFound
 from billing.store.database import Database
-from billing.store.statements import StatementItem
+from billing.store.statements import StatementItem, Statements
 from billing.words.write_statement import write_statement
 from tests.builders import (
     ADMINISTRATOR,
@@ -29,7 +31,7 @@ from tests.builders import (
     micros,
     plan,
 )
-from tests.documented import issue, seller
+from tests.documented import issue, payment, refund, seller, write_payments
 from tests.paying_account import Paying
 from tests.platform_of_one import World, assert_books_balance
 from tests.subscriber import RENEWAL, Subscriber
@@ -217,6 +219,35 @@ def test_what_was_posted_within_the_hour_is_in_no_draft(store: World) -> None:
     rows = store.database.client.scan(TableName=store.database.table(StatementItem))["Items"]
     assert rows == []
     assert made(store, now=NOW + timedelta(minutes=59)).closing_micros == micros("49.94")
+
+
+def test_an_entry_that_the_index_shows_too_early_waits_for_those_before_it(
+    store: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.settle(*(call(f"c{number}", seconds="90") for number in range(4)))
+    whole = made(store, now=NOW + timedelta(minutes=1))
+    entries = Statements.entries
+
+    def without_the_third(self: Statements, *about: Any, **after: Any) -> Any:
+        for page in entries(self, *about, **after):
+            yield [each for each in page if each[1].sequence != 3]
+
+    monkeypatch.setattr(Statements, "entries", without_the_third)
+    early = made(store, now=NOW + timedelta(minutes=1))
+    second = store.entries()[1]
+    assert early.closing_micros == second.balance_after_micros != whole.closing_micros
+    with pytest.raises(StatementDiffers):
+        made(store)
+
+
+def test_a_credit_note_of_a_payment_of_long_ago_has_its_number(store: World) -> None:
+    issue(store, *write_payments(store, [payment("old", paid_at=NOW.replace(month=3))]), now=NOW.replace(month=3))
+    (old,) = (each for each in store.history() if each.kind == "top_up")
+    returned = refund("old", "20.00", at=NOW)
+    change_wallet(store, "acme", lambda wallet: record_refund(wallet, old, returned, NOW))
+    issue(store, old.transaction_id)
+    (line,) = (each for each in made(store).money if each.kind == "refund")
+    assert (line.amount_micros, line.number) == (micros("-20"), "TT-CN-2026-000001")
 
 
 @pytest.mark.parametrize("month", [Month(2026, 10), Month(2027, 1), Month(2030, 5)])

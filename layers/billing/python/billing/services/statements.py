@@ -1,16 +1,18 @@
 """Make a monthly statement: read it where it is kept, else sum the month's entries."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.domain.account import Account
 from billing.domain.document import customer_of, languages_of, seller_of
 from billing.domain.errors import BillingError, NotFound
+from billing.domain.ledger import LedgerEntry
 from billing.domain.month import Month
 from billing.domain.statement import (
     Statement,
+    StatementDiffers,
     Sums,
     add,
     is_final,
@@ -64,14 +66,15 @@ class StatementMaker:
         kept = self.store.statements.get(account_id, month)
         if kept is not None:
             return kept
-        sums = self._sum(account_id, month, now)
-        made = self._made(account, month, sums, now)
+        before = self.store.statements.last_before(account_id, month.start)
+        made = self._made(account, month, before, self._sum(account_id, month, before, now), now)
         return self.store.statements.keep(made) if made.is_final else made
 
-    def _made(self, account: Account, month: Month, sums: Sums, now: datetime) -> Statement:
+    def _made(self, account: Account, month: Month, before: LedgerEntry | None, sums: Sums, now: datetime) -> Statement:
         seller = self.store.sellers.get(account.seller_id)
-        opening = self.store.statements.balance_before(account.account_id, month.start)
-        history = self._history(account.account_id, month) if sums.entries else []
+        opening = 0 if before is None else before.balance_after_micros
+        history = self._history(account.account_id, month, sums) if sums.entries else []
+        documents = self.store.receipts.of_history(history).values()
         plans = self.store.plans.get_many({(line.plan_id, line.plan_version) for line in sums.usage})
         return Statement(
             account_id=account.account_id,
@@ -83,9 +86,7 @@ class StatementMaker:
             opening_micros=opening,
             closing_micros=opening if sums.closing_micros is None else sums.closing_micros,
             movements={code: amount for code, amount in sums.movements.items() if amount},
-            money=with_documents(
-                (*sums.money, *money_by_hand(history, month)), self.store.receipts.of_history(history).values()
-            ),
+            money=with_documents((*sums.money, *money_by_hand(history, month)), documents),
             subscription=sums.subscription,
             usage=name_usage(sums.usage, plans),
             customer=customer_of(account),
@@ -93,17 +94,21 @@ class StatementMaker:
             languages=languages_of(account, seller),
         )
 
-    def _sum(self, account_id: str, month: Month, now: datetime) -> Sums:
-        """The sums of all entries of the month until now, from where an earlier request left off."""
+    def _sum(self, account_id: str, month: Month, before: LedgerEntry | None, now: datetime) -> Sums:
+        """The sums of the month's entries until now, from where an earlier request left off."""
         began, kept = self.clock(), self.store.statements.draft(account_id, month)
-        draft = kept
-        sums = draft.sums
+        draft, sums = kept, kept.sums
+        reached = (0 if before is None else before.sequence) + sums.entries
         for page in self.store.statements.entries(account_id, month, after=draft.position):
-            settled = [(position, entry) for position, entry in page if entry.posted_at < now - _SETTLED_AFTER]
+            there = _in_sequence(page, reached, now)
+            settled = [(position, entry) for position, entry in there if entry.posted_at < now - _SETTLED_AFTER]
             sums = add(sums, (entry for _, entry in settled), month)
             if settled:
                 draft = Draft(sums, settled[-1][0])
-            sums = add(sums, (entry for _, entry in page[len(settled) :]), month)
+            sums = add(sums, (entry for _, entry in there[len(settled) :]), month)
+            reached += len(there)
+            if len(there) < len(page):
+                break
             if self.clock() - began > READ_SECONDS:
                 self.store.statements.save_draft(account_id, month, draft)
                 raise StatementInProgress(f"{draft.sums.entries} entries are summed: ask again for the rest")
@@ -111,9 +116,11 @@ class StatementMaker:
             self.store.statements.save_draft(account_id, month, draft)
         return sums
 
-    def _history(self, account_id: str, month: Month) -> list[Transaction]:
-        """The transactions whose money may have moved in the month."""
-        wanted, cursor = HistoryFilter(created_from=month.start - _PAID_WITHIN, created_to=month.end), None
+    def _history(self, account_id: str, month: Month, sums: Sums) -> list[Transaction]:
+        """The transactions whose money may have moved in the month. What is refunded may be of any age."""
+        is_refunded = any(line.kind == "refund" for line in sums.money)
+        since = None if is_refunded else month.start - _PAID_WITHIN
+        wanted, cursor = HistoryFilter(created_from=since, created_to=month.end), None
         history: list[Transaction] = []
         while True:
             page = self.store.transactions.page(account_id, _A_PAGE, cursor, wanted)
@@ -121,3 +128,18 @@ class StatementMaker:
             cursor = page.next_cursor
             if cursor is None:
                 return history
+
+
+def _in_sequence(
+    page: Sequence[tuple[str, LedgerEntry]], reached: int, now: datetime
+) -> Sequence[tuple[str, LedgerEntry]]:
+    """The entries of a page that follow each other: the index may show one before those that were posted before it.
+
+    Raises StatementDiffers where one is missing that was posted long ago.
+    """
+    for place, (_, entry) in enumerate(page):
+        if entry.sequence != reached + place + 1:
+            if entry.posted_at < now - _SETTLED_AFTER:
+                raise StatementDiffers(entry.account_id, reached + place + 1)
+            return page[:place]
+    return page

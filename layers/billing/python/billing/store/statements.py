@@ -145,8 +145,8 @@ class Statements:
         for page in pages:
             yield [(item["position"]["S"], read_entry(item)) for item in page]
 
-    def balance_before(self, account_id: str, moment: datetime) -> int:
-        """The balance after the last entry that was posted before; 0 where there is none."""
+    def last_before(self, account_id: str, moment: datetime) -> LedgerEntry | None:
+        """The last entry that was posted before."""
         page = self._database.page(
             "query",
             LedgerEntryItem,
@@ -159,7 +159,7 @@ class Statements:
             ExpressionAttributeValues={":account": {"S": account_id}, ":moment": {"S": format_instant(moment)}},
             ScanIndexForward=False,
         )
-        return read_entry(page.items[0]).balance_after_micros if page.items else 0
+        return read_entry(page.items[0]) if page.items else None
 
     def _get(self, account_id: str, month: str) -> StatementItem | None:
         return self._database.get(StatementItem, {"account_id": account_id, "month": month})
