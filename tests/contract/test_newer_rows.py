@@ -5,36 +5,26 @@ Two releases write the same rows while one is deployed, and a release may be tak
 
 import json
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from pynamodb.attributes import UnicodeAttribute
 
-from billing.domain.card_changes import with_default_card, with_new_date
-from billing.domain.dunning import FailedTry, after_failure
 from billing.domain.lease import LeasePage
-from billing.domain.ledger import RatedLine
-from billing.domain.plan import RecurringFeature, UsageFeature, VolumeDiscount
 from billing.domain.seller import Seller
 from billing.domain.standing import standing
-from billing.domain.terms import Terms
-from billing.domain.transaction import CardFace, PaymentReport, Transaction, record
-from billing.domain.wallet import Grant, Posted, Refill, Wallet
+from billing.domain.transaction import Transaction
+from billing.domain.wallet import Posted, Wallet
 from billing.domain.workspace import assign
-from billing.store import books, plans
 from billing.store.accounts import AccountItem, Accounts, StripeCustomer
 from billing.store.all_tables import ALL_TABLES
 from billing.store.api_keys import ApiKeys
-from billing.store.attributes import InstantAttribute, IntegerAttribute
 from billing.store.books import Books
 from billing.store.cards import Cards, card_update
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
-from billing.store.formats import MapFormat, NameFormat, PositionFormat
 from billing.store.leases import Leases
-from billing.store.plans import Plans
 from billing.store.receipts import Receipts
 from billing.store.reconciliation import ReconciliationMemory
 from billing.store.rejected_events import RejectedEvents
@@ -45,7 +35,6 @@ from billing.store.transactions import Transactions
 from billing.store.wallets import new_wallet_put
 from billing.store.webhook_endpoints import WebhookEndpoints
 from billing.store.workspaces import Workspaces
-from tests.builders import dunning_of
 from tests.contract.document_samples import COUNTER, DRAFT, RECEIPT, SELLER, STATEMENT
 from tests.contract.samples import (
     ACCOUNT,
@@ -54,7 +43,6 @@ from tests.contract.samples import (
     CARD,
     DEFERRAL,
     DELIVERY,
-    END,
     ENDPOINT,
     KEY,
     LEASES,
@@ -324,94 +312,3 @@ def test_what_a_newer_release_added_to_a_value_is_kept_when_its_row_is_written(w
     database.client.put_item(TableName=stored.table, Item=row)
     changed = MOVES[stored.table](database, stored.read(database))
     assert row_of(database, stored) == {**row, **changed}
-
-
-@dataclass(frozen=True, slots=True)
-class LongerTerms(Terms):
-    note: str = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class LongerRefill(Refill):
-    note: str = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class LongerGrant(Grant):
-    note: str = "none"
-
-
-def test_a_field_that_is_put_last_with_a_default_reads_what_is_stored_without_it() -> None:
-    assert PositionFormat(LongerTerms).read(["free", 7, {}]) == LongerTerms("free", 7, {}, "none")
-    assert NameFormat(LongerRefill).read({"enabled": True}) == LongerRefill(enabled=True, note="none")
-    grants = MapFormat(
-        LongerGrant,
-        grant_id=UnicodeAttribute(),
-        remaining_micros=IntegerAttribute(),
-        expires_at=InstantAttribute(),
-        note=UnicodeAttribute(null=True),
-    )
-    grant = LongerGrant("welcome", 1, END)
-    assert grants.read(grants.write(grant)) == grant
-    assert "note" not in grants.write(grant)
-
-
-@dataclass(frozen=True, slots=True)
-class LongerLine(RatedLine):
-    note: str = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class LongerFeature(UsageFeature):
-    note: str = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class LongerDiscount(VolumeDiscount):
-    note: str = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class LongerRecurring(RecurringFeature):
-    note: str = "none"
-
-
-def test_a_rated_line_and_the_parts_of_a_plan_read_without_a_field_that_is_put_last(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is never written again has no format of its own: the store reads it as the release after this one would."""
-    monkeypatch.setattr(books, "RatedLine", LongerLine)
-    monkeypatch.setattr(books, "_LINE_FIELDS", tuple(field.name for field in fields(LongerLine)))
-    monkeypatch.setattr(plans, "UsageFeature", LongerFeature)
-    monkeypatch.setattr(plans, "VolumeDiscount", LongerDiscount)
-    monkeypatch.setattr(plans, "RecurringFeature", LongerRecurring)
-    for name in ("ledger_entries.usage", "plans"):
-        database.client.put_item(TableName=VALUES[f"0.1.0/{name}"].table, Item=golden(f"0.1.0/{name}"))
-    entry = Books(database).entry(CALL.cause)
-    assert entry is not None
-    assert entry.usage is not None
-    assert CALL.usage is not None
-    assert entry.usage.lines == tuple(LongerLine(*astuple(line)) for line in CALL.usage.lines)
-    plan = Plans(database).version("enterprise", 1)
-    features = [*plan.usage_features.values(), *plan.recurring_features.values()]
-    discounts = [tier for feature in plan.usage_features.values() for tier in feature.volume_discounts]
-    assert {type(each) for each in (*features, *discounts)} == {LongerFeature, LongerRecurring, LongerDiscount}
-
-
-def test_what_is_decided_of_a_value_carries_along_what_a_newer_release_added_to_it() -> None:
-    newer = (NEWER,)
-    assert WALLET.default_card is not None
-    dunning = replace(dunning_of(WALLET), newer=newer)
-    assert after_failure(dunning, FailedTry("tx_2", 1, None), NOW).newer == newer
-    wallet = replace(WALLET, default_card=replace(WALLET.default_card, newer=newer))
-    for change in (with_default_card, with_new_date):
-        card = change(wallet, CARD, NOW).default_card
-        assert card is not None
-        assert card.newer == newer
-    charge = replace(RENEWAL, status="Processing", card=CardFace("visa", "4242", newer=newer))
-    report = PaymentReport(
-        charge.transaction_id, "acme", "pi_1", "succeeded", 49_010_000, "USD", card=CardFace("visa", "4242")
-    )
-    face = record(charge, report, NOW).card
-    assert face is not None
-    assert face.newer == newer
