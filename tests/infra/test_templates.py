@@ -82,6 +82,25 @@ def test_nobody_deletes_what_tells_of_money(resources: Resources) -> None:
         assert functions_with(resources, "dynamodb:DeleteItem", table) == set()
 
 
+def test_nobody_changes_or_deletes_a_document_or_gives_a_number_back(resources: Resources) -> None:
+    for table in ("receipts", "document_files"):
+        for action in ("dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"):
+            assert functions_with(resources, action, table) == set()
+    for table in ("receipt_counters", "sellers", "statements"):
+        assert functions_with(resources, "dynamodb:DeleteItem", table) == set()
+    numbering = {"Api", "IssueReceipts", "Receipts"}
+    assert functions_with(resources, "dynamodb:PutItem", "receipts") == numbering
+    assert functions_with(resources, "dynamodb:UpdateItem", "receipt_counters") == numbering
+
+
+def test_only_one_function_carries_the_typesetting_and_it_moves_no_money(resources: Resources) -> None:
+    carrying = [name for name, size in FUNCTION_SIZES.items() if size.uses_typst]
+    assert carrying == ["receipts"]
+    for table in ("wallets", "ledger_entries", "transactions"):
+        for action in ("dynamodb:PutItem", "dynamodb:UpdateItem"):
+            assert "Receipts" not in functions_with(resources, action, table)
+
+
 def test_the_authorizer_reads_api_keys_and_says_when_one_was_used_and_nothing_else(resources: Resources) -> None:
     granted = {action for statement in statements(resources, "Authorizer") for action in actions(statement)}
     assert {action for action in granted if not action.startswith("logs:")} == {
