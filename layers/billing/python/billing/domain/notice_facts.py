@@ -133,18 +133,6 @@ class SubscriptionCanceled(PeriodFacts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFacts:
-    """A payment by card."""
-
-    type: ClassVar[NoticeType]
-    account_id: str
-    transaction_id: str
-    kind: PaymentKind
-    amount: Money
-    card: CardFace | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyFacts:
     """Money that moved: by card, or as an `adjustment` by another way, which a person recorded."""
 
@@ -154,6 +142,14 @@ class MoneyFacts:
     kind: TransactionKind
     amount: Money
     card: CardFace | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFacts(MoneyFacts):
+    """A payment by card."""
+
+    type: ClassVar[NoticeType]
+    kind: PaymentKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
