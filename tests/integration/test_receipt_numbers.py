@@ -155,7 +155,8 @@ def test_each_seller_has_its_own_numbers(database: Database) -> None:
 
 
 def test_the_daily_proof_issues_what_was_lost_and_says_so(store: Store) -> None:
-    known, lost = write_payments(store, [payment("1"), payment("2", refunds=(refund("2", "20.00"),))])
+    goodwill = replace(payment("3"), kind="adjustment", card=None)
+    known, lost, _ = write_payments(store, [payment("1"), payment("2", refunds=(refund("2", "20.00"),)), goodwill])
     issue(store, known)
     proven = prove_documents(store, lambda: NOW + timedelta(hours=1))
     assert proven.counts == {

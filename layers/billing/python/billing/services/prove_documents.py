@@ -53,7 +53,8 @@ def prove_documents(store: Store, clock: Clock) -> Proven:
             proven.broken_series += not _is_whole(store, counter)
     start, end = now - _PROVEN_AFTER, now - GRACE
     for page in store.transactions.paid_or_refunded(start, end):
-        owed = _owed(store, [each for each in page if any(start <= at < end for at in _moments(each))])
+        money = (each for each in page if each.is_money_received)
+        owed = _owed(store, [each for each in money if any(start <= at < end for at in _moments(each))])
         proven.payments += len(owed)
         for document in issue_documents(store, [each.transaction_id for each in owed], clock).documents:
             proven.missing += 1
