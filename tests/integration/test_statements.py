@@ -164,7 +164,7 @@ def test_a_statement_is_final_from_the_second_day_after_the_month_on(store: Worl
 
 def test_a_statement_that_was_made_never_changes(store: World) -> None:
     store.settle(call("c1", seconds="90"))
-    first = made(store)
+    first = made(store, now=FINAL + timedelta(microseconds=123_456))
     store.settle(call("c2", seconds="90"), now=FINAL + timedelta(days=1))
     put_seller(store, replace(seller(), name="Another Ltd"))
     change_account(store, "acme", name="Renamed", language="ar")

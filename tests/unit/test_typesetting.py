@@ -209,6 +209,15 @@ def test_a_credit_note_and_a_receipt_stay_below_a_hundred_kilobytes() -> None:
     assert all(10_000 < len(each.pdf) < 100_000 for each in files)
 
 
+def test_what_is_copied_from_a_document_is_what_is_printed() -> None:
+    """An identifier with a break that nobody sees in it would be found nowhere."""
+    link = "https://agency.example/terms/of/service/2026"
+    document = receipt(notes=(link,), details=BillingDetails("Donaudampfschifffahrtsgesellschaft"))
+    text = pypdfium2.PdfDocument(typeset(write_document(document)).pdf)[0].get_textpage().get_text_bounded()
+    for fact in (document.content.transaction_id, link, "Donaudampfschifffahrtsgesellschaft"):
+        assert fact in text
+
+
 def test_no_line_of_a_page_leaves_the_paper() -> None:
     """The longest that the API takes, in one word and in many."""
     long_word, long_line = "M" * 200, "Mmm " * 49

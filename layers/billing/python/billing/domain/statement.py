@@ -42,7 +42,8 @@ MovementCode = Literal[
     "credit_granted",
     "credit_expired",
 ]
-"""What moved the balance. Of a payment for a subscription, that is only what was rounded up, or not needed."""
+"""What moved the balance. Of a subscription that is what was paid from credit, and what a charge was rounded up by. A
+payment that nothing waited for is credit bought."""
 
 MOVEMENTS: tuple[MovementCode, ...] = get_args(MovementCode)
 

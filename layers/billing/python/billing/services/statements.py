@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from billing.domain.account import Account
 from billing.domain.document import customer_of, languages_of, seller_of
 from billing.domain.errors import BillingError, NotFound
+from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.ledger import LedgerEntry
 from billing.domain.month import Month
 from billing.domain.statement import (
@@ -82,7 +83,8 @@ class StatementMaker:
             month=month,
             # Without a seller nobody can have issued it.
             is_final=is_final(month, now) and seller is not None,
-            made_at=now,
+            # As it is stored, to the millisecond: the first answer is the one of all later ones.
+            made_at=parse_stored_instant(format_instant(now)),
             opening_micros=opening,
             closing_micros=opening if sums.closing_micros is None else sums.closing_micros,
             movements={code: amount for code, amount in sums.movements.items() if amount},
