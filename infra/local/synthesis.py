@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from infra.building import built_once, content_hash, run
-from infra.layers import AWS, THIS_MACHINE, billing_layer, dependencies_layer, stripe_layer
-from infra.paths import FUNCTIONS, INFRA, LAYERS, ROOT
+from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer, typst_layer
+from infra.paths import FUNCTIONS, INFRA, ROOT
 
 LOCAL_STAGE = "local"
 
-_SOURCES = ("*.py", "requirements.txt")
 _TIMEOUT_SECONDS = 300
 
 
@@ -32,9 +31,7 @@ def synthesise(stage: str = LOCAL_STAGE) -> Path:
     if not shutil.which("node"):
         raise NodeMissingError
     target = THIS_MACHINE if stage == LOCAL_STAGE else AWS
-    with ThreadPoolExecutor() as pool:  # here, where their progress is seen, and side by side
-        for built in [pool.submit(layer, target) for layer in (dependencies_layer, stripe_layer, billing_layer)]:
-            built.result()
+    _layers(target)  # here, where their progress is seen
     cdk_json = ROOT / "cdk.json"
     context = json.loads(cdk_json.read_text())["context"] | {"stage": stage}
     # How the CDK command line, too, talks to an app; and nothing of the caller's AWS can matter.
@@ -45,11 +42,21 @@ def synthesise(stage: str = LOCAL_STAGE) -> Path:
         command = [sys.executable, "-m", "infra.app"]
         run(*command, environment=environment | {"CDK_OUTDIR": str(output)}, timeout_seconds=_TIMEOUT_SECONDS)
 
-    def key() -> str:
-        sources = [file for folder in (INFRA, LAYERS, FUNCTIONS) for kind in _SOURCES for file in folder.rglob(kind)]
-        return content_hash([*sources, cdk_json], target.name)
+    doing = f"Synthesising the stacks of stage {stage}"
+    return built_once("synthesis", stage, lambda: made_of(target), doing, run_app)
 
-    return built_once("synthesis", stage, key, f"Synthesising the stacks of stage {stage}", run_app)
+
+def made_of(target: Target) -> str:
+    """Changes with all that a synthesised app holds. A layer's folder is named by its content, fonts and all."""
+    sources = [file for folder in (INFRA, FUNCTIONS) for file in folder.rglob("*.py")]
+    return content_hash([*sources, ROOT / "cdk.json"], *(layer.name for layer in _layers(target)))
+
+
+def _layers(target: Target) -> list[Path]:
+    """All layers, built side by side where they are not yet."""
+    builds = (dependencies_layer, stripe_layer, typst_layer, billing_layer)
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda build: build(target), builds))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import boto3
@@ -10,7 +10,9 @@ import pytest
 
 from infra.functions import FUNCTION_SIZES
 from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer, typst_layer
-from infra.paths import FUNCTIONS
+from infra.local import synthesis
+from infra.local.synthesis import made_of
+from infra.paths import FUNCTIONS, LAYERS
 from tests.patience import WITHIN_SECONDS
 
 _RUNTIME = ("boto3", "botocore", "s3transfer")
@@ -95,3 +97,27 @@ def test_byte_code_is_loaded_without_a_look_at_its_source(build: Callable[[Targe
     compiled = list(build(THIS_MACHINE).rglob("*.pyc"))
     assert compiled
     assert {file.read_bytes()[4] for file in compiled} == {_UNCHECKED_HASH}
+
+
+@pytest.mark.parametrize("layer", ["dependencies_layer", "stripe_layer", "typst_layer", "billing_layer"])
+def test_templates_are_synthesised_anew_when_any_layer_changes(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when a font or a document's template does: else what is deployed would be what was."""
+    before = made_of(THIS_MACHINE)
+    assert made_of(THIS_MACHINE) == before
+    monkeypatch.setattr(synthesis, layer, lambda _: Path(f"{layer}-of-another-content"))
+    assert made_of(THIS_MACHINE) != before
+
+
+def test_a_layer_is_named_anew_when_its_template_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = LAYERS / "typst" / "python" / "typesetting" / "document.typ"
+    hashed: list[Path] = []
+
+    def remember(files: Iterable[Path], *_: str) -> str:
+        hashed.extend(files)
+        return "0" * 16
+
+    monkeypatch.setattr("infra.layers.content_hash", remember)
+    monkeypatch.setattr("infra.layers.built_once", lambda _, name, key, *__: Path(name + key()))
+    typst_layer(THIS_MACHINE)
+    assert template in hashed
+    assert any(path.suffix == ".ttf" for path in hashed)
