@@ -106,7 +106,8 @@ def test_a_statement_reads_from_the_opening_to_the_closing_balance() -> None:
         [],
         "Nothing was charged for a subscription in this month.",
     )
-    assert [cell["text"] for cell in usage["rows"][0]] == ["call_minutes", "90 second", "60", "30", "USD 2.000001"]
+    assert [cell["text"] for cell in usage["rows"][0]] == ["call_minutes", "90", "60", "30", "USD 2.000001"]
+    assert usage["rows"][0][0]["small"] == "second"
     assert page["document_title"] == "Statement 2026-11"
 
 
@@ -127,7 +128,7 @@ def test_late_usage_says_so_and_comes_last() -> None:
     lines = name_usage((late, *statement().usage), {})
     assert [line.is_late for line in lines] == [False, True]
     rows = write_statement(statement(usage=lines), Party("Talktime Ltd"))["tables"][3]["rows"]
-    assert [row[0].get("small") for row in rows] == [None, "of earlier months"]
+    assert [row[0].get("small") for row in rows] == ["second", "second (of earlier months)"]
 
 
 def test_every_movement_has_a_name_of_its_own_in_each_language() -> None:

@@ -20,6 +20,7 @@ FONTS = _HERE / "fonts"
 """Noto Sans for Latin, Greek, Cyrillic and Vietnamese, Devanagari, Arabic and Hebrew. `more/` is for yours."""
 _TEMPLATE = _HERE / "document.typ"
 _FIRST_FAMILY = "Noto Sans"
+_ADDED = "more"
 _ONE_AT_A_TIME = Lock()
 """A compiler that two threads use at once raises in one of them."""
 
@@ -55,7 +56,9 @@ def typeset(page: Mapping[str, Any], *, fonts: Path = FONTS) -> Typeset:
 def _compiler(folder: Path) -> tuple[typst.Compiler, list[str]]:
     """The compiler with its fonts, read once, and their families: the first one that has a letter draws it."""
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder])
-    families = sorted(set(fonts.families()), key=lambda family: (family != _FIRST_FAMILY, family))
+    added = {font.family for font in fonts.fonts() if font.path and Path(font.path).is_relative_to(folder / _ADDED)}
+    # What is added draws only what ours cannot: else a font of many scripts would change documents of today.
+    families = sorted(fonts.families(), key=lambda family: (family in added, family != _FIRST_FAMILY, family))
     return typst.Compiler(_TEMPLATE, root=_HERE, font_paths=fonts), families
 
 

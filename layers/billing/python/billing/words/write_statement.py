@@ -95,7 +95,7 @@ def _usage(statement: Statement, paper: Paper) -> dict[str, object]:
     rows = [
         [
             _feature(line, paper),
-            _text(paper.fact(f"{format_millionths(line.quantity_millionths)} {line.unit}")),
+            _text(paper.fact(format_millionths(line.quantity_millionths))),
             _text(paper.fact(format_millionths(line.included_millionths))),
             _text(paper.fact(format_millionths(line.bought_millionths))),
             amount,
@@ -108,8 +108,10 @@ def _usage(statement: Statement, paper: Paper) -> dict[str, object]:
 
 
 def _feature(line: UsageLine, paper: Paper) -> Cell:
-    name = _text(paper.fact(line.name or line.feature))
-    return {**name, "small": paper.label("late")} if line.is_late else name
+    """The unit stands below the name, so that the figures of all features have room beside each other."""
+    unit = paper.fact(line.unit)
+    small = f"{unit} ({paper.label('late')})" if line.is_late else unit
+    return {**_text(paper.fact(line.name or line.feature)), "small": small}
 
 
 def _what(line: MoneyLine, paper: Paper) -> list[Cell]:
