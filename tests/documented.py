@@ -93,4 +93,4 @@ def write_payments(store: Store, payments: Iterable[Transaction]) -> list[str]:
 
 def issue(store: Store, *payments: Transaction | str, now: datetime = NOW) -> list[Document]:
     ids = [each if isinstance(each, str) else each.transaction_id for each in payments]
-    return issue_documents(store, ids, lambda: now).documents
+    return issue_documents(store, ids, lambda: now)

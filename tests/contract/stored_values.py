@@ -94,11 +94,8 @@ def _plan(plan: Plan) -> Stored:
 
 
 def _current_plan(plan: Plan) -> Stored:
-    return replace(
-        _plan(plan),
-        key={"plan_id": plan.plan_id, "version": 0},
-        read=lambda database: Plans(database).current(plan.plan_id),
-    )
+    key = {"plan_id": plan.plan_id, "version": 0}
+    return replace(_plan(plan), key=key, read=lambda database: Plans(database).current(plan.plan_id))
 
 
 def _wallet(wallet: Wallet, *, written: bool = True) -> Stored:

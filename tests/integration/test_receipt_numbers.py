@@ -78,7 +78,7 @@ def test_eight_issuers_at_once_number_thousands_of_payments_without_a_gap_and_a_
 
     def work(batch: list[str]) -> int:
         clock = random.Random(batch[0])
-        return len(issue_documents(store, batch, lambda: NOW + timedelta(seconds=clock.random())).documents)
+        return len(issue_documents(store, batch, lambda: NOW + timedelta(seconds=clock.random())))
 
     with ThreadPoolExecutor(ISSUERS) as issuers:
         issued = sum(issuers.map(work, batches))

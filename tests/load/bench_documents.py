@@ -51,7 +51,7 @@ def numbering(store: Store, meter: Any) -> None:
     began = time.perf_counter()
     with ThreadPoolExecutor(ISSUERS) as issuers:
         clock = lambda: NOW + timedelta(seconds=time.perf_counter() - began)  # noqa: E731
-        issued = sum(issuers.map(lambda batch: len(issue_documents(store, batch, clock).documents), batches))
+        issued = sum(issuers.map(lambda batch: len(issue_documents(store, batch, clock)), batches))
     seconds = time.perf_counter() - began
     requests = meter.requests / PAYMENTS
     proven = prove_documents(store, lambda: NOW + timedelta(hours=1))

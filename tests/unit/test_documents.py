@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -16,7 +17,9 @@ from billing.domain.document import (
     write_receipt,
 )
 from billing.domain.ledger import LedgerEntry
-from billing.domain.transaction import Transaction, TransactionLine, record_adjustment
+from billing.domain.money import CURRENCIES
+from billing.domain.seller import TaxRate
+from billing.domain.transaction import Transaction, TransactionLine, chargeable, record_adjustment
 from billing.words.write_document import write_document
 from tests.builders import CUSTOMER, NOW, PERIOD_END, PERIOD_START, WIRE, micros
 from tests.documented import VAT, VISA, customer, payment, refund, seller
@@ -59,6 +62,22 @@ def test_the_lines_add_up_to_what_was_paid_in_every_currency(currency: str, line
     renewal = payment(amount=paid, currency=currency, lines=tuple(map(line, lines)))
     content = write_receipt(renewal, customer(currency=currency), seller())
     assert sum(each.amount_micros for each in content.lines) == micros(paid) == content.amount_micros
+
+
+@pytest.mark.parametrize("currency", sorted(CURRENCIES))
+def test_what_is_printed_adds_up_to_what_the_card_paid_in_each_currency(currency: str) -> None:
+    """A price to the micro-unit, rounded up to what a card can be charged with: the rest is the customer's credit."""
+    price = 12_345_678
+    paid = chargeable(price, currency)
+    lines = (replace(line("0"), amount_micros=price), TransactionLine("", "1", paid - price, code="rounding"))
+    renewal = replace(payment(currency=currency, lines=lines), amount_micros=paid)
+    document = issued(write_receipt(renewal, customer(currency=currency), seller(rates=(TaxRate("VAT", 20_000_000),))))
+
+    def printed(text: str) -> Decimal:
+        return Decimal(text.removeprefix(f"{currency} ").replace(",", ""))
+
+    net, tax, total = (printed(each["amount"]) for each in write_document(document)["totals"])
+    assert sum(printed(row[-1]) for row in cells(document)) == net + tax == total == Decimal(paid) / 1_000_000
 
 
 def test_a_receipt_freezes_seller_customer_card_and_both_dates() -> None:

@@ -10,7 +10,7 @@ from billing.domain.billing_details import BillingDetails
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money
 from billing.domain.seller import TaxRate, require_one_rate_a_country
-from billing.domain.tax import TaxLine, included_tax, is_reverse_charged, rate_for, tax_given_back
+from billing.domain.tax import TaxLine, included_tax, rate_for, reverse_charge_note, tax_given_back
 from tests.builders import micros
 
 PERCENT = 1_000_000
@@ -93,7 +93,7 @@ def test_the_customers_country_says_the_rate_and_a_tax_id_may_reverse_it(
 ) -> None:
     details = BillingDetails(country=country, tax_id=tax_id)
     assert rate_for(RATES, details) == rate
-    assert (rate is not None and is_reverse_charged(rate, details)) is reversed_
+    assert (rate is not None and reverse_charge_note(rate, details) is not None) is reversed_
 
 
 def test_a_rate_without_countries_is_for_those_of_no_other_rate() -> None:

@@ -25,13 +25,13 @@ from billing.web.values import (
     View,
     distinct,
 )
+from billing.words.countries import COUNTRIES
 
 MAX_LEGAL_LINES = 8
 MAX_ADDRESS_LINES = 4
 MAX_NOTES = 5
 MAX_TAX_RATES = 100
 MAX_EMAILS = 5
-_COUNTRIES = 249
 
 
 class TaxRateBody(Body):
@@ -39,7 +39,7 @@ class TaxRateBody(Body):
 
     name: ShortText = Field(description="as printed, such as VAT")
     percent: Percent
-    countries: Annotated[list[Country], Field(max_length=_COUNTRIES), distinct("a country")] = Field(
+    countries: Annotated[list[Country], Field(max_length=len(COUNTRIES)), distinct("a country")] = Field(
         default=[], description="of the customers"
     )
     reverse_charge_note: Reason | None = Field(

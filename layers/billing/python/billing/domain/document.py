@@ -15,7 +15,7 @@ from billing.domain.billing_details import BillingDetails
 from billing.domain.money import Money
 from billing.domain.seller import Seller
 from billing.domain.stored import ByPosition
-from billing.domain.tax import TaxLine, included_tax, is_reverse_charged, rate_for, tax_given_back
+from billing.domain.tax import TaxLine, included_tax, rate_for, reverse_charge_note, tax_given_back
 from billing.domain.transaction import CardFace, Refund, Transaction, TransactionKind, TransactionLine
 
 DocumentKind = Literal["receipt", "credit_note"]
@@ -223,7 +223,8 @@ def _taxes(
     rate = rate_for(seller.tax_rates, details)
     if rate is None:
         return (), ()
-    if rate.reverse_charge_note is not None and is_reverse_charged(rate, details):
-        return (), (rate.reverse_charge_note,)
+    note = reverse_charge_note(rate, details)
+    if note is not None:
+        return (), (note,)
     gross = Money(transaction.amount_micros, transaction.currency)
     return (included_tax(rate.name, rate.percent_millionths, gross),), ()

@@ -34,12 +34,14 @@ _TWO_DECIMAL = frozenset(
     }
 )
 # fmt: on
+CURRENCIES = _ZERO_DECIMAL | _TWO_DECIMAL | _THREE_DECIMAL
+"""All that can be charged."""
 _MICROS_A_MINOR_UNIT = {0: 1_000_000, 2: 10_000, 3: 1_000}
 
 
 def parse_currency(code: object, field: str = "currency") -> str:
     """Return the ISO 4217 code, or raise InvalidValue when it is not one that can be charged."""
-    if isinstance(code, str) and (code in _TWO_DECIMAL or code in _ZERO_DECIMAL or code in _THREE_DECIMAL):
+    if isinstance(code, str) and code in CURRENCIES:
         return code
     raise InvalidValue('must be an ISO 4217 currency code in capitals, such as "USD"', field=field)
 

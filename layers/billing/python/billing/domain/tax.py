@@ -44,8 +44,9 @@ def rate_for(rates: Sequence[TaxRate], details: BillingDetails) -> TaxRate | Non
     return next(of_country, None) or next(of_others, None)
 
 
-def is_reverse_charged(rate: TaxRate, details: BillingDetails) -> bool:
-    return rate.reverse_charge_note is not None and details.tax_id is not None
+def reverse_charge_note(rate: TaxRate, details: BillingDetails) -> str | None:
+    """What is printed in place of the tax, for a customer with a tax id; None: the tax is."""
+    return None if details.tax_id is None else rate.reverse_charge_note
 
 
 def included_tax(name: str, percent_millionths: int, gross: Money) -> TaxLine:

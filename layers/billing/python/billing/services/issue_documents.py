@@ -5,7 +5,7 @@ here, at once if need be. One of them writes; the others read again what there i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.account import Account
@@ -40,23 +40,16 @@ class SellerMissing(Conflict):
         )
 
 
-@dataclass(slots=True)
-class Issued:
-    """What was issued now, and the sellers that are missing for what could not be."""
+def issue_documents(store: Store, transaction_ids: Iterable[str], clock: Clock) -> list[Document]:
+    """Issue what these transactions lack. Returns what was issued now.
 
-    documents: list[Document] = field(default_factory=list)
-    missing_sellers: set[str] = field(default_factory=set)
-
-
-def issue_documents(store: Store, transaction_ids: Iterable[str], clock: Clock) -> Issued:
-    """Issue what these transactions lack. Those that are no money received, and ids of none, are passed over.
-
-    Raises StoreBusy: what was issued until then is issued, and the rest is when they are asked for again.
+    What is no money received, has no seller yet, or is not there at all is passed over. Raises StoreBusy: what was
+    issued until then is issued, and the rest is when they are asked for again.
     """
-    issued = Issued()
+    issued: list[Document] = []
     wanted = list(dict.fromkeys(transaction_ids))
     for start in range(0, len(wanted), MAX_DOCUMENTS):
-        _issue_all(store, wanted[start : start + MAX_DOCUMENTS], clock, issued)
+        issued += _issue_all(store, wanted[start : start + MAX_DOCUMENTS], clock)
     return issued
 
 
@@ -68,30 +61,30 @@ class _Lacking:
     contents: Sequence[Content]
 
 
-def _issue_all(store: Store, transaction_ids: Sequence[str], clock: Clock, issued: Issued) -> None:
+def _issue_all(store: Store, transaction_ids: Sequence[str], clock: Clock) -> list[Document]:
     """Receipts first: a credit note names one. All is read again after each race that was lost."""
+    issued: list[Document] = []
     lost_races = 0
     while lost_races < _MAX_LOST_RACES:
         paid = [each for each in store.transactions.get_many(transaction_ids).values() if each.is_money_received]
-        work = _Work(store, paid, issued.missing_sellers)
+        work = _Work(store, paid)
         lacking = work.receipts() or work.credit_notes()
         written = [_commit(store, each, clock()) for each in lacking]
-        issued.documents += [document for documents in written for document in documents]
+        issued += [document for documents in written for document in documents]
         if not all(written):
             store.pause(lost_races)
             lost_races += 1
         elif not lacking or not any(transaction.refunds for transaction in paid):
-            return
+            return issued
     raise StoreBusy(f"lost {_MAX_LOST_RACES} races for the next number")
 
 
 class _Work:
     """What some transactions lack, as of one reading of the tables."""
 
-    def __init__(self, store: Store, paid: Sequence[Transaction], missing_sellers: set[str]) -> None:
+    def __init__(self, store: Store, paid: Sequence[Transaction]) -> None:
         self._store = store
         self._paid = paid
-        self._missing = missing_sellers
         self._accounts = store.accounts.get_many({each.account_id for each in paid})
         self._there = store.receipts.of_transactions([each.transaction_id for each in paid])
         self._sellers = store.sellers.get_many(
@@ -104,7 +97,7 @@ class _Work:
             write_receipt(each, account, seller)
             for each in self._in_order()
             if each.transaction_id not in self._there and (account := self._account(each)) is not None
-            if (seller := self._seller(account.seller_id)) is not None
+            if (seller := self._sellers.get(account.seller_id)) is not None
         ]
         return self._by_seller(contents)
 
@@ -114,10 +107,9 @@ class _Work:
             receipt, account = self._there.get(each.transaction_id), self._account(each)
             if not each.refunds or receipt is None or account is None:
                 continue
-            seller = self._seller(receipt.content.seller_id)
-            if seller is not None:
-                notes = self._store.receipts.credit_notes(each.transaction_id)
-                contents += write_credit_notes(each, receipt, notes, account, seller)
+            seller = self._sellers[receipt.content.seller_id]
+            notes = self._store.receipts.credit_notes(each.transaction_id)
+            contents += write_credit_notes(each, receipt, notes, account, seller)
         return self._by_seller(contents[:MAX_DOCUMENTS])
 
     def _in_order(self) -> list[Transaction]:
@@ -126,12 +118,6 @@ class _Work:
 
     def _account(self, transaction: Transaction) -> Account | None:
         return self._accounts.get(transaction.account_id)
-
-    def _seller(self, seller_id: str) -> Seller | None:
-        seller = self._sellers.get(seller_id)
-        if seller is None:
-            self._missing.add(seller_id)
-        return seller
 
     def _by_seller(self, contents: Sequence[Content]) -> list[_Lacking]:
         seller_ids = dict.fromkeys(content.seller_id for content in contents)

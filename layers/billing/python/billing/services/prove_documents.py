@@ -56,7 +56,7 @@ def prove_documents(store: Store, clock: Clock) -> Proven:
         money = (each for each in page if each.is_money_received)
         owed = _owed(store, [each for each in money if any(start <= at < end for at in _moments(each))])
         proven.payments += len(owed)
-        for document in issue_documents(store, [each.transaction_id for each in owed], clock).documents:
+        for document in issue_documents(store, [each.transaction_id for each in owed], clock):
             proven.missing += 1
             log.error(
                 "a document was missing",
