@@ -14,7 +14,7 @@ from billing.domain.usage import UsageEvent
 from billing.domain.wallet import Posted, Wallet
 from billing.services.adjust_balance import adjust_balance
 from billing.services.settle_usage import Outcome, UsageSettlement
-from billing.store.books import DailyUsageItem
+from billing.store.daily_usage import DailyUsageItem
 from billing.store.store import Store
 from billing.store.transactions import HistoryFilter
 from tests.builders import ADMINISTRATOR, CUSTOMER, NOW, PERIOD_START, WIRE, give_workspace, micros, received
@@ -158,9 +158,15 @@ def assert_usage_is_what_the_lines_say(store: World, wallet: Wallet, entries: li
             used[line.feature] = used.get(line.feature, 0) + line.billed_millionths
             priced = line.overage_millionths + line.pay_as_you_go_millionths
             bought[line.feature] = bought.get(line.feature, 0) + priced
-            for measure in ("billed", "amount"):
-                name = f"{line.feature}|{measure}"
-                value = line.billed_millionths if measure == "billed" else line.amount_micros
+            for letter, value in (
+                ("n", 1),
+                ("q", line.quantity_millionths),
+                ("i", line.included_millionths),
+                ("o", line.overage_millionths),
+                ("p", line.pay_as_you_go_millionths),
+                ("a", line.amount_micros),
+            ):
+                name = f"{line.feature}|{letter}"
                 rolled_up[name] = rolled_up.get(name, 0) + value
     # A wallet knows two periods; what was used before them, reset, or used in no paid period is in the lines only.
     if not {"plan_change", "renewal", "usage_reset"} & {entry.kind for entry in entries}:

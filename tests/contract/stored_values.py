@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from billing.domain.account import Account
-from billing.domain.ledger import LedgerEntry
 from billing.domain.plan import Plan
 from billing.domain.transaction import Transaction
 from billing.domain.wallet import Posted, Wallet
@@ -37,10 +36,8 @@ from tests.contract.document_samples import (
 from tests.contract.samples import (
     ACCOUNT,
     ADJUSTED,
-    ADJUSTMENT,
     ASKED,
     BOOKMARK,
-    CALL,
     CARD,
     CHANGED,
     CODED,
@@ -57,7 +54,6 @@ from tests.contract.samples import (
     KEY,
     LEASES,
     LISTED_AT,
-    MARKER,
     NAMED,
     NOW,
     OFFERED,
@@ -66,9 +62,6 @@ from tests.contract.samples import (
     REJECTED,
     REJECTED_AS_SENT,
     RENEWAL,
-    REPLAYED_CALL,
-    RESET,
-    SAID_MARKER,
     STOPPED,
     STRIPE_EVENT,
     SUBSCRIBING,
@@ -78,8 +71,9 @@ from tests.contract.samples import (
     WALLET,
     WORKSPACE,
 )
-from tests.contract.stored import Read, Stored, Write
+from tests.contract.stored import Read, Stored
 from tests.contract.stored_documents import DOCUMENTS
+from tests.contract.stored_usage import USAGE
 
 
 def _plan(plan: Plan) -> Stored:
@@ -112,16 +106,6 @@ def _wallet(wallet: Wallet, *, written: bool = True) -> Stored:
     )
 
 
-def _entry(entry: LedgerEntry, *, written: bool = True) -> Stored:
-    return Stored(
-        "ledger_entries",
-        {"cause": entry.cause},
-        entry,
-        _write_entry(entry) if written else None,
-        lambda database: Books(database).entry(entry.cause),
-    )
-
-
 def _transaction(transaction: Transaction) -> Stored:
     return Stored(
         "transactions",
@@ -130,14 +114,6 @@ def _transaction(transaction: Transaction) -> Stored:
         lambda database: Transactions(database).create(transaction),
         lambda database: Transactions(database).get(transaction.transaction_id),
     )
-
-
-def _write_entry(entry: LedgerEntry) -> Write:
-    def write(database: Database) -> None:
-        Accounts(database).create(ACCOUNT)
-        Books(database).commit(Wallet("acme", "USD"), Posted(WALLET, (entry,)))
-
-    return write
 
 
 def _write_transaction(database: Database) -> None:
@@ -192,6 +168,7 @@ def _write_workspace(database: Database) -> None:
 
 VALUES: Mapping[str, Stored] = {
     **DOCUMENTS,
+    **USAGE,
     "0.1.0/plans": _plan(ENTERPRISE),
     "0.1.0/plans.current": _current_plan(ENTERPRISE),
     "0.2.0/plans.guarded": _plan(GUARDED),
@@ -236,25 +213,6 @@ VALUES: Mapping[str, Stored] = {
         lambda database: Wallets(database).get("acme"),
     ),
     "0.1.0/wallets.first_subscription": _wallet(SUBSCRIBING),
-    "0.1.0/ledger_entries.usage": _entry(CALL, written=False),
-    "0.2.0/ledger_entries.usage": _entry(REPLAYED_CALL),
-    "0.2.0/ledger_entries.replay_marker": _entry(MARKER),
-    "0.2.0/ledger_entries.charged_as": _entry(SAID_MARKER),
-    "0.2.0/ledger_entries.usage_reset": _entry(RESET),
-    "0.1.0/ledger_entries.adjustment": Stored(
-        "ledger_entries",
-        {"cause": ADJUSTMENT.cause},
-        ADJUSTMENT,
-        _write_entry(ADJUSTMENT),
-        lambda database: Books(database).entries([ADJUSTMENT.cause])[ADJUSTMENT.cause],
-    ),
-    "0.1.0/daily_usage": Stored(
-        "daily_usage",
-        {"account_id": "acme", "day_workspace": "2026-11-23#42"},
-        None,
-        _write_entry(CALL),
-        lambda _: None,  # nothing reads it yet
-    ),
     "0.1.0/transactions": Stored(
         "transactions",
         {"transaction_id": "tx_renewal"},

@@ -20,6 +20,7 @@ SAMPLES = sorted(path for folder in FOLDERS for path in (EVENTS / folder).glob("
 # Why each broken sample is refused, and the field that is named.
 BROKEN = {
     "call_ended/broken_day_does_not_exist": ("invalid_time", "data.ended_at"),
+    "call_ended/broken_dimension_is_a_number": ("invalid_value", "data.dimensions.agent"),
     "call_ended/broken_ended_before_started": ("ended_before_started", "data.ended_at"),
     "call_ended/broken_ended_in_the_future": ("in_the_future", "data.ended_at"),
     "call_ended/broken_feature_twice": ("duplicate_feature", "data.usage[1].feature"),

@@ -78,6 +78,7 @@ CALL: dict[str, Any] = {
             {"feature": "call_minutes", "quantity": "312", "unit": "second"},
             {"feature": "voicemail_detection", "quantity": "1"},
         ],
+        "dimensions": {"agent": "a-7", "حملة": "خريف"},
     },
 }
 USAGE: dict[str, Any] = {
@@ -114,6 +115,14 @@ BORDERS: list[tuple[str, object, object]] = [
     ("data.workspace_id", "4" * 64, "4" * 65),
     ("data.workspace_id", "a_.@+-", "_a"),
     ("data.usage", [LINE | {"feature": f"f{number}"} for number in range(20)], [LINE] * 21),
+    ("data.dimensions", {f"k{number}": "v" for number in range(5)}, {f"k{number}": "v" for number in range(6)}),
+    ("data.dimensions", {"\u0661" * 64: "v"}, {"\u0661" * 65: "v"}),
+    ("data.dimensions", {"agent": "\u0661" * 64}, {"agent": "\u0661" * 65}),
+    ("data.dimensions", {}, {"": "v"}),
+    ("data.dimensions", {"agent": "a=7"}, {"ag=ent": "7"}),
+    ("data.dimensions", {"Direction": "up"}, {"direction": "inbound"}),
+    ("data.dimensions", {"agent": "="}, {"agent": "\ud800"}),
+    ("data.dimensions", {"agent": " "}, {"agent": "\n"}),
     ("data.usage", [LINE], []),
     ("data.usage", [LINE | {"feature": "f" * 64}], [LINE | {"feature": "f" * 65}]),
     ("data.usage", [LINE | {"unit": "~" * 64}], [LINE | {"unit": "~" * 65}]),

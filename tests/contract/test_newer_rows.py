@@ -119,7 +119,9 @@ FOR_EVER: dict[str, tuple[str, Callable[[Row], None]]] = {
     "what was used, in a draft": ("statements.draft", longer("sums", 4, 0)),
     "a tax line": ("receipts", longer("taxes", 0)),
     "what a reset of usage counted": ("ledger_entries.usage_reset", longer("counted", 1)),
-    "a rated line": ("ledger_entries.usage", longer("lines", 0)),
+    "a rated line": ("ledger_entries.costed", longer("lines", 0)),
+    "the sums of a month": ("usage_months", longer("sums")),
+    "a workspace of a month": ("usage_months", longer("sums", "workspaces", 0)),
     "a usage feature": ("plans", longer("usage_features", 0)),
     "a volume discount": ("plans", longer("usage_features", 0, "volume_discounts", 1)),
     "a recurring feature": ("plans", longer("recurring_features", 0)),
@@ -193,6 +195,14 @@ def add_call(database: Database) -> None:
     Books(database).commit(wallet, Posted(replace(wallet, sequence=1), (CALL,)))
 
 
+def add_late_call(database: Database) -> None:
+    assert CALL.usage is not None
+    late = replace(CALL, usage=replace(CALL.usage, occurred_at=NOW - timedelta(days=30)))
+    wallet = Wallet("acme", "USD")
+    database.write_all([new_wallet_put(database, wallet)])
+    Books(database).commit(wallet, Posted(replace(wallet, sequence=1), (late,)))
+
+
 def add_again(database: Database) -> None:
     database.write_all([card_update(database, CARD, replace(CARD, verification="failed"))])
     Cards(database).add(replace(CARD, payment_method_id="pm_2", verification="pending"))
@@ -216,6 +226,7 @@ REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
     "a customer is kept": ("accounts", keep_customer),
     "a customer is brought up to date": ("accounts", mark_customer),
     "a call is added to a day": ("daily_usage", add_call),
+    "a late call makes a month void": ("usage_months", add_late_call),
     "a card is removed": (
         "payment_methods",
         lambda database: database.write_all([card_update(database, CARD, replace(CARD, verification="removing"))]),

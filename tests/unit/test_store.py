@@ -20,6 +20,7 @@ def test_every_table_has_a_part_of_the_store_which_is_made_once() -> None:
         "api_keys",
         "books",
         "cards",
+        "daily_usage",
         "deliveries",
         "directory",
         "document_files",

@@ -264,3 +264,41 @@ def test_an_object_in_which_a_name_stands_twice_is_refused(text: str, field: str
 @pytest.mark.parametrize("payload", [None, 1, "x", [], [{}]])
 def test_an_event_is_an_object(payload: object) -> None:
     assert refusal(payload).detail == "an event must be a JSON object"
+
+
+def test_dimensions_are_kept_in_any_script_and_are_a_part_of_what_an_event_says() -> None:
+    told = call_ended({"dimensions": {"agent": "a-7", "حملة": "خريف"}, "direction": "inbound"})
+    event = parse_usage_event(told, now=NOW)
+    assert event.told_apart_by == {"agent": "a-7", "direction": "inbound", "حملة": "خريف"}
+    turned = call_ended({"direction": "inbound", "dimensions": {"حملة": "خريف", "agent": "a-7"}})
+    assert parse_usage_event(turned, now=NOW).fingerprint == event.fingerprint
+    other = call_ended({"direction": "inbound", "dimensions": {"حملة": "خريف", "agent": "a-8"}})
+    assert parse_usage_event(other, now=NOW).fingerprint != event.fingerprint
+
+
+def test_an_event_without_dimensions_has_the_fingerprint_that_it_had_before_there_were_any() -> None:
+    known = {
+        "6cbfccc9f0cf1b5f791ea0a9d9effb6e": with_line(unit="second"),
+        "6c41e215d0cf90a04f53cda18c2baa0c": call_ended({"direction": "outbound", "dimensions": {}}),
+    }
+    assert {each: parse_usage_event(told, now=NOW).fingerprint for each, told in known.items()} == {
+        each: each for each in known
+    }
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "field"),
+    [
+        ([], "data.dimensions"),
+        (None, "data.dimensions"),
+        ({"agent": 7}, "data.dimensions.agent"),
+        ({"agent": ""}, "data.dimensions.agent"),
+        ({"وكيل": None}, "data.dimensions.'\\u0648\\u0643\\u064a\\u0644'"),
+        ({"direction": "inbound"}, "data.dimensions"),
+        ({"a=b": "c"}, "data.dimensions"),
+        ({f"k{number}": "v" for number in range(6)}, "data.dimensions"),
+    ],
+)
+def test_dimensions_that_cannot_be_kept_are_refused_by_their_path(dimensions: object, field: str) -> None:
+    refused = refusal(call_ended({"dimensions": dimensions}))
+    assert (refused.code, refused.field) == ("invalid_value", field)

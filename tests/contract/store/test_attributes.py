@@ -12,7 +12,8 @@ from pynamodb.models import Model
 from billing.domain.lease import LeasePage
 from billing.store.accounts import AccountItem
 from billing.store.all_tables import ALL_TABLES
-from billing.store.books import DailyUsageItem, LedgerEntryItem
+from billing.store.books import LedgerEntryItem
+from billing.store.daily_usage import DailyUsageItem
 from billing.store.database import Database, Item
 from billing.store.leases import LeasePageItem
 from billing.store.rejected_events import RejectedEventItem
@@ -71,11 +72,11 @@ def test_a_whole_number_is_exact_to_its_last_digit(database: Database, digits: i
             "TableName": database.table(DailyUsageItem),
             "Key": key,
             "UpdateExpression": "ADD #0 :0",
-            "ExpressionAttributeNames": {"#0": "call_minutes|amount"},
+            "ExpressionAttributeNames": {"#0": "call_minutes|a"},
             "ExpressionAttributeValues": {":0": {"N": str(added)}},
         }
         assert database.transact([{"Update": change}]) is None
-    assert row_of(database, DailyUsageItem, key)["call_minutes|amount"] == {"N": str(number + 1)}
+    assert row_of(database, DailyUsageItem, key)["call_minutes|a"] == {"N": str(number + 1)}
 
 
 def test_an_entry_is_the_same_in_whatever_order_its_map_is_answered(store: World) -> None:

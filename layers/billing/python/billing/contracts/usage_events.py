@@ -18,9 +18,10 @@ from billing.contracts.times import parse_time
 from billing.domain.decimals import parse_decimal
 from billing.domain.errors import BillingError, InvalidValue
 from billing.domain.plan import FEATURE_KEY
-from billing.domain.usage import CLOCK_TOLERANCE, UsageEvent, UsageLine, call_cause, record_cause
+from billing.domain.usage import CLOCK_TOLERANCE, DIRECTION, UsageEvent, UsageLine, call_cause, record_cause
 
 MAX_LINES = 20
+MAX_DIMENSIONS = 5
 MAX_ATTRIBUTES = 30
 # W3C's tracestate is this long. Thirty of them, escaped to ASCII, still fit into one message and one rejected event.
 MAX_EXTENSION_CHARS = 512
@@ -57,6 +58,10 @@ _WORKSPACE_ID = _text(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}", 'must be the id of a
 _FEATURE = _Text(FEATURE_KEY, 'must be the key of a feature, such as "call_minutes"')
 _UNIT = _text(r"[ -~]{1,64}", 'must be a unit, such as "second"')
 _DIRECTION = _text(r"inbound|outbound|web", 'must be "inbound", "outbound" or "web"')
+# In any script; "=" parts key and value where records are asked for by them. Halves of surrogates are no text.
+_NO_TEXT = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff"
+_DIMENSION_KEY = _text(f"[^={_NO_TEXT}]{{1,64}}", 'must have keys of 1 to 64 characters without "=", such as "agent"')
+_DIMENSION = _text(f"[^{_NO_TEXT}]{{1,64}}", "must be a string of 1 to 64 characters without control characters")
 _URI_REFERENCE = _text(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,256}", "must be a URI reference of 1 to 256 characters")
 _SUBJECT = _text(r"[^\x00-\x1f\x7f-\x9f]{1,256}", "must be a string of 1 to 256 characters without control characters")
 _JSON_TYPE = _text(r"application/json(?:; ?charset=[Uu][Tt][Ff]-8)?", 'must be "application/json"')
@@ -75,9 +80,9 @@ _ATTRIBUTES: Mapping[str, _Text] = {
 _REQUIRED = ("specversion", "id", "source", "type", "data")
 
 _CALL_REQUIRED = frozenset({"call_id", "workspace_id", "started_at", "ended_at"})
-_CALL_FIELDS = _CALL_REQUIRED | {"direction", "usage"}
+_CALL_FIELDS = _CALL_REQUIRED | {"direction", "usage", "dimensions"}
 _RECORD_REQUIRED = frozenset({"workspace_id", "usage"})
-_RECORD_FIELDS = _RECORD_REQUIRED | {"occurred_at", "call_id"}
+_RECORD_FIELDS = _RECORD_REQUIRED | {"occurred_at", "call_id", "dimensions"}
 _LINE_REQUIRED = frozenset({"feature", "quantity"})
 _LINE_FIELDS = _LINE_REQUIRED | {"unit"}
 
@@ -174,6 +179,7 @@ def _call_ended(event_id: str, data: Mapping[str, object], _: datetime | None, a
         call_id=_ID.read(data["call_id"], "data.call_id"),
         started_at=started_at,
         direction=_DIRECTION.read(data["direction"], "data.direction") if "direction" in data else None,
+        dimensions=_dimensions(data),
     )
 
 
@@ -193,7 +199,23 @@ def _usage_recorded(
         lines=_lines(data["usage"], "data.usage"),
         call_id=_ID.read(data["call_id"], "data.call_id") if "call_id" in data else None,
         is_dated="occurred_at" in data,
+        dimensions=_dimensions(data),
     )
+
+
+def _dimensions(data: Mapping[str, object]) -> Mapping[str, str]:
+    """What the sender tells calls apart by. A call's direction is told by a field of its own, and is none of them."""
+    if "dimensions" not in data:
+        return {}
+    field = "data.dimensions"
+    stated = _object(data["dimensions"], field)
+    if len(stated) > MAX_DIMENSIONS:
+        raise InvalidEvent("invalid_value", field, f"must have at most {MAX_DIMENSIONS} members")
+    for key in stated:
+        _DIMENSION_KEY.read(key, field)
+        if key == DIRECTION:
+            raise InvalidEvent("invalid_value", field, "must not name direction, which is a field of a call")
+    return {key: _DIMENSION.read(value, f"{field}.{_shown(key)}") for key, value in stated.items()}
 
 
 def _lines(value: object, field: str) -> tuple[UsageLine, ...]:

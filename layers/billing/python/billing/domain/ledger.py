@@ -1,7 +1,8 @@
 """The ledger: immutable entries whose postings sum to zero, numbered without gaps, each with the balance after it."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -69,6 +70,8 @@ class Posting:
 class RatedLine:
     """One line of a usage record. Quantities are millionths of the metered unit; the parts add up to `billed`.
 
+    `cost_micros` is what it cost the platform: None where the plan states no unit cost.
+
     Stored by position: a new field goes last, with a default.
     """
 
@@ -81,6 +84,7 @@ class RatedLine:
     pay_as_you_go_millionths: int
     unit_price_micros: int
     amount_micros: int
+    cost_micros: int | None = None
 
     @property
     def bought_millionths(self) -> int:
@@ -102,7 +106,7 @@ class Counted(ByPosition):
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """Why a usage entry costs what it costs."""
+    """Why a usage entry costs what it costs. `dimensions` are what its sender tells calls apart by."""
 
     event_id: str
     event_type: EventType
@@ -112,6 +116,7 @@ class UsageRecord:
     plan_id: str
     plan_version: int
     lines: tuple[RatedLine, ...]
+    dimensions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

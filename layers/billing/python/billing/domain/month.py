@@ -1,8 +1,9 @@
 """Months of the calendar, in UTC."""
 
+import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from billing.domain.errors import InvalidValue
 
@@ -28,6 +29,11 @@ class Month:
         year, month = text.split("-")
         return cls(int(year), int(month))
 
+    @classmethod
+    def of(cls, day: date) -> "Month":
+        """The month that a day lies in."""
+        return cls(day.year, day.month)
+
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
 
@@ -39,3 +45,7 @@ class Month:
     def end(self) -> datetime:
         """The first moment of the next month."""
         return (self.start + timedelta(days=31)).replace(day=1) if self.year < _LAST_YEAR else _END_OF_TIME
+
+    @property
+    def last_day(self) -> date:
+        return date(self.year, self.month, calendar.monthrange(self.year, self.month)[1])

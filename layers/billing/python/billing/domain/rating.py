@@ -55,7 +55,15 @@ def rate(metered: Metered, used_millionths: int, *, bought_millionths: int, enti
         pay_as_you_go_millionths=pay_as_you_go,
         unit_price_micros=feature.unit_price_micros,
         amount_micros=charge_micros(feature, used_millionths + included, used_millionths + billed),
+        cost_micros=_cost_micros(feature, quantity),
     )
+
+
+def _cost_micros(feature: UsageFeature, quantity: int) -> int | None:
+    """What it costs the platform, of the quantity as used: steps and minimums are the customer's price."""
+    if feature.unit_cost_micros is None:
+        return None
+    return divide_half_up(quantity * feature.unit_cost_micros, feature.metered_per_priced_millionths)
 
 
 def metered_millionths(feature: UsageFeature, line: UsageLine) -> int:

@@ -140,6 +140,7 @@ def _settle_one(
         plan_id=plan.plan_id,
         plan_version=plan.version,
         lines=tuple(lines),
+        dimensions=event.told_apart_by,
     )
     charged = post(
         wallet,

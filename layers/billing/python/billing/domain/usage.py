@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -11,6 +12,9 @@ EventType = Literal["call.ended", "usage.recorded"]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far into the future an event may lie: machines' clocks differ."""
+
+DIRECTION = "direction"
+"""The dimension of that name is a call's direction."""
 
 _HALF = 16
 _FORMER_CALL_FEATURE = "call_minutes"
@@ -44,7 +48,7 @@ class UsageEvent:
     """One event as accepted. `occurred_at` is the end of a call; `arrived_at` is when it reached the queue.
 
     `is_dated` says that `occurred_at` stands in the data, and is not the envelope's time. A call without `lines` used
-    its own length.
+    its own length. `dimensions` are the sender's own, by which it tells calls apart.
     """
 
     event_id: str
@@ -59,6 +63,13 @@ class UsageEvent:
     direction: str | None = None
     is_dated: bool = True
     replay: Replay | None = None
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def told_apart_by(self) -> dict[str, str]:
+        """The dimensions that are kept with its record, the direction among them, by their names."""
+        known = self.dimensions if self.direction is None else {**self.dimensions, DIRECTION: self.direction}
+        return dict(sorted(known.items()))
 
     @property
     def cause(self) -> str:
@@ -90,7 +101,9 @@ class UsageEvent:
         """
         started = self.started_at.isoformat() if self.started_at else None
         occurred = self.occurred_at.isoformat() if self.is_dated else None
-        facts = [self.type, self.call_id, self.workspace_id, self.direction, started, occurred]
+        facts: list[object] = [self.type, self.call_id, self.workspace_id, self.direction, started, occurred]
+        if self.dimensions:  # An event without any has the fingerprint that it had before there were dimensions.
+            facts.append(sorted(self.dimensions.items()))
         lines = sorted([line.feature, _plain(line.quantity), line.unit or ""] for line in self.lines)
         return _digest(facts)[:_HALF] + _digest(lines)[:_HALF]
 

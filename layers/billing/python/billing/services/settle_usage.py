@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from billing.domain.charged_once import judge
-from billing.domain.daily_usage import DayOfWorkspace, day_of
+from billing.domain.daily_usage import DayOfWorkspace, rows_of
 from billing.domain.lease import LeaseKey, lease_key
 from billing.domain.ledger import LedgerEntry, UsageRecord
+from billing.domain.month import Month
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.queued_event import QueuedEvent, account_charged, may_charge
 from billing.domain.rejection import RejectedEvent, reject_queued, rejection_id_of
@@ -168,7 +169,7 @@ class UsageSettlement:
 
     def _settle_account(self, wallet: Wallet, events: list[Received], outcome: Outcome, now: datetime) -> None:
         for distinct in _rounds(events, outcome):
-            for chunk in _chunks(distinct, _items_for_events(wallet, now)):
+            for chunk in _chunks(distinct, _items_for_events(wallet, now), now):
                 try:
                     wallet = self._settle_chunk(wallet, chunk, outcome, now)
                 except StoreBusy as busy:
@@ -307,18 +308,18 @@ def _rounds(events: Sequence[Received], outcome: Outcome) -> Iterator[list[Recei
         waiting = others
 
 
-def _chunks(events: Sequence[Received], items: int) -> Iterator[list[Received]]:
-    """As many events as `items` of a transaction hold: their entries, and each day of a workspace once."""
+def _chunks(events: Sequence[Received], items: int, now: datetime) -> Iterator[list[Received]]:
+    """As many events as `items` of a transaction hold: their entries, and each day and late month once."""
     chunk: list[Received] = []
-    entries, days = 0, set[DayOfWorkspace]()
+    entries, rows = 0, set[DayOfWorkspace | Month]()
     for received in events:
-        day, own = day_of(received.event), len(received.causes)
-        if entries + own + len(days | {day}) > items:
+        own, more = len(received.causes), rows_of(received.event, now)
+        if entries + own + len(rows | more) > items:
             yield chunk
-            chunk, entries, days = [], 0, set()
+            chunk, entries, rows = [], 0, set()
         chunk.append(received)
         entries += own
-        days.add(day)
+        rows |= more
     if chunk:
         yield chunk
 

@@ -4,8 +4,9 @@ from pynamodb.models import Model
 
 from billing.store.accounts import AccountItem
 from billing.store.api_keys import ApiKeyItem
-from billing.store.books import DailyUsageItem, LedgerEntryItem
+from billing.store.books import LedgerEntryItem
 from billing.store.cards import PaymentMethodItem
+from billing.store.daily_usage import DailyUsageItem, UsageMonthItem
 from billing.store.deliveries import DeliveryItem
 from billing.store.directory import DirectoryItem
 from billing.store.document_files import DocumentFileItem
@@ -31,6 +32,7 @@ ALL_TABLES: tuple[type[Model], ...] = (
     WalletItem,
     LedgerEntryItem,
     DailyUsageItem,
+    UsageMonthItem,
     RejectedEventItem,
     LeasePageItem,
     ApiKeyItem,

@@ -1,6 +1,5 @@
 """The books: a wallet's change and the ledger entries that explain it, in one transaction or not at all."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -11,12 +10,14 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from billing.domain.daily_usage import DayOfWorkspace, rollups
+from billing.domain.daily_usage import DayOfWorkspace, DayUse, months_made_void, rollups
 from billing.domain.instants import format_instant, parse_stored_instant
 from billing.domain.ledger import Counted, LedgerEntry, Posting, RatedLine, UsageRecord
+from billing.domain.month import Month
 from billing.domain.usage import CLOCK_TOLERANCE
 from billing.domain.wallet import Posted, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
+from billing.store.daily_usage import day_update, month_made_void
 from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item
 from billing.store.formats import PositionFormat
 from billing.store.paging import Listing, start_key
@@ -67,18 +68,9 @@ class LedgerEntryItem(Model):
     code = UnicodeAttribute(null=True)
     charged_as = UnicodeAttribute(null=True)
     counted = JsonAttribute(null=True)
+    dimensions = JsonAttribute(null=True)
 
     by_account = EntriesOfAccount()
-
-
-class DailyUsageItem(Model):
-    """A workspace's day: beside its key, counters by name that each settlement adds to (see daily_usage)."""
-
-    class Meta:
-        table_name = "daily_usage"
-
-    account_id = UnicodeAttribute(hash_key=True)
-    day_workspace = UnicodeAttribute(range_key=True)
 
 
 _KEY = ("account_id", "position", "cause")
@@ -86,6 +78,7 @@ _SEQUENCE_DIGITS = 12
 _COUNTED = PositionFormat(Counted)
 _LINE_FIELDS = tuple(field.name for field in fields(RatedLine))
 _line_fields = attrgetter(*_LINE_FIELDS)
+_line_fields_without_cost = attrgetter(*_LINE_FIELDS[:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +114,8 @@ class Books:
         items = [
             wallet_update(self._database, before, after),
             *(self._database.put_new(LedgerEntryItem, _item(entry), "cause") for entry in entries),
-            *(self._day_update(before.account_id, day, counters) for day, counters in days.items()),
+            *(day_update(self._database, before.account_id, day, use) for day, use in days.items()),
+            *(month_made_void(self._database, before.account_id, month) for month in _late_months(days, entries)),
             *others,
         ]
         if len(items) > MAX_TRANSACTION_ITEMS:
@@ -176,23 +170,6 @@ class Books:
         )
         return Listing.of(page, read_entry)
 
-    def _day_update(self, account_id: str, day: DayOfWorkspace, counters: Counter[str]) -> Item:
-        aliases = {f"#{position}": name for position, name in enumerate(counters)}
-        return {
-            "Update": {
-                "TableName": self._database.table(DailyUsageItem),
-                "Key": {
-                    "account_id": {"S": account_id},
-                    "day_workspace": {"S": f"{day.day}#{day.workspace_id}"},
-                },
-                "UpdateExpression": "ADD " + ", ".join(f"{alias} :{alias[1:]}" for alias in aliases),
-                "ExpressionAttributeNames": aliases,
-                "ExpressionAttributeValues": {
-                    f":{alias[1:]}": {"N": str(counters[name])} for alias, name in aliases.items()
-                },
-            }
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class UsageFilter:
@@ -201,6 +178,11 @@ class UsageFilter:
     occurred_from: datetime | None = None
     occurred_to: datetime | None = None
     workspace_id: str | None = None
+
+
+def _late_months(days: Mapping[DayOfWorkspace, DayUse], entries: Sequence[LedgerEntry]) -> list[Month]:
+    """The finished months of which somebody may have kept the sums, and which these entries add to."""
+    return sorted(months_made_void(days, entries[-1].posted_at), key=str) if days else []
 
 
 def _query(account_id: str, usage: UsageFilter | None) -> dict[str, Any]:
@@ -239,7 +221,8 @@ def _item(entry: LedgerEntry) -> Item:
             "occurred_at": usage.occurred_at,
             "plan_id": usage.plan_id,
             "plan_version": usage.plan_version,
-            "lines": [_line_fields(line) for line in usage.lines],
+            "lines": [_written(line) for line in usage.lines],
+            "dimensions": dict(usage.dimensions) or None,
         }
     return raw_item(
         LedgerEntryItem,
@@ -260,6 +243,11 @@ def _item(entry: LedgerEntry) -> Item:
         counted=[_COUNTED.write(each) for each in entry.counted] or None,
         **of_usage,
     )
+
+
+def _written(line: RatedLine) -> tuple[Any, ...]:
+    values: tuple[Any, ...] = (_line_fields_without_cost if line.cost_micros is None else _line_fields)(line)
+    return values
 
 
 def read_entry(raw: Item) -> LedgerEntry:
@@ -303,4 +291,5 @@ def _usage_record(item: LedgerEntryItem) -> UsageRecord:
         plan_id=item.plan_id or "",
         plan_version=item.plan_version or 0,
         lines=tuple(RatedLine(*line[: len(_LINE_FIELDS)]) for line in item.lines),
+        dimensions=item.dimensions or {},
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from billing.store.api_keys import ApiKeys
     from billing.store.books import Books
     from billing.store.cards import Cards
+    from billing.store.daily_usage import DailyUsage
     from billing.store.deliveries import Deliveries
     from billing.store.directory import Directory
     from billing.store.document_files import DocumentFiles
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
 
 
 _PART_OF: Mapping[str, str] = {
-    "daily_usage": "books",
     "ledger_entries": "books",
     "payment_methods": "cards",
     "receipt_counters": "receipts",
     "receipt_prefixes": "sellers",
+    "usage_months": "daily_usage",
     "webhook_secrets": "webhook_endpoints",
 }
 """The part of a table, where it has another name."""
@@ -89,6 +90,12 @@ class Store:
         from billing.store.cards import Cards
 
         return Cards(self.database)
+
+    @cached_property
+    def daily_usage(self) -> "DailyUsage":
+        from billing.store.daily_usage import DailyUsage
+
+        return DailyUsage(self.database)
 
     @cached_property
     def deliveries(self) -> "Deliveries":

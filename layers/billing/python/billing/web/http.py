@@ -75,6 +75,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "billing_error": 422,
     "event_rejected": 422,
     "statement_in_progress": 503,
+    "usage_in_progress": 503,
 }
 
 
