@@ -1,5 +1,9 @@
 """A caller of the JSON API: the requests that API Gateway makes of it, and its answers read back."""
 
+import base64
+import csv
+import gzip
+import io
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +42,18 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     text: str
+    """As it was answered: a file in base64."""
+
+    @property
+    def file(self) -> bytes:
+        """What a caller keeps of a file, after the gateway and its own client have unpacked it."""
+        sent = base64.b64decode(self.text, validate=True)
+        return gzip.decompress(sent) if self.headers.get("content-encoding") == "gzip" else sent
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """A file of CSV, by its headings."""
+        return list(csv.DictReader(io.StringIO(self.file.decode("utf-8-sig"), newline="")))
 
     @property
     def json(self) -> Any:
@@ -104,7 +120,11 @@ class Client:
             "isBase64Encoded": False,
         }
         if url.query:
-            event["queryStringParameters"] = dict(parse_qsl(url.query, keep_blank_values=True))
+            # What is given more than once the gateway joins by commas.
+            given: dict[str, str] = {}
+            for name, value in parse_qsl(url.query, keep_blank_values=True):
+                given[name] = f"{given[name]},{value}" if name in given else value
+            event["queryStringParameters"] = given
         return event
 
     def get(self, path: str, **headers: str) -> Answer:

@@ -1,9 +1,9 @@
 """The ledger and the usage records."""
 
-import csv
-import io
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -29,6 +29,11 @@ def dollars(amount: str) -> dict[str, str]:
     return {"amount": amount, "currency": "USD"}
 
 
+def priced(unit: str, quantity: str, **parts: str) -> dict[str, str]:
+    nothing = dict.fromkeys(("included", "overage", "pay_as_you_go"), "0")
+    return {"unit": unit, "quantity": quantity, "billed": quantity, **nothing, **parts}
+
+
 def pages(client: Client, path: str, separator: str) -> list[Any]:
     """All items of a list, read two at a time."""
     items, cursor = [], ""
@@ -50,30 +55,38 @@ def test_a_usage_record_explains_what_a_call_cost(client: Client, database: Data
         "event_id": "event-1",
         "call_id": "call-of-event-1",
         "workspace_id": "42",
+        "workspace_name": None,
         "occurred_at": "2026-11-23T12:00:00.000Z",
         "settled_at": "2026-11-23T12:00:00.000Z",
+        "plan_id": "free",
+        "plan_version": 1,
         "amount": dollars("0.010000"),
         "balance_after": dollars("-0.010000"),
+        "dimensions": {},
         "lines": [
             {
                 "feature": "call_minutes",
+                "name": "Conversation minutes",
                 "unit": "second",
                 "quantity": "13",
                 "billed": "13",
                 "included": "13",
                 "overage": "0",
                 "pay_as_you_go": "0",
+                "priced": priced("minute", "0.216667", included="0.216667"),
                 "unit_price": dollars("0.120000"),
                 "amount": dollars("0.000000"),
             },
             {
                 "feature": "voicemail_detection",
+                "name": "Voicemail detection",
                 "unit": "detection",
                 "quantity": "1",
                 "billed": "1",
                 "included": "0",
                 "overage": "0",
                 "pay_as_you_go": "1",
+                "priced": priced("detection", "1", pay_as_you_go="1"),
                 "unit_price": dollars("0.010000"),
                 "amount": dollars("0.010000"),
             },
@@ -120,30 +133,65 @@ def test_records_are_found_by_day_and_workspace(client: Client, database: Databa
     assert found("from=2026-11-21&workspace_id=43") == ["21-43", "22-43"]
     assert found("to=2026-11-21T12:00:00Z") == ["20-42", "20-43"]
     assert found("workspace_id=44") == []
+    assert found("workspace_id=43,44&from=2026-11-22") == ["22-43"]
+    assert found("workspace_id=42&workspace_id=43&from=2026-11-22") == ["22-42", "22-43"]
+
+
+def test_records_are_found_by_feature_and_by_dimension(client: Client, database: Database) -> None:
+    with_acme(client)
+    told = {"agent": "a-7", "حملة": 'خريف "2026"'}
+    World(database).settle(
+        replace(call("told", detections=1), dimensions=told, direction="inbound"),
+        replace(call("other", detections=1), dimensions={"agent": "a-70"}),
+        call("plain"),
+    )
+
+    def found(**query: str) -> list[str]:
+        return sorted(each["event_id"] for each in client.get(f"{RECORDS}?{urlencode(query)}").json["items"])
+
+    assert found(feature="voicemail_detection") == ["other", "told"]
+    assert found(feature="call") == []
+    assert found(dimension="agent=a-7") == ["told"]
+    assert found(dimension='حملة=خريف "2026"') == ["told"]
+    assert found(dimension="direction=inbound") == ["told"]
+    assert found(dimension="agent=a") == []
+    assert found(dimension="gent=a-7") == []
+    (record,) = client.get(f"{RECORDS}?dimension=agent%3Da-7&feature=voicemail_detection").json["items"]
+    assert record["dimensions"] == {**told, "direction": "inbound"}
+    assert [line["feature"] for line in record["lines"]] == ["voicemail_detection"]
+    assert record["amount"] == dollars("0.010000")
+
+
+def test_a_page_that_a_filter_makes_short_says_how_far_it_has_read(client: Client, database: Database) -> None:
+    with_acme(client)
+    client.put("/v1/workspaces/43", {"account_id": "acme"})
+    for number in range(90):
+        workspace_id = "43" if number == 0 else "42"
+        at = NOW + timedelta(seconds=number)
+        World(database).settle(call(f"e{number}", workspace_id=workspace_id), now=at)
+    first = client.get(f"{RECORDS}?workspace_id=43&limit=1").json
+    assert first["items"] == []
+    assert "2026-11-23T12:00:00.000Z" < first["read_to"] < "2026-11-23T12:00:20.000Z"
+    second = client.get(f"{RECORDS}?workspace_id=43&limit=1&cursor={first['next_cursor']}").json
+    assert [each["event_id"] for each in second["items"]] == ["e0"]
+    assert (second["next_cursor"], second["read_to"]) == (None, None)
+
+
+def test_the_ledger_is_read_by_when_entries_were_posted(client: Client, database: Database) -> None:
+    with_acme(client)
+    for day in (20, 21, 22):
+        World(database).settle(call(f"e{day}", detections=1), now=NOW.replace(day=day))
+    listed = client.get("/v1/accounts/acme/ledger?from=2026-11-21&to=2026-11-21").json["items"]
+    assert [entry["sequence"] for entry in listed] == [2]
+    refused = client.get("/v1/accounts/acme/ledger?from=2026-11-22&to=2026-11-20")
+    assert (refused.status, refused.code) == (422, "invalid_value")
 
 
 def test_adjustments_are_no_usage_records(client: Client) -> None:
     with_acme(client).post(
         "/v1/accounts/acme/adjustments", {"amount": "5", "reason": WIRE, "by": ADMINISTRATOR}, idempotency_key="key-1"
     )
-    assert client.get(RECORDS).json == {"items": [], "next_cursor": None}
-
-
-def test_the_csv_export_has_a_row_for_each_line_and_a_link_to_the_rest(client: Client, database: Database) -> None:
-    with_acme(client)
-    World(database).settle(*(call(f"event-{number}", detections=1) for number in range(3)))
-    rows, path = [], f"{RECORDS}?from=2026-11-01&limit=2"
-    for _ in range(2):
-        answer = client.get(path, accept="text/csv")
-        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-        rows += list(csv.DictReader(io.StringIO(answer.text)))
-        link = answer.headers.get("link", "")
-        path = RECORDS + link[1:].partition(">")[0]
-    assert link == ""
-    assert sorted((row["event_id"], row["feature"]) for row in rows) == [
-        (f"event-{number}", feature) for number in range(3) for feature in ("call_minutes", "voicemail_detection")
-    ]
-    assert {row["amount"] for row in rows} == {"0.000000", "0.010000"}
+    assert client.get(RECORDS).json == {"items": [], "next_cursor": None, "read_to": None}
 
 
 def test_one_account_does_not_see_the_history_of_another(client: Client, database: Database) -> None:

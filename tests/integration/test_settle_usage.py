@@ -12,8 +12,8 @@ from billing.domain.wallet import Grant, Posted, Wallet
 from billing.domain.workspace import Workspace
 from billing.services.settle_usage import Received, UsageSettlement
 from billing.services.workspaces import assign_workspace
-from billing.store.books import UsageFilter
 from billing.store.database import Database, StoreBusy
+from billing.store.usage_records import UsageFilter
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, period_of, plan, received
 from tests.platform_of_one import World, assert_books_balance
 
@@ -160,17 +160,19 @@ def test_usage_is_listed_by_the_time_it_occurred_and_by_workspace(store: World) 
         call("new"),
         call("elsewhere", workspace_id="43"),
     )
-    since_yesterday = UsageFilter(occurred_from=NOW - timedelta(days=1), workspace_id="42")
-    listed = store.books.page("acme", 10, None, usage=since_yesterday)
+    since_yesterday = UsageFilter(occurred_from=NOW - timedelta(days=1), workspaces=("42",))
+    listed = store.usage_records.page("acme", 10, None, since_yesterday)
     assert [entry.cause for entry in listed.items] == ["call:42:call-of-new"]
     until_yesterday = UsageFilter(occurred_to=NOW - timedelta(days=1))
-    assert [e.cause for e in store.books.page("acme", 10, None, usage=until_yesterday).items] == ["call:42:call-of-old"]
-    assert {e.kind for e in store.books.page("acme", 10, None, usage=UsageFilter()).items} == {"usage"}
+    assert [e.cause for e in store.usage_records.page("acme", 10, None, until_yesterday).items] == [
+        "call:42:call-of-old"
+    ]
+    assert {e.kind for e in store.usage_records.page("acme", 10, None, UsageFilter()).items} == {"usage"}
 
 
 def test_usage_of_a_sender_whose_clock_is_ahead_is_listed_by_the_time_it_occurred(store: World) -> None:
     store.settle(call("ahead", ended_at=NOW + timedelta(minutes=4), arrived_at=NOW))
-    listed = store.books.page("acme", 10, None, usage=UsageFilter(occurred_from=NOW + timedelta(minutes=3)))
+    listed = store.usage_records.page("acme", 10, None, UsageFilter(occurred_from=NOW + timedelta(minutes=3)))
     assert [entry.cause for entry in listed.items] == ["call:42:call-of-ahead"]
 
 

@@ -17,8 +17,9 @@ from billing.services.adjust_balance import adjust_balance, give_credit
 from billing.services.change_wallet import change_wallet
 from billing.services.sellers import put_seller
 from billing.services.statements import READ_SECONDS, StatementInProgress, StatementMaker, StatementNotFound
+from billing.store.books import Books
 from billing.store.database import Database
-from billing.store.statements import StatementItem, Statements
+from billing.store.statements import StatementItem
 from billing.words.write_statement import write_statement
 from tests.builders import (
     ADMINISTRATOR,
@@ -226,13 +227,13 @@ def test_an_entry_that_the_index_shows_too_early_waits_for_those_before_it(
 ) -> None:
     store.settle(*(call(f"c{number}", seconds="90") for number in range(4)))
     whole = made(store, now=NOW + timedelta(minutes=1))
-    entries = Statements.entries
+    posted = Books.posted
 
-    def without_the_third(self: Statements, *about: Any, **after: Any) -> Any:
-        for page in entries(self, *about, **after):
+    def without_the_third(self: Books, *about: Any, **after: Any) -> Any:
+        for page in posted(self, *about, **after):
             yield [each for each in page if each[1].sequence != 3]
 
-    monkeypatch.setattr(Statements, "entries", without_the_third)
+    monkeypatch.setattr(Books, "posted", without_the_third)
     early = made(store, now=NOW + timedelta(minutes=1))
     second = store.entries()[1]
     assert early.closing_micros == second.balance_after_micros != whole.closing_micros

@@ -10,13 +10,14 @@ from botocore.exceptions import ClientError
 from pynamodb.models import Model
 
 from billing.domain.subscription import renewal_shard
-from billing.store.books import LedgerEntryItem, UsageFilter
+from billing.store.books import LedgerEntryItem
 from billing.store.database import Database, Item
 from billing.store.directory import DirectoryItem
 from billing.store.leases import LeasePageItem
 from billing.store.paging import Listing
 from billing.store.plans import PlanVersionItem
 from billing.store.transactions import HistoryFilter, TransactionItem
+from billing.store.usage_records import UsageFilter, UsagePage
 from billing.store.wallets import WalletItem, renewals_key
 from billing.store.webhook_endpoints import WebhookEndpointItem
 from billing.store.workspaces import WorkspaceItem
@@ -29,7 +30,7 @@ SAME_MOMENT = 5
 """How many rows of a list have one moment: then the table's key says where a page goes on."""
 
 
-def walked(page: Callable[[str | None], Listing[Any]]) -> list[Any]:
+def walked(page: Callable[[str | None], Listing[Any] | UsagePage]) -> list[Any]:
     """All of a list, page by page."""
     found: list[Any] = []
     cursor = None
@@ -91,13 +92,13 @@ def test_usage_is_filtered_by_its_end_and_its_workspace_over_any_pages(store: Wo
         put(store.database, LedgerEntryItem, row)
     put(store.database, LedgerEntryItem, golden("0.1.0/ledger_entries.adjustment"))
 
-    def sequences(usage: UsageFilter | None) -> list[int]:
-        listed = walked(lambda cursor: store.books.page("acme", size, cursor, usage=usage))
-        return [each.sequence for each in listed if each.kind == "usage"]
+    def sequences(wanted: UsageFilter) -> list[int]:
+        listed = walked(lambda cursor: store.usage_records.page("acme", size, cursor, wanted))
+        return [each.sequence for each in listed]
 
     second = NOW.replace(microsecond=0)
-    assert sequences(None) == [7, 6, 5, 4, 3, 2, 1, 0]
-    assert sequences(UsageFilter(workspace_id="42")) == [7, 5, 3, 1]
+    assert sequences(UsageFilter()) == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert sequences(UsageFilter(workspaces=("42",))) == [7, 5, 3, 1]
     span = UsageFilter(second + timedelta(milliseconds=2), second + timedelta(milliseconds=5))
     assert sequences(span) == [4, 3, 2]
 

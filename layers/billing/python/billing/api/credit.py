@@ -1,12 +1,39 @@
 """Credit on the wire: adjustments, grants, and the entries of the ledger."""
 
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from pydantic import Field
 
+from billing.api.spans import SpanQuery, link_to
+from billing.domain.decimals import format_millionths
 from billing.domain.instants import format_instant
-from billing.domain.ledger import EntryCode, EntryKind, LedgerEntry
-from billing.web.values import Amount, Body, Example, Moment, MoneyView, Name, Reason, SignedAmount, View
+from billing.domain.ledger import (
+    CARD_CLEARING,
+    DISPUTE_EXPENSE,
+    PAID_CREDIT,
+    PROMOTION_EXPENSE,
+    PROMOTIONAL_CREDIT,
+    RECEIVABLE,
+    SUBSCRIPTION_REVENUE,
+    USAGE_REVENUE,
+    EntryCode,
+    EntryKind,
+    LedgerEntry,
+)
+from billing.web.values import (
+    Amount,
+    Body,
+    Cursor,
+    Example,
+    Moment,
+    MoneyView,
+    Name,
+    PageLimit,
+    Reason,
+    SignedAmount,
+    View,
+)
 from billing.words.history_texts import say_entry
 
 
@@ -76,8 +103,65 @@ class LedgerEntryView(View):
         )
 
 
+class LedgerQuery(SpanQuery):
+    """Entries posted in the span, and how many: a file has as many as it holds."""
+
+    limit: PageLimit | None = None
+    cursor: Cursor | None = None
+
+    def link_to(self, cursor: str) -> str:
+        """The same query from `cursor` on, as a relative reference."""
+        return link_to(cursor, self, {})
+
+
 class LedgerPage(View):
     """Newest first."""
 
     items: list[LedgerEntryView]
     next_cursor: str | None
+
+
+_BOOKS = (
+    PAID_CREDIT,
+    PROMOTIONAL_CREDIT,
+    CARD_CLEARING,
+    RECEIVABLE,
+    USAGE_REVENUE,
+    SUBSCRIPTION_REVENUE,
+    PROMOTION_EXPENSE,
+    DISPUTE_EXPENSE,
+)
+LEDGER_COLUMNS = (
+    "entry_id",
+    "sequence",
+    "posted_at",
+    "kind",
+    "code",
+    "description",
+    "by",
+    "cause",
+    "amount",
+    "balance_after",
+    "currency",
+    *_BOOKS,
+)
+
+
+def ledger_rows(entries: Iterable[LedgerEntry]) -> Iterator[tuple[str, ...]]:
+    """A row for each entry. What it posts to each account of the books adds up to zero."""
+    for entry in entries:
+        posted = {posting.account: posting.micros for posting in entry.postings}
+        yield (
+            entry.entry_id,
+            str(entry.sequence),
+            format_instant(entry.posted_at),
+            entry.kind,
+            entry.code or "",
+            say_entry(entry),
+            entry.by or "",
+            entry.cause,
+            format_millionths(entry.amount_micros, fixed=True),
+            format_millionths(entry.balance_after_micros, fixed=True),
+            entry.currency,
+            *(format_millionths(posted.get(account, 0), fixed=True) for account in _BOOKS),
+        )

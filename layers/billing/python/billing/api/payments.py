@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from billing.api.usage_records import SpanQuery
+from billing.api.spans import SpanQuery, link_to
 from billing.domain.card import Card
 from billing.domain.decimals import format_millionths
 from billing.domain.declines import Failure
@@ -27,7 +27,6 @@ from billing.services.documents import Documents
 from billing.store.transactions import HistoryFilter
 from billing.web.operations import FailureView
 from billing.web.values import (
-    DEFAULT_PAGE,
     Amount,
     Body,
     Cursor,
@@ -248,14 +247,12 @@ class TransactionsQuery(SpanQuery):
 
     kind: TransactionKind | None = None
     status: TransactionStatus | None = None
-    limit: PageLimit = DEFAULT_PAGE
+    limit: PageLimit | None = None
     cursor: Cursor | None = None
 
-    @model_validator(mode="after")
-    def _is_a_span(self) -> "TransactionsQuery":
-        if self.from_ is not None and self.to is not None and self.to < self.from_:
-            raise PydanticCustomError("invalid_value", "must not end before it begins")
-        return self
+    def link_to(self, cursor: str) -> str:
+        """The same query from `cursor` on, as a relative reference."""
+        return link_to(cursor, self, {"kind": self.kind, "status": self.status})
 
     def to_filter(self) -> HistoryFilter:
         return HistoryFilter(self.from_, self.to, self.kind, self.status)

@@ -1,40 +1,127 @@
-"""What happened: the ledger and the usage records."""
+"""What happened: the ledger, the usage records, and what was used and paid over time."""
 
-from billing.api.credit import LedgerEntryView, LedgerPage
-from billing.api.usage_records import CSV, MAX_CSV_RECORDS, UsageRecordPage, UsageRecordsQuery, csv_text, usage_records
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+
+from billing.api.credit import LEDGER_COLUMNS, LedgerEntryView, LedgerPage, LedgerQuery, ledger_rows
+from billing.api.usage import UsageQuery, UsageView, usage_columns, usage_rows
+from billing.api.usage_records import (
+    COLUMNS,
+    Names,
+    UsageRecordPage,
+    UsageRecordsQuery,
+    usage_lines,
+    usage_records,
+)
 from billing.domain.instants import format_instant
+from billing.domain.ledger import LedgerEntry
 from billing.services.accounts import find_account
+from billing.services.file_parts import TooManyLines
+from billing.services.ledger_file import LedgerFiles
+from billing.services.usage_file import UsageFiles
+from billing.services.usage_report import UsageReporter
+from billing.services.workspaces import workspace_names
 from billing.store.store import Store
-from billing.web.routing import Call, Text, route
-from billing.web.values import DEFAULT_PAGE, PageQuery
+from billing.web.csv_file import CSV, MOST_LINES, csv_file
+from billing.web.http import RequestRefused
+from billing.web.routing import Call, File, Refusals, route
+from billing.web.values import DEFAULT_PAGE
+
+T = TypeVar("T")
+
+_FILE_REFUSALS: Final[Refusals] = {406: ("gzip_required",)}
+_LONG_FILE_REFUSALS: Final[Refusals] = {**_FILE_REFUSALS, 422: ("too_many_lines",)}
 
 
 class HistoryRoutes:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._reporter = UsageReporter(store)
+        self._usage_files = UsageFiles(store, MOST_LINES)
+        self._ledger_files = LedgerFiles(store, MOST_LINES)
 
-    @route("GET", "/v1/accounts/{account_id}/ledger", scope="billing:read")
-    def list_ledger_entries(self, account_id: str, query: PageQuery) -> LedgerPage:
-        """Entries, newest first, each with its postings and the balance after it."""
-        find_account(self._store, account_id)
-        page = self._store.books.page(account_id, query.limit, query.cursor)
-        return LedgerPage(items=[LedgerEntryView.of(entry) for entry in page.items], next_cursor=page.next_cursor)
+    @route("GET", "/v1/accounts/{account_id}/ledger", scope="billing:read", file=CSV, refusals=_LONG_FILE_REFUSALS)
+    def list_ledger_entries(self, call: Call, account_id: str, query: LedgerQuery) -> LedgerPage | File:
+        """Entries that were posted in the span, newest first, each with its postings and the balance after it.
 
-    @route("GET", "/v1/accounts/{account_id}/usage/records", scope="billing:read", text=CSV)
-    def list_usage_records(self, call: Call, account_id: str, query: UsageRecordsQuery) -> UsageRecordPage | Text:
-        """What was used and what it cost, newest first.
-
-        With `Accept: text/csv` a row for each line, 400 records at a time unless `limit` says less; the header `Link`
-        leads to the rest.
+        With `Accept: text/csv` a file of up to 25,000 of them, oldest first. Of more, `too_many_lines` has the parts.
         """
         find_account(self._store, account_id)
-        as_csv = call.accepts(CSV)
-        limit = query.limit or (MAX_CSV_RECORDS if as_csv else DEFAULT_PAGE)
-        page = self._store.books.page(account_id, limit, query.cursor, usage=query.to_filter())
-        records = usage_records(page.items)
-        if not as_csv:
-            return UsageRecordPage(items=records, next_cursor=page.next_cursor)
-        headers = {"content-disposition": f'attachment; filename="usage-{format_instant(call.now)[:10]}.csv"'}
-        if page.next_cursor is not None:
-            headers["link"] = f'<{query.link_to(page.next_cursor)}>; rel="next"'
-        return Text(csv_text(records), "text/csv; charset=utf-8", headers)
+        if call.accepts(CSV):
+            found = _or_parts(lambda: self._ledger_files.file(account_id, query.from_, query.to, query.cursor))
+            more = None if found.next_cursor is None else query.link_to(found.next_cursor)
+            return csv_file(call, f"ledger-{_today(call.now)}", LEDGER_COLUMNS, ledger_rows(found.entries), more=more)
+        page = self._store.books.page(
+            account_id, query.limit or DEFAULT_PAGE, query.cursor, start=query.from_, end=query.to
+        )
+        return LedgerPage(items=[LedgerEntryView.of(entry) for entry in page.items], next_cursor=page.next_cursor)
+
+    @route(
+        "GET", "/v1/accounts/{account_id}/usage/records", scope="billing:read", file=CSV, refusals=_LONG_FILE_REFUSALS
+    )
+    def list_usage_records(self, call: Call, account_id: str, query: UsageRecordsQuery) -> UsageRecordPage | File:
+        """What was used and what it cost, newest first.
+
+        With `Accept: text/csv` a file with a row for each line, up to 25,000, oldest first. A range that has more is
+        refused (`too_many_lines`) with its parts, each with its number of lines. A day with more makes several files:
+        the header `Link` leads to the next one.
+        """
+        find_account(self._store, account_id)
+        wanted = query.to_filter()
+        if call.accepts(CSV):
+            found = _or_parts(lambda: self._usage_files.file(account_id, wanted, query.cursor, call.now))
+            rows = usage_lines(found.entries, self._names(account_id, found.entries, call.now), query.feature)
+            more = None if found.next_cursor is None else query.link_to(found.next_cursor)
+            return csv_file(call, f"usage-lines-{_today(call.now)}", COLUMNS, rows, more=more)
+        page = self._store.usage_records.page(account_id, query.limit or DEFAULT_PAGE, query.cursor, wanted)
+        return UsageRecordPage(
+            items=usage_records(page.items, self._names(account_id, page.items, call.now), query.feature),
+            next_cursor=page.next_cursor,
+            read_to=None if page.read_to is None else format_instant(page.read_to),
+        )
+
+    @route(
+        "GET",
+        "/v1/accounts/{account_id}/usage",
+        scope="billing:read",
+        file=CSV,
+        refusals={**_FILE_REFUSALS, 422: ("range_too_long",), 503: ("usage_in_progress",)},
+    )
+    def get_usage(self, call: Call, account_id: str, query: UsageQuery) -> UsageView | File:
+        """What was used and paid by day or month, and by feature or workspace, exact at each moment.
+
+        With `compare=previous` also the totals of the range before. With `Accept: text/csv` a row for each group of
+        each day or month. Years of very many workspaces are summed over several requests: send the same one again
+        (`usage_in_progress`).
+        """
+        report = self._reporter.report(account_id, query.to_question(call.now.date()), call.now)
+        with_costs = call.caller.is_administrator
+        if not call.accepts(CSV):
+            return UsageView.of(report, with_costs=with_costs)
+        columns = usage_columns(query.group_by, with_costs=with_costs)
+        return csv_file(call, f"usage-{_today(call.now)}", columns, usage_rows(report, with_costs=with_costs))
+
+    def _names(self, account_id: str, entries: Sequence[LedgerEntry], now: datetime) -> Names:
+        records = [entry.usage for entry in entries if entry.usage is not None]
+        return Names(
+            self._store.plans.get_many({(each.plan_id, each.plan_version) for each in records}),
+            workspace_names(self._store, account_id, {each.workspace_id for each in records}, now),
+        )
+
+
+def _or_parts(make: Callable[[], T]) -> T:
+    """What it makes. Raises `too_many_lines` with the parts of the range."""
+    try:
+        return make()
+    except TooManyLines as refusal:
+        parts = [
+            {"from": part.first.isoformat(), "to": part.last.isoformat(), "lines": part.lines} for part in refusal.parts
+        ]
+        raise RequestRefused(
+            "too_many_lines", f"the range {refusal.detail}", field="to", lines=refusal.lines, parts=parts
+        ) from refusal
+
+
+def _today(now: datetime) -> str:
+    return now.date().isoformat()

@@ -21,6 +21,7 @@ from billing.api.payments import (
     TransactionsQuery,
     TransactionView,
 )
+from billing.api.transactions_csv import TRANSACTION_COLUMNS, transaction_rows
 from billing.domain.transaction import transaction_id as transaction_id_of
 from billing.payments.gateway import Gateway
 from billing.services.accounts import find_account
@@ -32,10 +33,11 @@ from billing.services.refund import refund_payment
 from billing.services.renew_subscription import renew_now
 from billing.services.set_auto_refill import set_auto_refill
 from billing.services.top_up import top_up
-from billing.services.transactions import find_transaction
+from billing.services.transactions import find_transaction, transactions_file
 from billing.store.store import Store
-from billing.web.routing import KEY_REQUIRED, PAYMENT_REFUSALS, Call, Keyed, route
-from billing.web.values import PageQuery
+from billing.web.csv_file import CSV, MOST_LINES, csv_file
+from billing.web.routing import KEY_REQUIRED, PAYMENT_REFUSALS, Call, File, Keyed, route
+from billing.web.values import DEFAULT_PAGE, PageQuery
 
 
 class PaymentsRoutes:
@@ -162,11 +164,28 @@ class PaymentsRoutes:
         wallet = set_auto_refill(self._store, account_id, body.to_settings(), call.now)
         return AutoRefillView.of(wallet)
 
-    @route("GET", "/v1/accounts/{account_id}/transactions", scope="billing:read")
-    def list_transactions(self, account_id: str, query: TransactionsQuery) -> TransactionPage:
-        """The billing history, newest first."""
+    @route(
+        "GET",
+        "/v1/accounts/{account_id}/transactions",
+        scope="billing:read",
+        file=CSV,
+        refusals={406: ("gzip_required",)},
+    )
+    def list_transactions(self, call: Call, account_id: str, query: TransactionsQuery) -> TransactionPage | File:
+        """The billing history, newest first.
+
+        With `Accept: text/csv` a file with a row for each transaction, up to 25,000. Where there are more, the header
+        `Link` leads to the next file.
+        """
         find_account(self._store, account_id)
-        page = self._store.transactions.page(account_id, query.limit, query.cursor, query.to_filter())
+        if call.accepts(CSV):
+            wanted = query.to_filter()
+            history, cursor = transactions_file(self._store, account_id, wanted, query.cursor, most=MOST_LINES)
+            rows = transaction_rows(history, self._store.receipts.of_history(history))
+            more = None if cursor is None else query.link_to(cursor)
+            name = f"transactions-{call.now.date().isoformat()}"
+            return csv_file(call, name, TRANSACTION_COLUMNS, rows, more=more)
+        page = self._store.transactions.page(account_id, query.limit or DEFAULT_PAGE, query.cursor, query.to_filter())
         documents = self._store.receipts.of_history(page.items)
         items = [TransactionView.of(each, documents) for each in page.items]
         return TransactionPage(items=items, next_cursor=page.next_cursor)

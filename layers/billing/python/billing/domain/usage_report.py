@@ -21,7 +21,6 @@ GroupBy = Literal["feature", "workspace"]
 
 MOST_DAYS: Final = 92
 MOST_MONTHS: Final = 24
-MOST_NAMED_WORKSPACES: Final = 10
 RUNWAY_DAYS: Final = 7
 _RUNWAY_LEAST_DAYS: Final = 3
 OTHERS: Final = "_others"
@@ -115,12 +114,13 @@ class Bucket:
     start: date
     sum: UsageSum
 
-    def groups(self, by: GroupBy, keys: Sequence[str]) -> dict[str, int]:
-        """What was paid by these, in micro-units, and under OTHERS by all others. Nothing is left out."""
-        uses = groups_of(self.sum, by)[0]
-        paid = {key: uses[key].amount_micros for key in keys if key in uses and uses[key].amount_micros}
-        rest = self.sum.amount_micros - sum(paid.values())
-        return {**paid, OTHERS: rest} if rest else paid
+    def uses(self, by: GroupBy, keys: Sequence[str]) -> dict[str, Use]:
+        """Those of these groups that are in it, and under OTHERS what is in none of them. Nothing is left out."""
+        groups, others = groups_of(self.sum, by)
+        told = {key: groups[key] for key in keys if key in groups}
+        for key in groups.keys() - told.keys():
+            others.add(groups[key])
+        return {**told, OTHERS: others} if others != Use() else told
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class StatementMaker:
         kept = self.store.statements.get(account_id, month)
         if kept is not None:
             return kept
-        before = self.store.statements.last_before(account_id, month.start)
+        before = self.store.books.last_before(account_id, month.start)
         made = self._made(account, month, before, self._sum(account_id, month, before, now), now)
         return self.store.statements.keep(made) if made.is_final else made
 
@@ -101,7 +101,7 @@ class StatementMaker:
         began, kept = self.clock(), self.store.statements.draft(account_id, month)
         draft, sums = kept, kept.sums
         reached = (0 if before is None else before.sequence) + sums.entries
-        for page in self.store.statements.entries(account_id, month, after=draft.position):
+        for page in self.store.books.posted(account_id, month.start, month.end, after=draft.position):
             there = _in_sequence(page, reached, now)
             settled = [(position, entry) for position, entry in there if entry.posted_at < now - _SETTLED_AFTER]
             sums = add(sums, (entry for _, entry in settled), month)

@@ -25,6 +25,7 @@ from billing.domain.usage_report import (
 from billing.domain.usage_sum import UsageSum
 from billing.domain.wallet import Wallet
 from billing.services.accounts import find_wallet
+from billing.services.workspaces import workspace_names
 from billing.store.daily_usage import KeptMonth, Row
 from billing.store.store import Store
 
@@ -66,7 +67,7 @@ class UsageReporter:
             if question.interval == "day":
                 raise RangeTooLong("is too long for so many workspaces: ask for fewer days", field="to") from late
             raise UsageInProgress("a part of the months is summed and kept: ask again for the rest") from late
-        total = total_of(sums)
+        total, by_workspace = total_of(sums), question.group_by == "workspace"
         return UsageReport(
             account_id=account_id,
             currency=wallet.currency,
@@ -75,7 +76,7 @@ class UsageReporter:
             previous=previous,
             buckets=tuple(Bucket(part.first, each) for part, each in zip(question.parts, sums, strict=True)),
             features=self._features([total] if previous is None else [previous, total], wallet),
-            names=self._names(account_id, total, now) if question.group_by == "workspace" else {},
+            names=workspace_names(self.store, account_id, total.by_workspace()[0], now) if by_workspace else {},
             runway=left,
         )
 
@@ -98,16 +99,6 @@ class UsageReporter:
         plans = self.store.plans.get_many(keys | wallet.plan_keys)
         own: Mapping[PlanKey, Plan] = {key: plans[key] for key in wallet.plan_keys if key in plans}
         return {key: _found(named(use, plans), own) for key, use in uses.items()}
-
-    def _names(self, account_id: str, total: UsageSum, now: datetime) -> dict[str, str]:
-        """Of the workspaces that are told and that the account has: a former one hears of no later name."""
-        told, _ = total.by_workspace()
-        workspaces = self.store.workspaces.get_many(told)
-        return {
-            key: each.name
-            for key, each in workspaces.items()
-            if each.name is not None and each.owner_at(now) == account_id
-        }
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Workspaces: find one, and make it an account's."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from billing.domain import workspace
@@ -27,6 +28,12 @@ def find_workspace(store: Store, workspace_id: str) -> Workspace:
     if found is None:
         raise WorkspaceNotFound(workspace_id)
     return found
+
+
+def workspace_names(store: Store, account_id: str, workspace_ids: Iterable[str], now: datetime) -> dict[str, str]:
+    """Of those that have a name and are the account's: a former one sees the id, and never a later name."""
+    found = store.workspaces.get_many(workspace_ids)
+    return {key: each.name for key, each in found.items() if each.name is not None and each.owner_at(now) == account_id}
 
 
 def assign_workspace(store: Store, workspace_id: str, account_id: str, name: str | None, now: datetime) -> Workspace:

@@ -28,7 +28,7 @@ class Listing(Generic[T]):
 
     @classmethod
     def of(cls, page: Page, read: Callable[[Item], T]) -> "Listing[T]":
-        return cls([read(item) for item in page.items], _encode(page.next_key))
+        return cls([read(item) for item in page.items], cursor_to(page.next_key))
 
 
 def page_of(items: Iterable[T], place: Callable[[T], tuple[str, str]], limit: int, cursor: str | None) -> Listing[T]:
@@ -44,12 +44,12 @@ def page_of(items: Iterable[T], place: Callable[[T], tuple[str, str]], limit: in
     left = sorted((each for each in placed if each[0] > after), key=itemgetter(0))
     page = left[:limit]
     last = {name: {"S": text} for name, text in zip(_PLACE, page[-1][0], strict=True)} if len(left) > limit else None
-    return Listing([item for _, item in page], _encode(last))
+    return Listing([item for _, item in page], cursor_to(last))
 
 
 def cursor_at(query: str, place: str) -> str | None:
     """The cursor of a query, by a digest of what it asks for, that goes on behind a place."""
-    return _encode({"of": {"S": query}, "at": {"S": place}})
+    return cursor_to({"of": {"S": query}, "at": {"S": place}})
 
 
 def place_at(cursor: str | None, query: str) -> str | None:
@@ -63,7 +63,8 @@ def place_at(cursor: str | None, query: str) -> str | None:
     return place
 
 
-def _encode(key: Item | None) -> str | None:
+def cursor_to(key: Item | None) -> str | None:
+    """The cursor that goes on behind a key; None at the end."""
     if key is None:
         return None
     # Letters of any script as they are: escaped they would take three times the room.

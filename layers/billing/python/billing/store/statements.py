@@ -4,21 +4,17 @@ A statement that is final is written once. A month with very many entries is sum
 its draft says how far it has come.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
 
 from billing.domain.document import Party
-from billing.domain.instants import format_instant
-from billing.domain.ledger import LedgerEntry
 from billing.domain.month import Month
 from billing.domain.statement import MoneyLine, Statement, Sums, UsageLine
 from billing.store.attributes import InstantAttribute, IntegerAttribute, JsonAttribute
-from billing.store.books import EntriesOfAccount, LedgerEntryItem, read_entry
 from billing.store.database import Database
 from billing.store.formats import MOMENT, TUPLE, Part, PositionFormat
 from billing.store.tables import raw_item
@@ -119,47 +115,6 @@ class Statements:
         )
         further = "attribute_not_exists(#position) OR #position < :reached"
         self._database.move(StatementItem, item, condition=further, reached=item["position"])
-
-    def entries(
-        self, account_id: str, month: Month, *, after: str | None = None
-    ) -> Iterator[list[tuple[str, LedgerEntry]]]:
-        """Entries that were posted in the month, with their positions, the oldest first; `after` a position.
-
-        A page has up to a megabyte. The index follows the table by less than a second as a rule.
-        """
-        first = format_instant(month.start) if after is None else after + "\0"
-        pages = self._database.pages(
-            "query",
-            LedgerEntryItem,
-            limit=None,
-            IndexName=EntriesOfAccount.Meta.index_name,
-            KeyConditionExpression="account_id = :account AND #position BETWEEN :first AND :last",
-            ExpressionAttributeNames={"#position": "position"},
-            ExpressionAttributeValues={
-                ":account": {"S": account_id},
-                ":first": {"S": first},
-                # Positions are a moment, "#" and more: the bare moment stands before all that were posted then.
-                ":last": {"S": format_instant(month.end)},
-            },
-        )
-        for page in pages:
-            yield [(item["position"]["S"], read_entry(item)) for item in page]
-
-    def last_before(self, account_id: str, moment: datetime) -> LedgerEntry | None:
-        """The last entry that was posted before."""
-        page = self._database.page(
-            "query",
-            LedgerEntryItem,
-            (),
-            limit=1,
-            start=None,
-            IndexName=EntriesOfAccount.Meta.index_name,
-            KeyConditionExpression="account_id = :account AND #position < :moment",
-            ExpressionAttributeNames={"#position": "position"},
-            ExpressionAttributeValues={":account": {"S": account_id}, ":moment": {"S": format_instant(moment)}},
-            ScanIndexForward=False,
-        )
-        return read_entry(page.items[0]) if page.items else None
 
     def _get(self, account_id: str, month: str) -> StatementItem | None:
         return self._database.get(StatementItem, {"account_id": account_id, "month": month})

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from billing.store.statements import Statements
     from billing.store.stripe_inbox import StripeInbox
     from billing.store.transactions import Transactions
+    from billing.store.usage_records import UsageRecords
     from billing.store.wallets import Wallets
     from billing.store.webhook_endpoints import WebhookEndpoints
     from billing.store.workspaces import Workspaces
@@ -174,6 +175,12 @@ class Store:
         from billing.store.transactions import Transactions
 
         return Transactions(self.database)
+
+    @cached_property
+    def usage_records(self) -> "UsageRecords":
+        from billing.store.usage_records import UsageRecords
+
+        return UsageRecords(self.database)
 
     @cached_property
     def wallets(self) -> "Wallets":

@@ -27,11 +27,13 @@ RefusalCode = Literal[
     "account_not_found",
     "route_not_found",
     "method_not_allowed",
+    "gzip_required",
     "concurrency_limit_reached",
     "price_changed",
     "body_too_large",
     "unsupported_media_type",
     "invalid_value",
+    "too_many_lines",
     "internal_error",
     "payments_refused",
     "payments_unavailable",
@@ -51,11 +53,13 @@ _STATUS_OF_REFUSAL: Final[Mapping[str, int]] = complete(
         "account_not_found": 404,
         "route_not_found": 404,
         "method_not_allowed": 405,
+        "gzip_required": 406,
         "concurrency_limit_reached": 409,
         "price_changed": 409,
         "body_too_large": 413,
         "unsupported_media_type": 415,
         "invalid_value": 422,
+        "too_many_lines": 422,
         "internal_error": 500,
         "payments_refused": 502,
         "payments_unavailable": 503,
@@ -217,9 +221,15 @@ def text_response(status: int, text: str, content_type: str, *, headers: Mapping
     return {"statusCode": status, "headers": {"content-type": content_type, **(headers or {})}, "body": text}
 
 
-def file_response(status: int, content: bytes, content_type: str, name: str) -> Response:
+def file_response(
+    status: int, content: bytes, content_type: str, name: str, *, headers: Mapping[str, str] | None = None
+) -> Response:
     """Bytes as a file to keep, in base64 as the gateway wants them. `name` is ASCII without quotes."""
-    kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
+    kept = {
+        "content-disposition": f'attachment; filename="{name}"',
+        "cache-control": "private, no-store",
+        **(headers or {}),
+    }
     text = base64.b64encode(content).decode()
     return {**text_response(status, text, content_type, headers=kept), "isBase64Encoded": True}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from billing.domain.declines import Failure
 from billing.web.routing import IDEMPOTENCY_HEADER, Keyed, Route
@@ -90,6 +90,16 @@ class UnacceptedEventView(BaseModel):
     )
 
 
+class RangePartView(BaseModel):
+    """Days (UTC), both among them, and the lines of a file of them."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: str = Field(alias="from")
+    to: str
+    lines: int
+
+
 class ProblemView(BaseModel):
     """What went wrong (RFC 9457). `code` is stable. Members after `detail` are there if they say something."""
 
@@ -108,6 +118,10 @@ class ProblemView(BaseModel):
     )
     preview: dict[str, Any] | None = Field(
         default=None, description="with `price_changed`: what the change would cost and lead to now, as a preview says"
+    )
+    lines: int | None = Field(default=None, description="with `too_many_lines`: how many there are in the range")
+    parts: list[RangePartView] | None = Field(
+        default=None, description="with `too_many_lines`: ranges that each make a file"
     )
     limit: int | None = Field(default=None, description="with `concurrency_limit_reached`: the slots there are")
     in_use: int | None = Field(default=None, description="with `concurrency_limit_reached`: the slots taken")
@@ -166,13 +180,16 @@ def _operation(route: Route) -> Operation:
 
 
 def _answers(route: Route) -> Mapping[int, Mapping[str, Content]]:
-    file = {} if route.spec.file is None else {route.spec.file: Content({"type": "string", "format": "binary"})}
+    file = {} if route.spec.file is None else {route.spec.file: Content(_file(route.spec.file))}
     if route.answer is None and file:
         return {route.spec.status: file}
     if route.answer is None:
         return {HTTPStatus.NO_CONTENT: {}} if route.spec.scope else {HTTPStatus.OK: {JSON: Content({"type": "object"})}}
-    text = {} if route.spec.text is None else {route.spec.text: Content({"type": "string"})}
-    return {route.spec.status: {JSON: Content(route.answer), **text, **file}}
+    return {route.spec.status: {JSON: Content(route.answer), **file}}
+
+
+def _file(media_type: str) -> Mapping[str, Any]:
+    return {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
 
 
 def _implied(route: Route) -> Codes:

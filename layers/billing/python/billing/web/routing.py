@@ -5,6 +5,7 @@ and documents a 422 of its own shape; `web/http.py` carries requests and problem
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,7 +34,6 @@ from billing.web.http import (
     origin_of,
     problem,
     status_of,
-    text_response,
 )
 from billing.web.validation import validate
 from billing.web.values import IDEMPOTENCY_KEY, PATH_PARAMETERS, Body
@@ -43,6 +43,7 @@ MAX_BODY_BYTES = 256 * 1024
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 _ROUTE = "__route__"
+_REFUSES = re.compile(r"q=0(?:\.0*)?")
 _RETRY_AFTER = {"retry-after": "2"}
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,17 +94,17 @@ class Call:
 
     def accepts(self, content_type: str) -> bool:
         """Whether the caller asks for this media type by name."""
-        stated = self.headers.get("accept", "")
-        return content_type in {each.partition(";")[0].strip().lower() for each in stated.split(",")}
+        return content_type in self._named_in("accept")
 
+    @property
+    def takes_gzip(self) -> bool:
+        """Whether the answer may be compressed."""
+        return "gzip" in self._named_in("accept-encoding")
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """An answer that is not JSON."""
-
-    content: str
-    content_type: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    def _named_in(self, header: str) -> set[str]:
+        """What a header accepts: not what it names with a weight of zero."""
+        stated = [each.partition(";") for each in self.headers.get(header, "").lower().split(",")]
+        return {name.strip() for name, _, weight in stated if not _REFUSES.fullmatch(weight.replace(" ", ""))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class File:
     content: bytes
     content_type: str
     name: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,6 @@ class Spec:
     status: int
     keyed: Keyed | None
     refusals: Refusals
-    text: str | None
     file: str | None
 
 
@@ -137,18 +138,17 @@ def route(
     status: int = 200,
     keyed: Keyed | None = None,
     refusals: Refusals | None = None,
-    text: str | None = None,
     file: str | None = None,
 ) -> Callable[[F], F]:
     """Make a method answer requests. Its annotations are its contract: what it takes is checked, and all is documented.
 
     Its parameters are the path's, by their names, and where it wants them `call`, `query` and `body` (models). With
-    `keyed` it takes an Idempotency-Key, which the route sees to. `text` is a media type it can give beside JSON, `file`
-    one of a file: beside JSON where it answers a model, too, else alone.
+    `keyed` it takes an Idempotency-Key, which the route sees to. `file` is the media type of a file that it can give:
+    beside JSON where it answers a model, too, else alone.
     """
 
     def mark(function: F) -> F:
-        setattr(function, _ROUTE, Spec(method, path, scope, status, keyed, refusals or {}, text, file))
+        setattr(function, _ROUTE, Spec(method, path, scope, status, keyed, refusals or {}, file))
         return function
 
     return mark
@@ -344,9 +344,7 @@ def _read_body(model: type[BaseModel], request: Request, *, optional: bool) -> B
 
 def _response(status: int, answer: object) -> Response:
     if isinstance(answer, File):
-        return file_response(status, answer.content, answer.content_type, answer.name)
-    if isinstance(answer, Text):
-        return text_response(status, answer.content, answer.content_type, headers=answer.headers)
+        return file_response(status, answer.content, answer.content_type, answer.name, headers=answer.headers)
     if isinstance(answer, BaseModel):
         return json_response(status, answer.model_dump(mode="json", by_alias=True))
     if answer is None:

@@ -25,6 +25,7 @@ MAX_REASON_CHARACTERS = 500
 MAX_SHORT_TEXT_CHARACTERS = 60
 MAX_EMAIL_CHARACTERS = 254
 
+MAX_NAMED_WORKSPACES = 10
 MAX_PAGE = 100
 DEFAULT_PAGE = 50
 MAX_CURSOR_CHARACTERS = 2048
@@ -132,6 +133,14 @@ def _country(text: object) -> str:
     return text
 
 
+def _several(text: object) -> tuple[str, ...]:
+    """As a gateway joins a parameter that is given more than once, too. A workspace's id has no comma."""
+    ids = text.split(",") if isinstance(text, str) else []
+    if not 1 <= len(ids) <= MAX_NAMED_WORKSPACES or not all(ACCOUNT_ID.fullmatch(each) for each in ids):
+        raise InvalidValue(f"must be 1 to {MAX_NAMED_WORKSPACES} ids of workspaces with commas between them")
+    return tuple(dict.fromkeys(ids))
+
+
 def _percent(text: object) -> int:
     millionths = parse_millionths(text, "")
     if millionths > 100 * MILLION:
@@ -173,6 +182,12 @@ Instant = Annotated[
 Currency = Annotated[str, reading(parse_currency), _schema("[A-Z]{3}", examples=["USD"])]
 AccountId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["acme"])]
 WorkspaceId = Annotated[str, _text(ACCOUNT_ID, ACCOUNT_ID_SAYS), _schema(ACCOUNT_ID, examples=["42"])]
+_WORKSPACE_IDS = rf"{ACCOUNT_ID.pattern}(?:,{ACCOUNT_ID.pattern}){{0,{MAX_NAMED_WORKSPACES - 1}}}"
+WorkspaceIds = Annotated[
+    tuple[str, ...],
+    reading(_several),
+    _schema(_WORKSPACE_IDS, examples=["42,43"], description=f"up to {MAX_NAMED_WORKSPACES}, with commas between them"),
+]
 SellerId = Annotated[str, _text(SELLER_ID, ACCOUNT_ID_SAYS), _schema(SELLER_ID, examples=["default"])]
 ReceiptPrefix = Annotated[str, _text(RECEIPT_PREFIX, RECEIPT_PREFIX_SAYS), _schema(RECEIPT_PREFIX, examples=["TT"])]
 PlanId = Annotated[
