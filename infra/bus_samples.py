@@ -11,6 +11,7 @@ from billing.domain.notice_facts import (
     AccountLocked,
     AccountPaused,
     AccountResumed,
+    AllowanceLow,
     AutoRefillSuspended,
     BalanceLow,
     CardExpiring,
@@ -68,6 +69,21 @@ def _account_locked() -> Notice:
 
 def _balance_low() -> Notice:
     return _of_wallet(BalanceLow(account_id=_ACCOUNT, balance=_usd("4.9812"), threshold=_usd("5")))
+
+
+def _allowance_low() -> Notice:
+    facts = AllowanceLow(
+        account_id=_ACCOUNT,
+        balance=_usd("12.3456"),
+        plan_id="starter",
+        plan_version=3,
+        period_start=_THIS_MONTH,
+        period_end=_NEXT_MONTH,
+        feature="call_minutes",
+        percent=80,
+        included="500",
+    )
+    return _of_wallet(facts, f"{format_instant(_THIS_MONTH)}:call_minutes:80:500000000")
 
 
 def _auto_refill_suspended() -> Notice:
@@ -231,6 +247,7 @@ SAMPLES: Mapping[NoticeType, Notice] = complete(
             _account_resumed(),
             _account_locked(),
             _balance_low(),
+            _allowance_low(),
             _payment_succeeded(),
             _payment_failed(),
             _payment_refunded(),

@@ -91,6 +91,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("accounts", ("GetItem",)),
         Access("sellers", ("GetItem",)),
         Access("receipts", ("BatchGetItem",)),
+        Access("plans", ("BatchGetItem",)),
         Access("webhook_endpoints", ("GetItem", "UpdateItem")),
         Access("webhook_secrets", ("GetItem",)),
         Access("deliveries", ("GetItem", "UpdateItem"), indexes=("due",)),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from billing.domain.daily_usage import DayOfWorkspace, DayUse
 from billing.domain.ledger import LedgerEntry
+from billing.domain.low_allowance import Told
 from billing.domain.month import Month
 from billing.domain.usage import call_cause
 from billing.domain.usage_sum import UsageSum, Use
@@ -14,6 +15,8 @@ from billing.store.accounts import Accounts
 from billing.store.books import Books
 from billing.store.daily_usage import DailyUsage, KeptMonth
 from billing.store.database import Database
+from billing.store.wallets import Wallets
+from tests.builders import change_period
 from tests.contract.samples import ACCOUNT, ADJUSTMENT, CALL, MARKER, NOW, REPLAYED_CALL, RESET, SAID_MARKER, WALLET
 from tests.contract.stored import Stored, Write
 
@@ -28,6 +31,7 @@ COSTED_CALL = replace(
         dimensions={"agent": "a-7", "direction": "inbound", "حملة": "خريف"},
     ),
 )
+TOLD = change_period(WALLET, told={"call_minutes": Told(80, 500_000_000), "llm_tokens": Told(100, 1_000_000)})
 DAY = DayOfWorkspace("2026-11-23", "42")
 COUNTERS = {
     "calls": 1,
@@ -70,6 +74,11 @@ def _write_entry(entry: LedgerEntry) -> Write:
     return write
 
 
+def _write_told(database: Database) -> None:
+    Accounts(database).create(ACCOUNT)
+    Books(database).commit(Wallet("acme", "USD"), Posted(TOLD))
+
+
 def _days(database: Database) -> object:
     pages = DailyUsage(database).between("acme", NOW.date(), NOW.date())
     return [row for page in pages for row in page]
@@ -105,6 +114,13 @@ USAGE: Mapping[str, Stored] = {
         [(DAY, DayUse(Counter(COSTED_COUNTERS), ("enterprise", 1)))],
         _write_entry(COSTED_CALL),
         _days,
+    ),
+    "0.2.0/wallets.told": Stored(
+        "wallets",
+        {"account_id": "acme"},
+        TOLD,
+        _write_told,
+        lambda database: Wallets(database).get("acme"),
     ),
     "0.2.0/usage_months": Stored(
         "usage_months", {"account_id": "acme", "month": "2026-10"}, OCTOBER_SUM, _keep_month, _read_month

@@ -14,6 +14,7 @@ from billing.contracts.bus_events import BUS_SOURCE, bus_event, cloud_event, fac
 from billing.contracts.json_text import compact
 from billing.domain.card import Card
 from billing.domain.declines import Failure
+from billing.domain.low_allowance import Told
 from billing.domain.notice_facts import AccountLocked, SubscriptionPastDue
 from billing.domain.notice_types import NOTICE_TYPES
 from billing.domain.notices import (
@@ -30,7 +31,7 @@ from billing.domain.transaction import CardFace, Refund, Transaction, Transactio
 from billing.domain.wallet import Refill, Wallet
 from billing.domain.webhook_endpoint import WebhookEndpoint
 from infra import bus_schemas
-from tests.builders import NOW, PERIOD_END, change, dunning, micros, period_of, plan, wallet
+from tests.builders import NOW, PERIOD_END, change, change_period, dunning, micros, period_of, plan, wallet
 from tests.contract.document_samples import CREDIT_NOTE, RECEIPT
 
 BUS = Path(__file__).parents[2] / "events" / "bus"
@@ -131,6 +132,7 @@ def told() -> list[Notice]:
         (subscribed, change(subscribed, period=next_period)),
         (subscribed, change(subscribed, dunning=unpaid)),
         (subscribed, change(subscribed, canceled=True)),
+        (subscribed, change_period(subscribed, told={"call_minutes": Told(80, 500_000_000)})),
     ]
     asked = Transaction("tx_1", "acme", "auto_refill", "Processing", micros("100"), "USD", NOW, None)
     paid = replace(asked, status="Paid", card=CardFace("visa", "4242"))

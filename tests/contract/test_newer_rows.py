@@ -88,6 +88,14 @@ def with_member(attribute: str, *path: str | int) -> Callable[[Row], None]:
     return add
 
 
+def told_longer(row: Row) -> None:
+    """The same to a list in JSON inside of a map."""
+    part = row["period"]["M"]["told"]
+    said = json.loads(part["S"])
+    said["llm_tokens"].append(NEWER)
+    part["S"] = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
 # Each value that is stored by position or by name, in the rows that are written again.
 NEWER_VALUES: dict[str, tuple[str, Callable[[Row], None]]] = {
     "the default card": ("wallets", longer("default_card")),
@@ -108,6 +116,7 @@ NEWER_VALUES: dict[str, tuple[str, Callable[[Row], None]]] = {
     "a dispute": ("transactions.disputed", longer("disputes", 0)),
     "the hold of a dispute": ("wallets.held", longer("holds", 1)),
     "a tax rate": ("sellers", longer("tax_rates", 1)),
+    "what was told of an allowance": ("wallets.told", told_longer),
     "the customer's own payment": ("wallets.unpaid", longer("subscription", "own_payment")),
 }
 # Those in rows that are never written again.

@@ -1,15 +1,20 @@
 """From a notice to whoever it concerns: once each, through failures, crashes and disabled endpoints."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from billing.contracts.bus_events import BusEvent, event_of
+from billing.contracts.bus_events import BusEvent, bus_event, event_of
 from billing.domain.account import Account
 from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Delivery
 from billing.domain.errors import Conflict
+from billing.domain.money import Money
+from billing.domain.notice_facts import AllowanceLow
+from billing.domain.notices import Notice
 from billing.domain.webhook_endpoint import secret_text
 from billing.services.accounts import change_account
 from billing.services.webhook_endpoints import EndpointChange, change_endpoint, replay_deliveries
@@ -17,11 +22,24 @@ from billing.store.accounts import Accounts
 from billing.store.database import Database
 from billing.store.store import Store
 from billing.store.webhook_endpoints import WebhookSecretItem
-from tests.builders import CUSTOMER, NOW
+from tests.builders import CALL_MINUTES, CUSTOMER, NOW, PERIOD_END, PERIOD_START, calls_feature, micros, plan
 from tests.telling_house import PAYLOAD, SECRET, House, Killed
 from tests.webhook_receiver import Receiver, running_receiver
 
 NEWER = '{"source":"talktime","type":"account.flying","data":{"height":"10"}}'
+
+
+LOW = AllowanceLow(
+    account_id="acme",
+    balance=Money(micros("5"), "USD"),
+    plan_id="starter",
+    plan_version=1,
+    period_start=PERIOD_START,
+    period_end=PERIOD_END,
+    feature="call_minutes",
+    percent=80,
+    included="500",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +79,18 @@ def test_a_notice_reaches_each_endpoint_and_the_customer_once_however_often_it_i
     assert receiver.events(SECRET) == [event_of(PAYLOAD)] * 2
     assert [mail.to for mail in house.mails] == [("billing@acme.example",)]
     assert house.delivery().status == house.delivery("we_2").status == house.delivery(EMAIL).status == "delivered"
+
+
+def test_a_mail_calls_a_feature_as_the_plan_does_and_its_key_where_that_is_gone(house: House) -> None:
+    starter = house.store.plans.add_version(plan(calls_feature(included_minutes=500), plan_id="starter"), NOW)
+    for number, plan_id in enumerate((starter.plan_id, "gone")):
+        told = replace(LOW, plan_id=plan_id, plan_version=1)
+        event = bus_event(Notice(f"cause-{number}", "acme", NOW, told))
+        house.spread(event)
+        house.work_off()
+    named, bare = house.mails
+    assert f"{CALL_MINUTES}: 80 % of the 500 minute that the plan of" in re.sub("[\u2068\u2069]", "", named.text)
+    assert "call_minutes: 80 % of the 500 that the plan of" in re.sub("[\u2068\u2069]", "", bare.text)
 
 
 def test_a_notice_that_only_a_newer_release_has_words_for_is_no_mail_and_still_a_webhook(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from billing.domain.account import LANGUAGES
 from billing.domain.web_address import WEB_ADDRESS, check_web_address
 from billing.words.billing_page import billing_page
-from billing.words.email_texts import CREDIT_NOTE, LAST_TRY, WORDINGS
+from billing.words.email_texts import ALL_USED, CREDIT_NOTE, LAST_TRY, WORDINGS
 from billing.words.write_email import Email, write_email
 from tests.builders import BILLING_URL
 from tests.unit.test_write_email import ACME, ARABIC, END, ISOLATE, MAILS, event_of, sample
@@ -21,6 +21,8 @@ ASKING = {
     "account.paused",
     "account.locked",
     "balance.low",
+    "allowance.low",
+    ALL_USED,
     "payment.failed",
     "auto_refill.suspended",
     "subscription.past_due",

@@ -17,7 +17,7 @@ from billing.domain.money import Money
 from billing.domain.notice_facts import Facts
 from billing.domain.refill_advice import ADVICE_CODES, advise_on
 from billing.words.decline_texts import why_not_paid
-from billing.words.email_texts import CREDIT_NOTE, LAST_TRY, WORDINGS, is_mailed
+from billing.words.email_texts import ALL_USED, CREDIT_NOTE, LAST_TRY, WORDINGS, is_mailed
 from billing.words.refill_texts import say_advice
 from billing.words.write_email import Email, write_email
 from tests.builders import BILLING_URL, NOW, micros
@@ -33,6 +33,7 @@ LOCKED_UNPAID = {"locked_by": "unpaid_renewal", "lock_reason": "The renewal coul
 
 _SPECIAL: dict[str, tuple[str, dict[str, Any]]] = {
     LAST_TRY: ("subscription.past_due", {"next_attempt_at": None}),
+    ALL_USED: ("allowance.low", {"percent": 100}),
     CREDIT_NOTE: (
         "receipt.issued",
         {"document": "credit_note", "number": "TT-CN-2026-000007", "receipt_number": "TT-2026-000123"},

@@ -94,6 +94,16 @@ class PeriodFacts(WalletFacts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AllowanceLow(PeriodFacts):
+    """An included quantity is used to 80 %, or all of it. Told once each a period. A call is then paid from credit."""
+
+    type: ClassVar[NoticeType] = "allowance.low"
+    feature: str
+    percent: int = field(metadata={"minimum": 80, "maximum": 100})
+    included: str = field(metadata={"description": "In the plan's priced unit, as a decimal."})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionRenewed(PeriodFacts):
     """A period began, and is paid or costs nothing. Told once a period."""
 
@@ -252,6 +262,7 @@ Facts: TypeAlias = (
     | AccountResumed
     | AccountLocked
     | BalanceLow
+    | AllowanceLow
     | PaymentSucceeded
     | PaymentFailed
     | PaymentRefunded

@@ -7,6 +7,7 @@ NoticeType = Literal[
     "account.resumed",
     "account.locked",
     "balance.low",
+    "allowance.low",
     "payment.succeeded",
     "payment.failed",
     "payment.refunded",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from billing.domain.card import Card
 from billing.domain.card_expiry import expires_at
+from billing.domain.decimals import format_millionths
 from billing.domain.document import Document
 from billing.domain.instants import format_instant
 from billing.domain.money import Money
@@ -18,6 +19,7 @@ from billing.domain.notice_facts import (
     AccountLocked,
     AccountPaused,
     AccountResumed,
+    AllowanceLow,
     AutoRefillSuspended,
     BalanceLow,
     CardExpiring,
@@ -71,7 +73,8 @@ def of_wallet(before: Wallet | None, after: Wallet, at: datetime) -> list[Notice
     if before is None:
         return []
     parts = (_standing, _low_balance, _suspended_refill, _renewed, _past_due, _subscription_ended)
-    return [notice for part in parts if (notice := part(before, after, at)) is not None]
+    notices = [notice for part in parts if (notice := part(before, after, at)) is not None]
+    return [*notices, *_low_allowances(before, after, at)]
 
 
 def _standing(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
@@ -108,6 +111,34 @@ def _low_balance(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
         return None
     threshold = Money(after.alerted_micros, after.currency)
     return _of_wallet(BalanceLow(account_id=after.account_id, balance=_balance(after), threshold=threshold), after, at)
+
+
+def _low_allowances(before: Wallet, after: Wallet, at: datetime) -> list[Notice]:
+    was, now = before.subscription, after.subscription
+    if now is None:
+        return []
+    period = now.period
+    known = was.period.told if was is not None and was.period.start == period.start else {}
+    return [
+        _of_wallet(
+            AllowanceLow(
+                account_id=after.account_id,
+                balance=_balance(after),
+                plan_id=period.plan_id,
+                plan_version=period.plan_version,
+                period_start=period.start,
+                period_end=period.end,
+                feature=feature,
+                percent=told.percent,
+                included=format_millionths(told.included_millionths),
+            ),
+            after,
+            at,
+            cause=f"{after.account_id}:{format_instant(period.start)}:{feature}:{told.percent}:{told.included_millionths}",
+        )
+        for feature, told in sorted(period.told.items())
+        if known.get(feature) != told
+    ]
 
 
 def _suspended_refill(before: Wallet, after: Wallet, at: datetime) -> Notice | None:

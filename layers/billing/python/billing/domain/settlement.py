@@ -91,7 +91,7 @@ def _charge(
     for each in _periods(subscription):
         counted = counters[_span(each)]
         if counted.used != each.used:
-            subscription = subscription.with_used(each, counted.used, counted.bought)
+            subscription = subscription.with_used(each, counted.used, counted.bought, plans[each.plan_key])
     return Posted(replace(wallet, subscription=subscription), tuple(entries)), rejections
 
 

@@ -44,6 +44,7 @@ from typing import Literal
 
 from billing.domain.dunning import Dunning
 from billing.domain.errors import Conflict, InvalidValue, NotFound
+from billing.domain.low_allowance import Told, told_after
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.stored import ByName, ByPosition
 from billing.domain.terms import Terms
@@ -79,6 +80,7 @@ class Period(ByName):
     `used` is all that was consumed of a feature, `bought` the part of it that was priced and so drew no allowance; a
     feature of which nothing was bought is not in it. `payment` is `due` from the renewal's second until its charge is
     answered, and `failed` until a later try pays it. `asked_at` is when a card was first asked for one that is due.
+    `told` is of which features the customer was told that little is left (see `low_allowance`).
 
     Stored by name: a new field goes last, with a default.
     """
@@ -91,6 +93,7 @@ class Period(ByName):
     bought: Mapping[str, int] = field(default_factory=dict)
     payment: PeriodPayment = "paid"
     asked_at: datetime | None = None
+    told: Mapping[str, Told] = field(default_factory=dict)
 
     @property
     def plan_key(self) -> PlanKey:
@@ -216,11 +219,14 @@ class Subscription:
         """Whether a call that ended then draws the period's allowance: not where it is unpaid, or was the last one."""
         return period.is_trusted(occurred_at) and not (self.canceled and occurred_at >= period.end)
 
-    def with_used(self, period: Period, used: Mapping[str, int], bought: Mapping[str, int]) -> "Subscription":
+    def with_used(
+        self, period: Period, used: Mapping[str, int], bought: Mapping[str, int], plan: Plan
+    ) -> "Subscription":
+        """`plan` is the period's. What a former period has left is told to nobody."""
         counted = replace(period, used=used, bought=bought)
         if period == self.previous_period:
             return replace(self, previous_period=counted)
-        return replace(self, period=counted)
+        return replace(self, period=replace(counted, told=told_after(period.told, plan, used, bought)))
 
 
 def month_after(start: datetime, anchor_day: int) -> datetime:
@@ -261,7 +267,7 @@ def begin_next_month(subscription: Subscription, plans: Mapping[PlanKey, Plan]) 
     return replace(
         subscription,
         period=period,
-        previous_period=ended,
+        previous_period=replace(ended, told={}),
         quantities=quantities,
         next_terms=None,
         own_payment=None,

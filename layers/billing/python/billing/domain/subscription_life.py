@@ -23,7 +23,7 @@ def subscribe(wallet: Wallet, terms: Terms, starts_at: datetime, *, later: Terms
     """Begin a new subscription, paid, at that whole second: on `terms`, and on `later` from its first renewal."""
     before = wallet.subscription
     # One that was canceled unpaid ended before its month did: later calls belong to the new subscription.
-    ended = None if before is None else replace(before.period, end=min(before.period.end, starts_at))
+    ended = None if before is None else replace(before.period, end=min(before.period.end, starts_at), told={})
     begun = Subscription(
         period=Period(terms.plan_id, terms.plan_version, starts_at, month_after(starts_at, starts_at.day)),
         anchor_day=starts_at.day,

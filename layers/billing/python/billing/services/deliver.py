@@ -14,7 +14,7 @@ from billing.contracts.bus_events import facts_of
 from billing.domain.account import Account
 from billing.domain.delivery import ATTEMPT_LEASE, EMAIL, Answer, Attempt, Delivery
 from billing.domain.document import is_prompt
-from billing.domain.notice_facts import Facts, PaymentSucceeded
+from billing.domain.notice_facts import AllowanceLow, Facts, PaymentSucceeded
 from billing.domain.webhook_endpoint import WebhookEndpoint, sign
 from billing.services.notify import DeliveryQueue
 from billing.store.store import Store
@@ -86,7 +86,18 @@ class DeliveryOffice:
         number = self._number_that_told(facts)
         if number is not None:
             return delivery.told_otherwise(f"the mail with receipt {number} told it")
-        return delivery.end(self._mail(write_email(account, facts, self._page_of(account))), now)
+        return delivery.end(self._mail(write_email(account, self._named(facts), self._page_of(account))), now)
+
+    def _named(self, facts: Facts) -> Facts:
+        """A feature as the plan calls it, and how much of it in its unit: a customer knows no key."""
+        if not isinstance(facts, AllowanceLow):
+            return facts
+        key = facts.plan_id, facts.plan_version
+        plan = self._store.plans.get_many([key]).get(key)
+        feature = None if plan is None else plan.usage_features.get(facts.feature)
+        if feature is None:
+            return facts
+        return replace(facts, feature=feature.name, included=f"{facts.included} {feature.priced_unit}")
 
     def _number_that_told(self, facts: Facts) -> str | None:
         """The receipt whose own mail tells of the payment: the one that was issued in time (see `is_mailed`)."""

@@ -1,16 +1,17 @@
 """Wallets in the table, and the part of a transaction that moves one from a version to the next."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import Attribute, BooleanAttribute, UnicodeAttribute
-from pynamodb.constants import LIST, MAP, STREAM_NEW_AND_OLD_IMAGE
+from pynamodb.constants import LIST, MAP, STREAM_NEW_AND_OLD_IMAGE, STRING
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from billing.domain.dunning import Dunning, FailedTry
 from billing.domain.instants import format_instant, parse_stored_instant
+from billing.domain.low_allowance import Told
 from billing.domain.standing import standing
 from billing.domain.subscription import RENEWAL_SHARDS, OwnPayment, Period, Subscription, renewal_shard
 from billing.domain.terms import PendingChange, Terms
@@ -21,6 +22,22 @@ from billing.store.due import due_pages
 from billing.store.formats import MOMENT, MapFormat, NameFormat, PositionFormat
 from billing.store.tables import raw_item, readable
 from billing.store.versioned import versioned_update
+
+_TOLD = PositionFormat(Told)
+
+
+class ToldAttribute(Attribute[Mapping[str, Told]]):
+    """By feature, as compact JSON: `{"call_minutes":[80,500000000]}`."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Any) -> str:
+        return JsonAttribute().serialize({feature: _TOLD.write(told) for feature, told in value.items()})
+
+    def deserialize(self, value: Any) -> Mapping[str, Told]:
+        stored = JsonAttribute().deserialize(value)
+        return {feature: _TOLD.read(told) for feature, told in stored.items()}
+
 
 _GRANT = MapFormat(
     Grant, grant_id=UnicodeAttribute(), remaining_micros=IntegerAttribute(), expires_at=InstantAttribute()
@@ -35,6 +52,7 @@ _PERIOD = MapFormat(
     bought=IntegerMapAttribute(null=True),
     payment=UnicodeAttribute(null=True),
     asked_at=InstantAttribute(null=True),
+    told=ToldAttribute(null=True),
 )
 _TERMS = PositionFormat(Terms)
 _CHANGE = PositionFormat(PendingChange, terms=_TERMS, later=_TERMS, starts_at=MOMENT)

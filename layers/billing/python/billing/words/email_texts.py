@@ -13,6 +13,7 @@ from billing.domain.declines import NO_DECLINE
 from billing.domain.document import is_prompt
 from billing.domain.notice_facts import (
     AccountLocked,
+    AllowanceLow,
     Facts,
     PaymentFailed,
     ReceiptIssued,
@@ -41,9 +42,12 @@ LAST_TRY = "subscription.past_due, the last try"
 CREDIT_NOTE = "receipt.issued, a credit note"
 """What `receipt.issued` says of a refund."""
 
+ALL_USED = "allowance.low, all of it"
+"""What `allowance.low` says where nothing is left."""
+
 _NOT_MAILED: frozenset[NoticeType] = frozenset({"usage.rejected", "webhook_endpoint.disabled", "payment.refunded"})
 """The first two are the platform's own affairs. A refund's credit note has the mail."""
-_MAILS = {*NOTICE_TYPES, LAST_TRY, CREDIT_NOTE} - _NOT_MAILED
+_MAILS = {*NOTICE_TYPES, LAST_TRY, CREDIT_NOTE, ALL_USED} - _NOT_MAILED
 
 _ENGLISH: Mapping[str, Wording] = {
     "account.paused": Wording(
@@ -71,6 +75,23 @@ _ENGLISH: Mapping[str, Wording] = {
             "Once it is negative, new calls are refused. Add credit in time.",
         ),
         action="Add credit",
+    ),
+    "allowance.low": Wording(
+        "$percent % of what is included is used: $feature, $name",
+        (
+            "$feature: $percent % of the $included that the plan of $name includes are used.",
+            "What is used beyond that until $period_end is paid from the credit balance, which is $balance.",
+        ),
+        action="See the usage",
+    ),
+    ALL_USED: Wording(
+        "All that is included is used: $feature, $name",
+        (
+            "$feature: the $included that the plan of $name includes are used.",
+            "What is used until $period_end is paid from the credit balance, which is $balance.",
+            "Add credit in time, or choose a larger plan.",
+        ),
+        action="Open billing",
     ),
     "payment.succeeded": Wording(
         "We received $amount for $name",
@@ -201,6 +222,23 @@ _ARABIC: Mapping[str, Wording] = {
             "عندما يصبح الرصيد سالبًا تُرفض المكالمات الجديدة. أضف رصيدًا في الوقت المناسب.",
         ),
         action="أضف رصيدًا",
+    ),
+    "allowance.low": Wording(
+        "استُخدم $percent % من المشمول: $feature، حساب $name",
+        (
+            "$feature: استُخدم $percent % من $included المشمولة في باقة حساب $name.",
+            "ما يُستخدم فوق ذلك حتى $period_end يُدفع من الرصيد، وهو الآن $balance.",
+        ),
+        action="اعرض الاستخدام",
+    ),
+    ALL_USED: Wording(
+        "استُخدم كل المشمول: $feature، حساب $name",
+        (
+            "$feature: استُخدمت $included المشمولة في باقة حساب $name كلها.",
+            "ما يُستخدم حتى $period_end يُدفع من الرصيد، وهو الآن $balance.",
+            "أضف رصيدًا في الوقت المناسب، أو اختر باقة أكبر.",
+        ),
+        action="افتح صفحة الفوترة",
     ),
     "payment.succeeded": Wording(
         "استلمنا $amount لحساب $name",
@@ -335,6 +373,8 @@ def wording(language: str, facts: Facts) -> Wording:
     match facts:
         case SubscriptionPastDue(next_attempt_at=None):
             return WORDINGS[language][LAST_TRY]
+        case AllowanceLow(percent=100):
+            return WORDINGS[language][ALL_USED]
         case ReceiptIssued(document="credit_note"):
             return WORDINGS[language][CREDIT_NOTE]
     return WORDINGS[language][facts.type]

@@ -106,6 +106,8 @@ def _shown(name: str, fact: object, language: str) -> str | None:
             return month(fact.year, fact.month, language)
         case int() if name == "days_left":
             return days(fact, language)
+        case int() if name == "percent":
+            return str(fact)
         case str():
             return _one_line(fact)
     return None
