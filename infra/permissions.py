@@ -117,7 +117,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
     ),
     "api": (
         Access("plans", ("GetItem", "BatchGetItem", "PutItem"), indexes=("current",)),
-        Access("accounts", ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "ConditionCheckItem")),
+        Access("accounts", ("GetItem", "BatchGetItem", "Scan", "PutItem", "UpdateItem", "ConditionCheckItem")),
         Access("directory", ("Query", "UpdateItem", "DeleteItem")),
         Access("workspaces", ("GetItem", "BatchGetItem", "UpdateItem"), indexes=("by_account",)),
         Access("wallets", ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"), indexes=("by_standing",)),
@@ -135,5 +135,6 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("receipt_prefixes", ("PutItem", "DeleteItem")),
         Access("receipts", ("BatchGetItem", "Query", "PutItem")),
         Access("receipt_counters", ("GetItem", "UpdateItem")),
+        Access("book_months", ("GetItem", "BatchGetItem", "UpdateItem")),
     ),
 }

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from billing.domain.book_month import PostingSum
 from billing.domain.daily_usage import DayOfWorkspace, DayUse
 from billing.domain.ledger import LedgerEntry
 from billing.domain.low_allowance import Told
@@ -12,6 +13,7 @@ from billing.domain.usage import call_cause
 from billing.domain.usage_sum import UsageSum, Use
 from billing.domain.wallet import Posted, Wallet
 from billing.store.accounts import Accounts
+from billing.store.book_months import BookDraft, BookMonths
 from billing.store.books import Books
 from billing.store.daily_usage import DailyUsage, KeptMonth
 from billing.store.database import Database
@@ -48,6 +50,18 @@ COUNTERS = {
 }
 COSTED_COUNTERS = {**COUNTERS, "call_minutes|q": 311_120_000, "call_minutes|c": 259_267}
 OCTOBER = Month(2026, 10)
+BOOKS = BookDraft(
+    {
+        "OMR": (),
+        "USD": (
+            PostingSum("usage", "liability:paid_credit", 614_000),
+            PostingSum("usage", "revenue:usage", 0, 614_000),
+        ),
+    },
+    account_id="acme",
+    position="2026-10-23T09:15:02.000Z#000000000042",
+    version=1,
+)
 OCTOBER_SUM = UsageSum(
     Counter(COSTED_COUNTERS),
     {"call_minutes": ("enterprise", 1), "voicemail_detection": ("enterprise", 1)},
@@ -121,6 +135,13 @@ USAGE: Mapping[str, Stored] = {
         TOLD,
         _write_told,
         lambda database: Wallets(database).get("acme"),
+    ),
+    "0.2.0/book_months": Stored(
+        "book_months",
+        {"month": "2026-10"},
+        BOOKS,
+        lambda database: BookMonths(database).save(OCTOBER, BookDraft(), BOOKS),
+        lambda database: BookMonths(database).draft(OCTOBER),
     ),
     "0.2.0/usage_months": Stored(
         "usage_months", {"account_id": "acme", "month": "2026-10"}, OCTOBER_SUM, _keep_month, _read_month

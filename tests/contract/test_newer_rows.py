@@ -20,6 +20,7 @@ from billing.domain.workspace import assign
 from billing.store.accounts import AccountItem, Accounts, StripeCustomer
 from billing.store.all_tables import ALL_TABLES
 from billing.store.api_keys import ApiKeys
+from billing.store.book_months import BookMonths
 from billing.store.books import Books
 from billing.store.cards import Cards, card_update
 from billing.store.database import Database
@@ -52,6 +53,7 @@ from tests.contract.samples import (
     STRIPE_EVENT,
     WALLET,
 )
+from tests.contract.stored_usage import BOOKS, OCTOBER
 from tests.contract.stored_values import VALUES
 from tests.contract.test_stored_rows import golden, row_of
 
@@ -129,6 +131,7 @@ FOR_EVER: dict[str, tuple[str, Callable[[Row], None]]] = {
     "a tax line": ("receipts", longer("taxes", 0)),
     "what a reset of usage counted": ("ledger_entries.usage_reset", longer("counted", 1)),
     "a rated line": ("ledger_entries.costed", longer("lines", 0)),
+    "a sum of postings": ("book_months", longer("sums", "USD", 1)),
     "the sums of a month": ("usage_months", longer("sums")),
     "a workspace of a month": ("usage_months", longer("sums", "workspaces", 0)),
     "a usage feature": ("plans", longer("usage_features", 0)),
@@ -235,6 +238,10 @@ REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
     "a customer is kept": ("accounts", keep_customer),
     "a customer is brought up to date": ("accounts", mark_customer),
     "a call is added to a day": ("daily_usage", add_call),
+    "the books are summed further": (
+        "book_months",
+        lambda database: BookMonths(database).save(OCTOBER, BOOKS, replace(BOOKS, position=None)),
+    ),
     "a late call makes a month void": ("usage_months", add_late_call),
     "a card is removed": (
         "payment_methods",

@@ -18,6 +18,7 @@ def test_every_table_has_a_part_of_the_store_which_is_made_once() -> None:
     assert made.keys() - {"database"} == {
         "accounts",
         "api_keys",
+        "book_months",
         "books",
         "cards",
         "daily_usage",

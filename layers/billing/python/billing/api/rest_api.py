@@ -6,6 +6,7 @@ from billing.api.routes_accounts import AccountsRoutes
 from billing.api.routes_api_keys import ApiKeysRoutes
 from billing.api.routes_credit import CreditRoutes
 from billing.api.routes_documents import DocumentsRoutes
+from billing.api.routes_exports import ExportsRoutes
 from billing.api.routes_history import HistoryRoutes
 from billing.api.routes_notices import BalanceAlertsRoutes, WebhookEndpointsRoutes
 from billing.api.routes_openapi import OpenApiRoutes
@@ -33,6 +34,7 @@ def rest_api(store: Store, queue: Queue, gateway: Callable[[], Gateway], *, retu
         PaymentsRoutes(store, gateway, return_url),
         CreditRoutes(store),
         HistoryRoutes(store),
+        ExportsRoutes(store),
         ApiKeysRoutes(store),
         RejectedEventsRoutes(store, queue),
         WebhookEndpointsRoutes(store, local=local),

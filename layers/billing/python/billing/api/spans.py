@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from billing.contracts.times import parse_time
 from billing.domain.errors import InvalidValue
 from billing.domain.instants import format_instant
+from billing.domain.usage_report import Days
 from billing.web.values import Body, reading
 
 _DATE = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -72,6 +73,10 @@ class DaysQuery(Body):
         reading(_day),
         WithJsonSchema({**_DAY_SCHEMA, "description": "The last day (UTC); today without it."}),
     ] = None
+
+    def to_days(self, today: date) -> Days:
+        last = self.to or today
+        return Days(self.from_ or last.replace(day=1), last)
 
 
 def link_to(cursor: str, span: SpanQuery, stated: Mapping[str, str | None]) -> str:

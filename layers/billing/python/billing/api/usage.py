@@ -10,7 +10,6 @@ from billing.api.spans import DaysQuery
 from billing.domain.decimals import format_millionths
 from billing.domain.usage_report import (
     Bucket,
-    Days,
     GroupBy,
     Interval,
     NamedFeature,
@@ -34,11 +33,8 @@ class UsageQuery(DaysQuery):
 
     def to_question(self, today: date) -> UsageQuestion:
         """Raises InvalidValue."""
-        last = self.to or today
-        first = self.from_ or last.replace(day=1)
-        return UsageQuestion(
-            Days(first, last), self.interval, self.group_by, self.workspace_id or (), self.compare is not None
-        )
+        days = self.to_days(today)
+        return UsageQuestion(days, self.interval, self.group_by, self.workspace_id or (), self.compare is not None)
 
 
 class FeatureUseView(View):

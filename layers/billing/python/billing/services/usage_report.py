@@ -39,8 +39,8 @@ class UsageInProgress(BillingError):
     code = "usage_in_progress"
 
 
-class _OutOfTime(Exception):
-    pass
+class OutOfTime(Exception):
+    """More was to be read than a request has time for. What was summed of months that are over is kept."""
 
 
 @dataclass(slots=True)
@@ -57,13 +57,13 @@ class UsageReporter:
         request can read.
         """
         wallet = find_wallet(self.store, account_id)
-        reading = _Reading(self.store, account_id, now, self.clock, self.clock() + READ_SECONDS)
+        reading = UsageReading(self.store, account_id, now, self.clock, self.clock() + READ_SECONDS)
         try:
             sums = reading.sums(question, question.parts)
             before = question.before
             previous = total_of(reading.sums(question, _parts_of(before, question))) if question.compare else None
             left = self._runway(reading, question, sums, wallet, now)
-        except _OutOfTime as late:
+        except OutOfTime as late:
             if question.interval == "day":
                 raise RangeTooLong("is too long for so many workspaces: ask for fewer days", field="to") from late
             raise UsageInProgress("a part of the months is summed and kept: ask again for the rest") from late
@@ -81,7 +81,7 @@ class UsageReporter:
         )
 
     def _runway(
-        self, reading: "_Reading", question: UsageQuestion, sums: Sequence[UsageSum], wallet: Wallet, now: datetime
+        self, reading: "UsageReading", question: UsageQuestion, sums: Sequence[UsageSum], wallet: Wallet, now: datetime
     ) -> Runway | None:
         """Of the account, whatever workspaces are asked for. The days that were read are not read again."""
         days = runway_days(now.date())
@@ -102,7 +102,7 @@ class UsageReporter:
 
 
 @dataclass(slots=True)
-class _Reading:
+class UsageReading:
     """The reads of one request, which end at `deadline`."""
 
     store: Store
@@ -132,7 +132,7 @@ class _Reading:
         for page in self.store.daily_usage.between(self.account_id, days.first, days.last):
             yield page
             if self.clock() > self.deadline:
-                raise _OutOfTime
+                raise OutOfTime
 
     def _of_months(self, parts: Sequence[Days]) -> list[UsageSum]:
         """Those that are over come from what is kept, and what is not kept yet is summed and kept."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
@@ -9,6 +10,7 @@ from pynamodb.models import Model
 
 from billing.domain.account import DEFAULT_SELLER, Account
 from billing.domain.billing_details import BillingDetails
+from billing.domain.instants import parse_stored_instant
 from billing.domain.wallet import Wallet
 from billing.store.attributes import InstantAttribute, JsonAttribute
 from billing.store.database import Database, Item
@@ -124,6 +126,17 @@ class Accounts:
         """All accounts, by a scan: for who puts the tables right, and nobody who waits."""
         for page in self._database.pages("scan", AccountItem):
             yield list(readable(AccountItem, page, _read))
+
+    def births(self, *, after: str | None = None) -> Iterator[list[tuple[str, datetime]]]:
+        """All accounts with the moments of their opening, in the order of the table: by a scan. `after` one of them.
+
+        Also those whose rows cannot be read otherwise.
+        """
+        arguments: dict[str, Any] = {"ConsistentRead": True, "ProjectionExpression": "account_id, created_at"}
+        if after is not None:
+            arguments["ExclusiveStartKey"] = {"account_id": {"S": after}}
+        for page in self._database.pages("scan", AccountItem, **arguments):
+            yield [(item["account_id"]["S"], parse_stored_instant(item["created_at"]["S"])) for item in page]
 
     def with_customer(self, account_id: str) -> tuple[Account, StripeCustomer | None] | None:
         """The account and its customer at Stripe, once there is one."""

@@ -4,6 +4,7 @@ from pynamodb.models import Model
 
 from billing.store.accounts import AccountItem
 from billing.store.api_keys import ApiKeyItem
+from billing.store.book_months import BookMonthItem
 from billing.store.books import LedgerEntryItem
 from billing.store.cards import PaymentMethodItem
 from billing.store.daily_usage import DailyUsageItem, UsageMonthItem
@@ -49,6 +50,7 @@ ALL_TABLES: tuple[type[Model], ...] = (
     ReceiptCounterItem,
     DocumentFileItem,
     StatementItem,
+    BookMonthItem,
 )
 
 STREAMED_TABLES = tuple(model.Meta.table_name for model in ALL_TABLES if stream_of(model))

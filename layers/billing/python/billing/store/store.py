@@ -13,6 +13,7 @@ from billing.store.database import Database, Pause
 if TYPE_CHECKING:
     from billing.store.accounts import Accounts
     from billing.store.api_keys import ApiKeys
+    from billing.store.book_months import BookMonths
     from billing.store.books import Books
     from billing.store.cards import Cards
     from billing.store.daily_usage import DailyUsage
@@ -79,6 +80,12 @@ class Store:
         from billing.store.api_keys import ApiKeys
 
         return ApiKeys(self.database)
+
+    @cached_property
+    def book_months(self) -> "BookMonths":
+        from billing.store.book_months import BookMonths
+
+        return BookMonths(self.database)
 
     @cached_property
     def books(self) -> "Books":

@@ -80,6 +80,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "event_rejected": 422,
     "statement_in_progress": 503,
     "usage_in_progress": 503,
+    "books_in_progress": 503,
 }
 
 
