@@ -28,7 +28,7 @@ from infra.local.emulator import free_port, running_emulator
 from infra.naming import table_variable
 from infra.permissions import TABLE_ACCESS
 from tests.builders import NOW, call, calls_feature, detection_feature, plan, received
-from tests.load import bench_documents
+from tests.load import bench_documents, bench_usage
 from tests.platform_of_one import World
 
 ACCOUNTS = 100
@@ -245,6 +245,7 @@ def main(_: Sequence[str]) -> None:
         settling(store, meter, one_transaction_cpu_ms(store))
         asking(store)
         cold_starts()
+        bench_usage.main(store)
         bench_documents.main(store, meter)
 
 

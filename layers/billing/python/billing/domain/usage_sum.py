@@ -24,6 +24,7 @@ from billing.domain.plan import PlanKey
 MOST_WORKSPACES: Final = 200
 """So many workspaces of a month are kept by themselves, those that cost most; the others in one sum."""
 
+_END: Final = 2
 _AMOUNT_ENDS, _COST_ENDS, _LINES_ENDS = counter("", AMOUNT), counter("", COST), counter("", LINES)
 
 
@@ -73,14 +74,16 @@ class UsageSum:
         """Add a day's row. Those of later days come later: their plans name the features."""
         of_workspace = self.workspaces.setdefault(day.workspace_id, Use())
         of_workspace.calls += use.counters[CALLS]
+        counters = self.counters
         for name, value in use.counters.items():
-            self.counters[name] += value
-            if name.endswith(_AMOUNT_ENDS):
+            counters[name] = counters.get(name, 0) + value
+            end = name[-_END:]
+            if end == _AMOUNT_ENDS:
                 of_workspace.amount_micros += value
-            elif name.endswith(_COST_ENDS):
+            elif end == _COST_ENDS:
                 of_workspace.cost_micros = (of_workspace.cost_micros or 0) + value
-            elif use.plan is not None and name.endswith(_LINES_ENDS):
-                self.plans[name.removesuffix(_LINES_ENDS)] = use.plan
+            elif end == _LINES_ENDS and use.plan is not None:
+                self.plans[name[:-_END]] = use.plan
 
     def merge(self, later: "UsageSum") -> None:
         """Add the sum of later days."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import botocore.session
 from botocore.config import Config
 
-from billing.store.wire import send_transactions_as_held
+from billing.store.wire import read_items_as_sent, send_transactions_as_held
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,6 +42,7 @@ def hasty_dynamodb() -> "DynamoDBClient":
 def _dynamodb(read_timeout_seconds: int, attempts: int) -> "DynamoDBClient":
     client = cast("DynamoDBClient", _client("dynamodb", read_timeout_seconds, attempts))
     send_transactions_as_held(client)
+    read_items_as_sent(client)
     return client
 
 

@@ -7,6 +7,7 @@ exact at each moment.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 from pynamodb.attributes import UnicodeAttribute
@@ -186,13 +187,15 @@ def _read(item: Item) -> Row:
     for name, value in item.items():
         number = value.get("N")
         if number is not None:
-            counters[_current(name)] += int(number)
+            known = _current(name)
+            counters[known] = counters.get(known, 0) + int(number)
     plan = item.get(_PLAN)
     if plan is not None:
         use.plan = parse_plan(plan["S"])
     return DayOfWorkspace(day, workspace_id), use
 
 
+@lru_cache(1024)
 def _current(name: str) -> str:
     feature, separator, measure = name.rpartition("|")
     return counter(feature, _LETTER_OF[measure]) if separator and measure in _LETTER_OF else name
