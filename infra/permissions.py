@@ -122,7 +122,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("workspaces", ("GetItem", "BatchGetItem", "UpdateItem"), indexes=("by_account",)),
         Access("wallets", ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"), indexes=("by_standing",)),
         Access("ledger_entries", ("GetItem", "BatchGetItem", "PutItem"), indexes=("by_account",)),
-        Access("daily_usage", ("Query", "BatchGetItem")),
+        Access("daily_usage", ("Query", "BatchGetItem", "UpdateItem")),
         Access("usage_months", ("BatchGetItem", "UpdateItem")),
         Access("transactions", ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"), indexes=("by_account",)),
         Access("payment_methods", ("GetItem", "Query", "UpdateItem", "DeleteItem", "ConditionCheckItem")),

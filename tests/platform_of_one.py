@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from billing.domain.account import Account
-from billing.domain.ledger import CARD_CLEARING, RECEIVABLE, LedgerEntry
+from billing.domain.ledger import CARD_CLEARING, RECEIVABLE, USAGE_REVENUE, LedgerEntry
 from billing.domain.plan import Plan
 from billing.domain.subscription import check_quantities
 from billing.domain.subscription_life import subscribe
@@ -151,7 +151,8 @@ def assert_usage_is_what_the_lines_say(store: World, wallet: Wallet, entries: li
     for entry in entries:
         if entry.usage is None:
             continue
-        assert -entry.amount_micros == sum(line.amount_micros for line in entry.usage.lines)
+        earned = sum(posting.micros for posting in entry.postings if posting.account == USAGE_REVENUE)
+        assert earned == sum(line.amount_micros for line in entry.usage.lines)
         for line in entry.usage.lines:
             parts = line.included_millionths + line.overage_millionths + line.pay_as_you_go_millionths
             assert parts == line.billed_millionths, f"{entry.cause} is not paid in full"
@@ -159,7 +160,7 @@ def assert_usage_is_what_the_lines_say(store: World, wallet: Wallet, entries: li
             priced = line.overage_millionths + line.pay_as_you_go_millionths
             bought[line.feature] = bought.get(line.feature, 0) + priced
             for letter, value in (
-                ("n", 1),
+                ("n", int(entry.kind == "usage")),
                 ("q", line.quantity_millionths),
                 ("i", line.included_millionths),
                 ("o", line.overage_millionths),

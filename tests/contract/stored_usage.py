@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from billing.domain.book_month import PostingSum
 from billing.domain.daily_usage import DayOfWorkspace, DayUse
-from billing.domain.ledger import LedgerEntry
+from billing.domain.ledger import Drawn, LedgerEntry, Posting, void_cause
 from billing.domain.low_allowance import Told
 from billing.domain.month import Month
 from billing.domain.usage import call_cause
@@ -19,7 +19,18 @@ from billing.store.daily_usage import DailyUsage, KeptMonth
 from billing.store.database import Database
 from billing.store.wallets import Wallets
 from tests.builders import change_period
-from tests.contract.samples import ACCOUNT, ADJUSTMENT, CALL, MARKER, NOW, REPLAYED_CALL, RESET, SAID_MARKER, WALLET
+from tests.contract.samples import (
+    ACCOUNT,
+    ADJUSTMENT,
+    CALL,
+    END,
+    MARKER,
+    NOW,
+    REPLAYED_CALL,
+    RESET,
+    SAID_MARKER,
+    WALLET,
+)
 from tests.contract.stored import Stored, Write
 
 assert CALL.usage is not None
@@ -33,6 +44,24 @@ COSTED_CALL = replace(
         dimensions={"agent": "a-7", "direction": "inbound", "حملة": "خريف"},
     ),
 )
+DRAWN_CALL = replace(
+    COSTED_CALL,
+    cause=call_cause("42", "c-884 #2"),
+    usage=replace(CALL.usage, call_id="c-884", counted_in="previous"),
+    drawn=(Drawn("g-1", 600_000, END), Drawn("g-2", 34_000, END)),
+)
+VOID = replace(
+    MARKER,
+    cause=void_cause(COSTED_CALL.cause),
+    kind="void",
+    amount_micros=634_000,
+    description="وحدة خاطئة",
+    by="ops@example.com",
+    rejection_id=None,
+    usage=CALL.usage,
+    postings=(Posting("liability:paid_credit", 634_000), Posting("revenue:usage", -634_000)),
+)
+RESET_PERIOD = change_period(WALLET, used={}, bought={}, reset_at=NOW)
 TOLD = change_period(WALLET, told={"call_minutes": Told(80, 500_000_000), "llm_tokens": Told(100, 1_000_000)})
 DAY = DayOfWorkspace("2026-11-23", "42")
 COUNTERS = {
@@ -88,9 +117,12 @@ def _write_entry(entry: LedgerEntry) -> Write:
     return write
 
 
-def _write_told(database: Database) -> None:
-    Accounts(database).create(ACCOUNT)
-    Books(database).commit(Wallet("acme", "USD"), Posted(TOLD))
+def _wallet(wallet: Wallet) -> Stored:
+    def write(database: Database) -> None:
+        Accounts(database).create(ACCOUNT)
+        Books(database).commit(Wallet("acme", "USD"), Posted(wallet))
+
+    return Stored("wallets", {"account_id": "acme"}, wallet, write, lambda database: Wallets(database).get("acme"))
 
 
 def _days(database: Database) -> object:
@@ -111,6 +143,8 @@ USAGE: Mapping[str, Stored] = {
     "0.1.0/ledger_entries.usage": _entry(CALL, written=False),
     "0.2.0/ledger_entries.usage": _entry(REPLAYED_CALL),
     "0.2.0/ledger_entries.costed": _entry(COSTED_CALL),
+    "0.2.0/ledger_entries.drawn": _entry(DRAWN_CALL),
+    "0.2.0/ledger_entries.void": _entry(VOID),
     "0.2.0/ledger_entries.replay_marker": _entry(MARKER),
     "0.2.0/ledger_entries.charged_as": _entry(SAID_MARKER),
     "0.2.0/ledger_entries.usage_reset": _entry(RESET),
@@ -129,13 +163,8 @@ USAGE: Mapping[str, Stored] = {
         _write_entry(COSTED_CALL),
         _days,
     ),
-    "0.2.0/wallets.told": Stored(
-        "wallets",
-        {"account_id": "acme"},
-        TOLD,
-        _write_told,
-        lambda database: Wallets(database).get("acme"),
-    ),
+    "0.2.0/wallets.told": _wallet(TOLD),
+    "0.2.0/wallets.reset": _wallet(RESET_PERIOD),
     "0.2.0/book_months": Stored(
         "book_months",
         {"month": "2026-10"},

@@ -132,6 +132,7 @@ FOR_EVER: dict[str, tuple[str, Callable[[Row], None]]] = {
     "what a reset of usage counted": ("ledger_entries.usage_reset", longer("counted", 1)),
     "a rated line": ("ledger_entries.costed", longer("lines", 0)),
     "a sum of postings": ("book_months", longer("sums", "USD", 1)),
+    "what a charge drew": ("ledger_entries.drawn", longer("drawn", 0)),
     "the sums of a month": ("usage_months", longer("sums")),
     "a workspace of a month": ("usage_months", longer("sums", "workspaces", 0)),
     "a usage feature": ("plans", longer("usage_features", 0)),

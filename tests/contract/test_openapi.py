@@ -186,6 +186,7 @@ def test_what_moves_money_by_post_is_refused_without_an_idempotency_key_and_says
         "refund_transaction": (True, True),
         "reset_usage": (False, False),
         "pay_renewal": (False, False),
+        "void_usage_record": (True, True),
     }
     (top_up,) = OPERATIONS["POST", "/v1/accounts/{account_id}/top-ups"]["parameters"][1:]
     assert "Required with a saved card." in top_up["description"]

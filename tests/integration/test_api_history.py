@@ -63,6 +63,7 @@ def test_a_usage_record_explains_what_a_call_cost(client: Client, database: Data
         "amount": dollars("0.010000"),
         "balance_after": dollars("-0.010000"),
         "dimensions": {},
+        "voided": False,
         "lines": [
             {
                 "feature": "call_minutes",

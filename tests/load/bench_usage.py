@@ -15,8 +15,11 @@ from billing.api.usage import UsageView
 from billing.domain.daily_usage import DayOfWorkspace, DayUse
 from billing.domain.plan import UsageFeature
 from billing.domain.usage_report import Days, UsageQuestion
+from billing.runtime import aws
 from billing.services.usage_report import UsageReporter
+from billing.store.all_tables import ALL_TABLES
 from billing.store.daily_usage import DailyUsageItem, day_update
+from billing.store.database import Database
 from billing.store.store import Store
 from tests.builders import calls_feature, micros, plan
 from tests.platform_of_one import World
@@ -26,6 +29,7 @@ LAST = date(2026, 11, 26)
 FEATURES = ("call_minutes", "voicemail_detection", "llm_tokens", "tts_characters", "stt_minutes", "media_storage_gb")
 MEGABYTE, READ_UNIT = 1_000_000, 4096
 _PUTS = 25
+_EMULATOR_SECONDS = 120
 _READ = ("daily_usage", "usage_months")
 
 
@@ -67,7 +71,8 @@ def _size(item: dict[str, Any]) -> int:
 
 
 def main(store: World) -> None:
-    client: Any = store.database.client
+    client: Any = aws._dynamodb(_EMULATOR_SECONDS, attempts=1)
+    store = World(Database(client, {m.Meta.table_name: m.Meta.table_name for m in ALL_TABLES}, store.database.pause))
     on = plan(*(_feature(key) for key in FEATURES), plan_id="six")
     year = Days(LAST - timedelta(days=365), LAST)
     month = Days(LAST - timedelta(days=30), LAST)

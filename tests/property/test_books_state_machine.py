@@ -16,6 +16,7 @@ from billing.domain.terms import Terms
 from billing.domain.usage import UsageEvent, call_cause
 from billing.domain.wallet import Posted, Wallet, grant_credit
 from billing.services.settle_usage import UsageSettlement
+from billing.services.void_usage import void_usage
 from billing.services.workspaces import assign_workspace
 from billing.store.database import Database
 from billing.store.workspaces import Workspaces
@@ -64,6 +65,7 @@ class LifeOfAnAccount(RuleBasedStateMachine):
         self.number = 0
         self.charged: dict[str, str] = {}
         """The account that was charged, by cause."""
+        self.voided: set[str] = set()
         self.owners: dict[str, list[tuple[datetime, str]]] = {each: [(PERIOD_START, "acme")] for each in ("42", "43")}
 
     @rule(
@@ -141,6 +143,19 @@ class LifeOfAnAccount(RuleBasedStateMachine):
             outcome = self.settlement.settle_batch([received(other)], self.now)
             assert (outcome.settled, outcome.rejected) == ([], 1)
 
+    @rule(which=st.integers(0, 1000), account_id=st.sampled_from(ACCOUNTS))
+    def a_charge_is_voided(self, which: int, account_id: str) -> None:
+        charges = [entry for entry in self.store.entries(account_id) if entry.kind == "usage"]
+        charges = [entry for entry in charges if entry.cause not in self.voided]
+        if charges:
+            charge, before = charges[which % len(charges)], self.store.wallet(account_id)
+            void_usage(self.store, account_id, charge.entry_id, reason="خطأ", by="ops", key="k", now=self.now)
+            self.voided.add(charge.cause)
+            after = self.store.wallet(account_id)
+            gone = sum(each.micros for each in charge.drawn if each.expires_at <= self.now)
+            expired = sum(each.remaining_micros for each in before.grants if each.expires_at <= self.now)
+            assert after.balance_micros == before.balance_micros - charge.amount_micros - gone - expired
+
     @rule(target=adjusted, cents=CENTS)
     def an_administrator_adjusts_the_balance(self, cents: int) -> tuple[str, str]:
         self.number += 1
@@ -199,6 +214,9 @@ class LifeOfAnAccount(RuleBasedStateMachine):
                 if entry.usage is not None:
                     quota = PLANS[entry.usage.plan_id].usage_features["call_minutes"].included_metered_millionths
                     (line,) = (each for each in entry.usage.lines if each.feature == "call_minutes")
+                    if entry.kind == "void":
+                        drawn += line.included_millionths
+                        continue
                     assert line.included_millionths == min(line.billed_millionths, max(0, quota - drawn))
                     drawn += line.included_millionths
 

@@ -1,4 +1,4 @@
-"""Whatever happens, the usage of any range is what its records say: late calls, moves, months summed before."""
+"""Whatever happens, the usage of any range is what its records say: late calls, moves, voids, months summed before."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from billing.domain.ledger import RatedLine
 from billing.domain.usage_report import OTHERS, Days, GroupBy, Interval, UsageQuestion, UsageReport
 from billing.domain.usage_sum import UsageSum
 from billing.services.usage_report import UsageReporter
+from billing.services.void_usage import void_usage
 from billing.services.workspaces import assign_workspace
 from billing.store.database import Database
 from billing.store.usage_records import UsageFilter
@@ -44,6 +45,7 @@ class LifeOfUsage(RuleBasedStateMachine):
         self.store.open_account(PLAN, account_id="globex", workspaces=())
         self.now = NOW
         self.number = 0
+        self.voided: set[str] = set()
 
     def _seconds(self) -> float:
         return self.now.timestamp()
@@ -74,6 +76,19 @@ class LifeOfUsage(RuleBasedStateMachine):
             )
         outcome = self.store.settle(*events, now=self.now)
         assert outcome.failed == set()
+
+    @rule(which=st.integers(0, 1000))
+    def a_charge_is_voided(self, which: int) -> None:
+        charges = [
+            (account_id, entry)
+            for account_id in ACCOUNTS
+            for entry in self.store.entries(account_id)
+            if entry.kind == "usage" and entry.cause not in self.voided
+        ]
+        if charges:
+            account_id, entry = charges[which % len(charges)]
+            void_usage(self.store, account_id, entry.entry_id, reason="خطأ", by="ops", key="k", now=self.now)
+            self.voided.add(entry.cause)
 
     @rule(workspace_id=st.sampled_from(WORKSPACES), account_id=st.sampled_from(ACCOUNTS))
     def a_workspace_moves(self, workspace_id: str, account_id: str) -> None:
@@ -139,6 +154,10 @@ class LifeOfUsage(RuleBasedStateMachine):
         assert page.next_cursor is None
         for entry in page.items:
             assert entry.usage is not None
+            for line in entry.usage.lines:
+                found[f"{line.feature} lines"] += 1
+            if entry.cause in self.voided:
+                continue
             found["calls"] += 1
             found["paid"] -= entry.amount_micros
             for line in entry.usage.lines:
@@ -148,7 +167,6 @@ class LifeOfUsage(RuleBasedStateMachine):
 
 def _parts(line: RatedLine) -> dict[str, int]:
     return {
-        "lines": 1,
         "quantity": line.quantity_millionths,
         "billed": line.billed_millionths,
         "included": line.included_millionths,

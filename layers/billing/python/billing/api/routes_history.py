@@ -11,6 +11,7 @@ from billing.api.usage_records import (
     Names,
     UsageRecordPage,
     UsageRecordsQuery,
+    VoidBody,
     usage_lines,
     usage_records,
 )
@@ -21,11 +22,12 @@ from billing.services.file_parts import TooManyLines
 from billing.services.ledger_file import LedgerFiles
 from billing.services.usage_file import UsageFiles
 from billing.services.usage_report import UsageReporter
+from billing.services.void_usage import void_usage
 from billing.services.workspaces import workspace_names
 from billing.store.store import Store
 from billing.web.csv_file import CSV, MOST_LINES, csv_file
 from billing.web.http import RequestRefused
-from billing.web.routing import Call, File, Refusals, route
+from billing.web.routing import KEY_REQUIRED, Call, File, Refusals, route
 from billing.web.values import DEFAULT_PAGE
 
 T = TypeVar("T")
@@ -82,6 +84,31 @@ class HistoryRoutes:
         )
 
     @route(
+        "POST",
+        "/v1/accounts/{account_id}/usage/records/{record_id}/void",
+        scope="admin",
+        status=201,
+        keyed=KEY_REQUIRED,
+        refusals={404: ("usage_record_not_found",), 409: ("already_voided",)},
+    )
+    def void_usage_record(self, call: Call, account_id: str, record_id: str, body: VoidBody) -> LedgerEntryView:
+        """Take a charge back, by an entry of its own. Answers the entry.
+
+        Money goes back where it came from, the allowance while its period is at hand. No other call is rated again. Of
+        the same call, an event with other data can then be charged: replay it with `confirm`.
+        """
+        entry = void_usage(
+            self._store,
+            account_id,
+            record_id,
+            reason=body.reason,
+            by=body.by,
+            key=call.require_key(),
+            now=call.now,
+        )
+        return LedgerEntryView.of(entry)
+
+    @route(
         "GET",
         "/v1/accounts/{account_id}/usage",
         scope="billing:read",
@@ -107,6 +134,7 @@ class HistoryRoutes:
         return Names(
             self._store.plans.get_many({(each.plan_id, each.plan_version) for each in records}),
             workspace_names(self._store, account_id, {each.workspace_id for each in records}, now),
+            self._store.books.voided(entry.cause for entry in entries),
         )
 
 

@@ -1,9 +1,9 @@
 """Usage records on the wire, as JSON and as CSV."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, WithJsonSchema
 
@@ -14,7 +14,20 @@ from billing.domain.instants import format_instant
 from billing.domain.ledger import LedgerEntry, RatedLine, UsageRecord
 from billing.domain.plan import Plan, PlanKey, UsageFeature
 from billing.store.usage_records import UsageFilter
-from billing.web.values import Cursor, FeatureKey, Instant, MoneyView, PageLimit, View, WorkspaceIds, reading
+from billing.web.values import (
+    Body,
+    Cursor,
+    Example,
+    FeatureKey,
+    Instant,
+    MoneyView,
+    Name,
+    PageLimit,
+    Reason,
+    View,
+    WorkspaceIds,
+    reading,
+)
 
 _MOST_DIMENSION_CHARACTERS: Final = 129
 
@@ -62,15 +75,28 @@ class UsageRecordsQuery(UsageFilterQuery):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What records are explained by: the plans that rated them, and the names of the account's workspaces."""
+    """What records are explained by: the plans that rated them, the names of the account's workspaces, and voids.
+
+    `voided` are the causes of the charges that were taken back.
+    """
 
     plans: Mapping[PlanKey, Plan]
     workspaces: Mapping[str, str]
+    voided: Container[str] = ()
 
     def feature(self, usage: UsageRecord, line: RatedLine) -> UsageFeature | None:
         """As the plan that rated the line has it; None where that is not there any more."""
         plan = self.plans.get((usage.plan_id, usage.plan_version))
         return None if plan is None else plan.usage_features.get(line.feature)
+
+
+class VoidBody(Body):
+    """Why a charge is taken back, and who answers for it."""
+
+    example: ClassVar[Example] = {"reason": "billed in the wrong unit", "by": "ops@example.com"}
+
+    reason: Reason
+    by: Name
 
 
 class PricedQuantityView(View):
@@ -150,6 +176,7 @@ class UsageRecordView(View):
     amount: MoneyView
     balance_after: MoneyView
     dimensions: dict[str, str] = Field(description="as sent, and the call's direction")
+    voided: bool = Field(description="whether the charge was taken back: `amount` is what it was")
     lines: list[UsageLineView]
 
     @classmethod
@@ -167,6 +194,7 @@ class UsageRecordView(View):
             amount=MoneyView.of(-entry.amount_micros, entry.currency),
             balance_after=MoneyView.of(entry.balance_after_micros, entry.currency),
             dimensions=dict(usage.dimensions),
+            voided=entry.cause in names.voided,
             lines=[
                 UsageLineView.of(line, names.feature(usage, line), entry.currency)
                 for line in usage.lines
@@ -214,6 +242,7 @@ COLUMNS = (
     "currency",
     "plan_id",
     "plan_version",
+    "voided",
     "dimensions",
 )
 
@@ -234,7 +263,8 @@ def usage_lines(entries: Iterable[LedgerEntry], names: Names, feature: str | Non
             format_instant(entry.posted_at),
         )
         dimensions = json.dumps(dict(usage.dimensions), ensure_ascii=False) if usage.dimensions else ""
-        rated_by = (usage.plan_id, str(usage.plan_version), dimensions)
+        voided = "true" if entry.cause in names.voided else "false"
+        rated_by = (usage.plan_id, str(usage.plan_version), voided, dimensions)
         for line in usage.lines:
             if feature in {None, line.feature}:
                 yield (*of_record, *_cells(line, names.feature(usage, line)), entry.currency, *rated_by)

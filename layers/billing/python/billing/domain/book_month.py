@@ -59,6 +59,7 @@ _OF_KIND: Final[Mapping[EntryKind, RevenueLine | None]] = complete(
         "usage_reset": None,
         "dispute_hold": None,
         "replay_marker": None,
+        "void": None,
     },
     get_args(EntryKind),
 )

@@ -5,10 +5,13 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from billing.domain.errors import UnratableLine
-from billing.domain.ledger import LedgerEntry
+from billing.domain.ledger import LedgerEntry, void_cause
 from billing.domain.plan import Plan, PlanKey
 from billing.domain.rating import meter
 from billing.domain.usage import UsageEvent, have_equal_facts
+
+_MOST_CHARGES = 5
+"""Of one identity: four of them voided."""
 
 Verdict = Literal["new", "duplicate", "conflict"]
 PlanOf = Callable[[PlanKey], Plan]
@@ -31,7 +34,7 @@ def judge(event: UsageEvent, existing: Mapping[str, LedgerEntry], *, rejection_i
     sent is charged, either by another replay or since its sender sent it again, nothing is charged. Where it is another
     event's, whose times differ, that is left alone: two calls had one id, and the replay gives this one its own.
     """
-    entry = _entry_of(event, existing)
+    entry = entry_of(event, existing)
     if entry is not None:
         is_known = entry.rejection_id == rejection_id or _is_same(entry, event, plan_of)
         return Judged("duplicate" if is_known else "conflict", event)
@@ -46,7 +49,7 @@ def judge(event: UsageEvent, existing: Mapping[str, LedgerEntry], *, rejection_i
     return judge(own_marker, existing, rejection_id=rejection_id, plan_of=plan_of)
 
 
-def _entry_of(event: UsageEvent, existing: Mapping[str, LedgerEntry]) -> LedgerEntry | None:
+def entry_of(event: UsageEvent, existing: Mapping[str, LedgerEntry]) -> LedgerEntry | None:
     """The entry under the event's cause, or the one that an earlier release made of it under its id alone.
 
     Such an id was anybody's: the entry must be of the same workspace, and of a call of the same call.
@@ -77,3 +80,31 @@ def _is_same(entry: LedgerEntry, event: UsageEvent, plan_of: PlanOf) -> bool:
     return {line.feature: line.quantity_millionths for line in entry.usage.lines} == {
         feature.key: quantity for feature, quantity in metered
     }
+
+
+def causes_after_a_void(event: UsageEvent, charge: LedgerEntry) -> list[str]:
+    """What must be known of an event whose charge said something else, for `judge_after_a_void`."""
+    again = [replace(event, again=number).cause for number in range(2, _MOST_CHARGES + 1)]
+    return [void_cause(charge.cause), *again, *map(void_cause, again)]
+
+
+def judge_after_a_void(
+    event: UsageEvent, charge: LedgerEntry, existing: Mapping[str, LedgerEntry], *, rejection_id: str, plan_of: PlanOf
+) -> Judged:
+    """Judge an event whose `charge` said something else: where that was voided, a person may have it charged once more.
+
+    A replay that a person confirms is charged under a cause of its own. Whoever sends the same data again is told of
+    that charge: it is a duplicate. All else stays a conflict.
+    """
+    for number in range(2, _MOST_CHARGES + 1):
+        if void_cause(charge.cause) not in existing:
+            break
+        again = replace(event, again=number)
+        next_charge = existing.get(again.cause)
+        if next_charge is None:
+            is_confirmed = event.replay is not None and event.replay.confirmed
+            return Judged("new", again) if is_confirmed else Judged("conflict", event)
+        if next_charge.rejection_id == rejection_id or _is_same(next_charge, event, plan_of):
+            return Judged("duplicate", event)
+        charge = next_charge
+    return Judged("conflict", event)

@@ -65,17 +65,22 @@ def rollups(entries: Iterable[LedgerEntry]) -> dict[DayOfWorkspace, DayUse]:
             continue
         day = days.setdefault(DayOfWorkspace(usage.occurred_at.date().isoformat(), usage.workspace_id), DayUse())
         day.plan = usage.plan_id, usage.plan_version
-        day.counters[EVENTS] += 1
-        day.counters[CALLS] += usage.event_type == "call.ended"
+        is_void = entry.kind == "void"
+        day.counters[EVENTS] += -1 if is_void else 1
+        if usage.event_type == "call.ended":
+            day.counters[CALLS] += -1 if is_void else 1
         for line in usage.lines:
-            for letter, value in _counted(line):
+            for letter, value in _counted(line, 0 if is_void else 1):
                 day.counters[counter(line.feature, letter)] += value
     return days
 
 
-def _counted(line: RatedLine) -> Iterator[tuple[str, int]]:
-    """What a line adds. A cost of zero is written, too: it says that the plan states one."""
-    yield LINES, 1
+def _counted(line: RatedLine, lines: int) -> Iterator[tuple[str, int]]:
+    """What a line adds. A cost of zero is written, too: it says that the plan states one.
+
+    A void takes back all but the number of lines: a record that is voided is listed as before.
+    """
+    yield LINES, lines
     for letter, millionths in (
         (QUANTITY, line.quantity_millionths),
         (INCLUDED, line.included_millionths),

@@ -1,13 +1,19 @@
 """The ledger: immutable entries whose postings sum to zero, numbered without gaps, each with the balance after it."""
 
-import hashlib
+import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from billing.domain.instants import format_instant
 from billing.domain.stored import ByPosition
 from billing.domain.usage import EventType
+
+_ENTRY_ID = "le_"
+_SEQUENCE_DIGITS = 12
+_POSITION = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z#[0-9]{12}", re.ASCII)
 
 EntryKind = Literal[
     "usage",
@@ -22,6 +28,7 @@ EntryKind = Literal[
     "usage_reset",
     "dispute_hold",
     "replay_marker",
+    "void",
 ]
 
 PAID_CREDIT = "liability:paid_credit"
@@ -105,6 +112,22 @@ class Counted(ByPosition):
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn(ByPosition):
+    """What a charge took of promotional credit.
+
+    Stored by position: a new field goes last, with a default.
+    """
+
+    grant_id: str
+    micros: int
+    expires_at: datetime
+
+
+CountedIn = Literal["previous", "none"]
+"""Where usage was counted, if not in the period that held when it was posted: in the one before, or in none."""
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRecord:
     """Why a usage entry costs what it costs. `dimensions` are what its sender tells calls apart by."""
 
@@ -117,6 +140,7 @@ class UsageRecord:
     plan_version: int
     lines: tuple[RatedLine, ...]
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    counted_in: CountedIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +152,7 @@ class LedgerEntry:
     What it was for is `usage`, or `code` with its facts (`words/history_texts.py` has the sentence). `description` is
     what a person gave as the reason. Entries of a former release have no code, and a sentence as their description.
     `charged_as` of a replay's marker is the cause of the charge; `counted` is what a reset of usage put to zero.
+    `drawn` is the promotional credit that a charge took. The usage of a void is that of its charge, below zero.
     """
 
     cause: str
@@ -147,14 +172,21 @@ class LedgerEntry:
     code: EntryCode | None = None
     charged_as: str | None = None
     counted: tuple[Counted, ...] = ()
+    drawn: tuple[Drawn, ...] = ()
 
     def __post_init__(self) -> None:
         if sum(posting.micros for posting in self.postings) != 0:
             raise UnbalancedEntry(self.cause)
 
     @property
+    def position(self) -> str:
+        """Where it stands among its account's entries: its moment and its number, both rising together."""
+        return f"{format_instant(self.posted_at)}#{self.sequence:0{_SEQUENCE_DIGITS}d}"
+
+    @property
     def entry_id(self) -> str:
-        return entry_id(self.cause)
+        """Its public id: by its position, so that one query finds it."""
+        return f"{_ENTRY_ID}{base64.urlsafe_b64encode(self.position.encode()).decode().rstrip('=')}"
 
 
 def adjustment_cause(account_id: str, adjustment_id: str) -> str:
@@ -169,9 +201,19 @@ def usage_reset_cause(account_id: str, reset_id: str) -> str:
     return f"usage_reset:{account_id}:{reset_id}"
 
 
-def entry_id(cause: str) -> str:
-    """The public id of the entry with this cause: stable, and says nothing about the cause."""
-    return "le_" + hashlib.sha256(cause.encode()).hexdigest()[:24]
+def void_cause(cause: str) -> str:
+    """The cause of the entry that voids a charge: a charge is voided once."""
+    return f"void:{cause}"
+
+
+def position_of(entry_id: str) -> str | None:
+    """The position that a public id stands for; None where it is none."""
+    text = entry_id.removeprefix(_ENTRY_ID)
+    try:
+        position = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return None
+    return position if _POSITION.fullmatch(position) else None
 
 
 def make_postings(*movements: tuple[str, int]) -> tuple[Posting, ...]:

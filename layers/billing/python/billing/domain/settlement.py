@@ -11,6 +11,7 @@ from billing.domain.ledger import (
     PAID_CREDIT,
     PROMOTIONAL_CREDIT,
     USAGE_REVENUE,
+    CountedIn,
     LedgerEntry,
     RatedLine,
     UsageRecord,
@@ -80,9 +81,9 @@ def _charge(
     for event in events:
         period = subscription.period_of(event.occurred_at, event.arrived_at)
         counted, plan = counters[_span(period)], plans[period.plan_key]
-        entitled = subscription.entitles(period, event.occurred_at)
+        counted_in = _counted_in(subscription, period, event)
         try:
-            settled = _settle_one(wallet, event, plan, counted=counted, entitled=entitled, now=now)
+            settled = _settle_one(wallet, event, plan, counted=counted, counted_in=counted_in, now=now)
         except UnratableLine as refusal:
             rejections.append(Rejection(event, refusal.code, refusal.detail))
             continue
@@ -112,14 +113,21 @@ def _span(period: Period) -> tuple[datetime, datetime]:
     return period.start, period.end
 
 
+def _counted_in(subscription: Subscription, period: Period, event: UsageEvent) -> CountedIn | None:
+    if not subscription.entitles(period, event.occurred_at):
+        return "none"
+    return "previous" if period == subscription.previous_period else None
+
+
 def _settle_one(
-    wallet: Wallet, event: UsageEvent, plan: Plan, *, counted: _Counters, entitled: bool, now: datetime
+    wallet: Wallet, event: UsageEvent, plan: Plan, *, counted: _Counters, counted_in: CountedIn | None, now: datetime
 ) -> Posted:
     """Charge one event and add it to `counted`, the period's counters: the wallet takes them over once for all events.
 
     What is used while a period is not paid is paid from credit, and counts towards nothing.
     """
     lines: list[RatedLine] = []
+    entitled = counted_in != "none"
     for metered in _meter(event, plan, counted.used):
         key = metered.feature.key
         used_before, bought_before = counted.used.get(key, 0), counted.bought.get(key, 0)
@@ -141,6 +149,7 @@ def _settle_one(
         plan_version=plan.version,
         lines=tuple(lines),
         dimensions=event.told_apart_by,
+        counted_in=counted_in,
     )
     charged = post(
         wallet,
@@ -152,6 +161,7 @@ def _settle_one(
             (PROMOTIONAL_CREDIT, -spent.promotional_micros), (PAID_CREDIT, -spent.paid_micros), (USAGE_REVENUE, charge)
         ),
         usage=record,
+        drawn=spent.drawn,
         fingerprint=event.fingerprint,
         rejection_id=None if event.replay is None else event.replay.rejection_id,
     )

@@ -61,6 +61,7 @@ _MOVEMENT_OF: Mapping[EntryKind, MovementCode | None] = complete(
         "usage_reset": None,
         "dispute_hold": None,
         "replay_marker": None,
+        "void": "usage",
     },
     get_args(EntryKind),
 )

@@ -80,7 +80,8 @@ class Period(ByName):
     `used` is all that was consumed of a feature, `bought` the part of it that was priced and so drew no allowance; a
     feature of which nothing was bought is not in it. `payment` is `due` from the renewal's second until its charge is
     answered, and `failed` until a later try pays it. `asked_at` is when a card was first asked for one that is due.
-    `told` is of which features the customer was told that little is left (see `low_allowance`).
+    `told` is of which features the customer was told that little is left (see `low_allowance`). Since `reset_at` all is
+    counted anew.
 
     Stored by name: a new field goes last, with a default.
     """
@@ -94,6 +95,7 @@ class Period(ByName):
     payment: PeriodPayment = "paid"
     asked_at: datetime | None = None
     told: Mapping[str, Told] = field(default_factory=dict)
+    reset_at: datetime | None = None
 
     @property
     def plan_key(self) -> PlanKey:

@@ -98,7 +98,7 @@ def reset_usage(wallet: Wallet, *, reset_id: str, reason: str, by: str, now: dat
     )
     return post(
         wallet,
-        replace(wallet, subscription=replace(running, period=replace(period, used={}, bought={}))),
+        replace(wallet, subscription=replace(running, period=replace(period, used={}, bought={}, reset_at=now))),
         cause=usage_reset_cause(wallet.account_id, reset_id),
         kind="usage_reset",
         now=now,

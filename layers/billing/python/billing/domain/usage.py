@@ -16,6 +16,8 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 DIRECTION = "direction"
 """The dimension of that name is a call's direction."""
 
+_AGAIN = " #"
+"""No id has a space: the second charge of a call "c" is none of a call "c#2"."""
 _HALF = 16
 _FORMER_CALL_FEATURE = "call_minutes"
 
@@ -64,6 +66,7 @@ class UsageEvent:
     is_dated: bool = True
     replay: Replay | None = None
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    again: int = 1
 
     @property
     def told_apart_by(self) -> dict[str, str]:
@@ -76,8 +79,13 @@ class UsageEvent:
         """The ledger entry's key, for ever: by what the event is known, whoever tells it and how often.
 
         A call by its workspace and its own id, under whatever event ids it is told; anything else by workspace, source
-        and event id.
+        and event id. What is charged `again`, after its charge was voided, has the number behind it.
         """
+        return self.known_by if self.again == 1 else f"{self.known_by}{_AGAIN}{self.again}"
+
+    @property
+    def known_by(self) -> str:
+        """The cause of its first charge."""
         if self.type == "call.ended" and self.call_id is not None:
             return call_cause(self.workspace_id, self.call_id)
         return record_cause(self.workspace_id, self.source, self.event_id)
@@ -88,7 +96,7 @@ class UsageEvent:
 
         None where the replay is known by what was sent, and for an event that is no replay.
         """
-        if self.replay is None or self.replay.sent == self.cause:
+        if self.replay is None or self.replay.sent == self.known_by:
             return None
         return self.replay.sent or rejection_cause(self.replay.rejection_id)
 

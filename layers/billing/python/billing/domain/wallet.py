@@ -10,6 +10,7 @@ from billing.domain.ledger import (
     PROMOTIONAL_CREDIT,
     RECEIVABLE,
     Counted,
+    Drawn,
     EntryCode,
     EntryKind,
     LedgerEntry,
@@ -239,21 +240,28 @@ class Spend:
     """How a charge was taken from the wallet."""
 
     wallet: Wallet
-    promotional_micros: int
+    drawn: tuple[Drawn, ...]
     paid_micros: int
+
+    @property
+    def promotional_micros(self) -> int:
+        return sum(each.micros for each in self.drawn)
 
 
 def spend(wallet: Wallet, micros: int) -> Spend:
     """Take a charge: promotional credit first, the soonest to expire first, the rest from paid credit."""
     left = micros
     grants: list[Grant] = []
+    drawn: list[Drawn] = []
     for grant in sorted(wallet.grants, key=lambda grant: (grant.expires_at, grant.grant_id)):
         taken = min(left, grant.remaining_micros)
         left -= taken
+        if taken:
+            drawn.append(Drawn(grant.grant_id, taken, grant.expires_at))
         if grant.remaining_micros > taken:
             grants.append(replace(grant, remaining_micros=grant.remaining_micros - taken))
     after = replace(wallet, paid_micros=wallet.paid_micros - left, grants=tuple(grants))
-    return Spend(after.with_standing(), promotional_micros=micros - left, paid_micros=left)
+    return Spend(after.with_standing(), drawn=tuple(drawn), paid_micros=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +289,7 @@ def post(
     rejection_id: str | None = None,
     charged_as: str | None = None,
     counted: tuple[Counted, ...] = (),
+    drawn: tuple[Drawn, ...] = (),
 ) -> Posted:
     """Number the entry that leads from `before` to `after`. Its moment is never before the last entry's.
 
@@ -306,6 +315,7 @@ def post(
         code=code,
         charged_as=charged_as,
         counted=counted,
+        drawn=drawn,
     )
     return Posted(wallet, (entry,))
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from billing.contracts import usage_queue
-from billing.domain.charged_once import judge
+from billing.domain.charged_once import causes_after_a_void, entry_of, judge, judge_after_a_void
 from billing.domain.errors import BillingError, Conflict, NotFound
+from billing.domain.plan import Plan, PlanKey
 from billing.domain.queued_event import QueuedEvent
 from billing.domain.rejection import RejectedEvent
 from billing.domain.usage import UsageEvent, describe, rejection_cause
@@ -62,7 +63,15 @@ def _require_free(store: Store, rejection_id: str, event: UsageEvent) -> None:
     """Say now what settlement would find later. Raises Conflict."""
     causes = {event.cause, event.former_cause, rejection_cause(rejection_id)}
     existing = store.books.entries(causes | ({event.marker} if event.marker else set()))
-    verdict, _ = judge(event, existing, rejection_id=rejection_id, plan_of=lambda key: store.plans.version(*key))
+
+    def plan_of(key: PlanKey) -> Plan:
+        return store.plans.version(*key)
+
+    verdict, _ = judge(event, existing, rejection_id=rejection_id, plan_of=plan_of)
+    charge = entry_of(event, existing)
+    if verdict == "conflict" and charge is not None:
+        known = store.books.entries(causes_after_a_void(event, charge))
+        verdict, _ = judge_after_a_void(event, charge, known, rejection_id=rejection_id, plan_of=plan_of)
     if verdict == "conflict":
         raise Conflict(
             f"{describe(event)} was settled before with other content, and is charged once",

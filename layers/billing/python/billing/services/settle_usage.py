@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from billing.domain.charged_once import judge
+from billing.domain.charged_once import Judged, causes_after_a_void, entry_of, judge, judge_after_a_void
 from billing.domain.daily_usage import DayOfWorkspace, rows_of
 from billing.domain.lease import LeaseKey, lease_key
 from billing.domain.ledger import LedgerEntry, UsageRecord
@@ -225,6 +225,8 @@ class UsageSettlement:
                 log.exception("an event cannot be compared", extra={"event_id": received.event.event_id})
                 outcome.failed.add(received.message_id)
                 continue
+            if verdict == "conflict":
+                verdict, event = self._after_a_void(received, existing)
             if verdict == "new":
                 left.append(replace(received, queued=replace(received.queued, event=event)))
             elif verdict == "duplicate":
@@ -233,6 +235,15 @@ class UsageSettlement:
                 detail = f"{describe(event)} was settled before with other content"
                 self._reject(received, "event_conflict", detail, outcome, now)
         return left
+
+    def _after_a_void(self, received: Received, existing: Mapping[str, LedgerEntry]) -> Judged:
+        """Judge an event once more whose charge said something else: it may have been voided. Conflicts are rare."""
+        event = received.event
+        charge = entry_of(event, existing)
+        if charge is None:
+            return Judged("conflict", event)
+        known = self._books.entries(causes_after_a_void(event, charge))
+        return judge_after_a_void(event, charge, known, rejection_id=received.rejection_id, plan_of=self._plan_of)
 
     def _plan_of(self, key: PlanKey) -> Plan:
         return self._plans.version(*key)

@@ -12,13 +12,13 @@ from pynamodb.models import Model
 
 from billing.domain.daily_usage import DayOfWorkspace, DayUse, months_made_void, rollups
 from billing.domain.instants import format_instant, parse_stored_instant
-from billing.domain.ledger import Counted, LedgerEntry, Posting, RatedLine, UsageRecord
+from billing.domain.ledger import Counted, Drawn, LedgerEntry, Posting, RatedLine, UsageRecord, void_cause
 from billing.domain.month import Month
 from billing.domain.wallet import Posted, Wallet
 from billing.store.attributes import InstantAttribute, IntegerAttribute, IntegerMapAttribute, JsonAttribute
 from billing.store.daily_usage import day_update, month_made_void
 from billing.store.database import MAX_TRANSACTION_ITEMS, Database, Item
-from billing.store.formats import PositionFormat
+from billing.store.formats import MOMENT, PositionFormat
 from billing.store.paging import Listing, start_key
 from billing.store.tables import raw_item, readable
 from billing.store.wallets import read_wallet, wallet_update
@@ -68,6 +68,8 @@ class LedgerEntryItem(Model):
     charged_as = UnicodeAttribute(null=True)
     counted = JsonAttribute(null=True)
     dimensions = JsonAttribute(null=True)
+    counted_in = UnicodeAttribute(null=True)
+    drawn = JsonAttribute(null=True)
 
     by_account = EntriesOfAccount()
 
@@ -76,8 +78,8 @@ ENTRY_KEY = ("account_id", "position", "cause")
 """What says where an entry stands among the account's."""
 _FIRST, _LAST = "0", "~"
 """Before and behind all positions."""
-_SEQUENCE_DIGITS = 12
 _COUNTED = PositionFormat(Counted)
+_DRAWN = PositionFormat(Drawn, expires_at=MOMENT)
 _LINE_FIELDS = tuple(field.name for field in fields(RatedLine))
 _line_fields = attrgetter(*_LINE_FIELDS)
 _line_fields_without_cost = attrgetter(*_LINE_FIELDS[:-1])
@@ -156,6 +158,12 @@ class Books:
     def entry(self, cause: str) -> LedgerEntry | None:
         return self.entries([cause]).get(cause)
 
+    def voided(self, causes: Iterable[str]) -> set[str]:
+        """Those of the charges that were taken back."""
+        of_void = {void_cause(cause): cause for cause in causes}
+        keys = [{"cause": cause} for cause in of_void]
+        return {of_void[item["cause"]["S"]] for item in self._database.get_many(LedgerEntryItem, keys)}
+
     def page(
         self,
         account_id: str,
@@ -186,6 +194,21 @@ class Books:
         arguments = _posted(account_id, start, end, after=after)
         for page in self._database.pages("query", LedgerEntryItem, limit=None, **arguments):
             yield [(item["position"]["S"], read_entry(item)) for item in page]
+
+    def at(self, account_id: str, position: str) -> LedgerEntry | None:
+        """The entry at a position, a moment after it was posted."""
+        page = self._database.page(
+            "query",
+            LedgerEntryItem,
+            ENTRY_KEY,
+            limit=1,
+            start=None,
+            IndexName=EntriesOfAccount.Meta.index_name,
+            KeyConditionExpression="account_id = :account AND #position = :position",
+            ExpressionAttributeNames={"#position": "position"},
+            ExpressionAttributeValues={":account": {"S": account_id}, ":position": {"S": position}},
+        )
+        return read_entry(page.items[0]) if page.items else None
 
     def last_before(self, account_id: str, moment: datetime | None) -> LedgerEntry | None:
         """The last entry that was posted before."""
@@ -228,12 +251,13 @@ def _item(entry: LedgerEntry) -> Item:
             "plan_version": usage.plan_version,
             "lines": [_written(line) for line in usage.lines],
             "dimensions": dict(usage.dimensions) or None,
+            "counted_in": usage.counted_in,
         }
     return raw_item(
         LedgerEntryItem,
         cause=entry.cause,
         account_id=entry.account_id,
-        position=f"{format_instant(entry.posted_at)}#{entry.sequence:0{_SEQUENCE_DIGITS}d}",
+        position=entry.position,
         kind=entry.kind,
         amount_micros=entry.amount_micros,
         balance_after_micros=entry.balance_after_micros,
@@ -246,6 +270,7 @@ def _item(entry: LedgerEntry) -> Item:
         code=entry.code,
         charged_as=entry.charged_as,
         counted=[_COUNTED.write(each) for each in entry.counted] or None,
+        drawn=[_DRAWN.write(each) for each in entry.drawn] or None,
         **of_usage,
     )
 
@@ -281,11 +306,13 @@ def _entry(item: LedgerEntryItem) -> LedgerEntry:
         code=code,
         charged_as=item.charged_as,
         counted=tuple(map(_COUNTED.read, item.counted or ())),
+        drawn=tuple(map(_DRAWN.read, item.drawn or ())),
     )
 
 
 def _usage_record(item: LedgerEntryItem) -> UsageRecord:
     event_type: Any = item.event_type
+    counted_in: Any = item.counted_in
     return UsageRecord(
         # In earlier releases the cause was the event's id.
         event_id=item.event_id or item.cause.removeprefix("call:"),
@@ -297,4 +324,5 @@ def _usage_record(item: LedgerEntryItem) -> UsageRecord:
         plan_version=item.plan_version or 0,
         lines=tuple(RatedLine(*line[: len(_LINE_FIELDS)]) for line in item.lines),
         dimensions=item.dimensions or {},
+        counted_in=counted_in,
     )

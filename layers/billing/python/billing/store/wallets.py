@@ -53,6 +53,7 @@ _PERIOD = MapFormat(
     payment=UnicodeAttribute(null=True),
     asked_at=InstantAttribute(null=True),
     told=ToldAttribute(null=True),
+    reset_at=InstantAttribute(null=True),
 )
 _TERMS = PositionFormat(Terms)
 _CHANGE = PositionFormat(PendingChange, terms=_TERMS, later=_TERMS, starts_at=MOMENT)

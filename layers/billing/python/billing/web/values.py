@@ -262,6 +262,9 @@ MonthText = Annotated[str, _text(MONTH, MONTH_SAYS), _schema(MONTH, examples=["2
 CreditNoteNumber = Annotated[
     str, _text(_CREDIT_NOTE_NUMBER, "must be the number of a credit note"), _schema(_CREDIT_NOTE_NUMBER)
 ]
+RecordId = Annotated[
+    str, _text(r"le_[A-Za-z0-9_-]{50}", "must be the id of a usage record"), _schema(r"le_[A-Za-z0-9_-]{50}")
+]
 PATH_PARAMETERS: Mapping[str, TypeAdapter[str]] = {
     "account_id": TypeAdapter(AccountId),
     "workspace_id": TypeAdapter(WorkspaceId),
@@ -273,6 +276,7 @@ PATH_PARAMETERS: Mapping[str, TypeAdapter[str]] = {
     "transaction_id": TypeAdapter(TransactionId),
     "seller_id": TypeAdapter(SellerId),
     "number": TypeAdapter(CreditNoteNumber),
+    "record_id": TypeAdapter(RecordId),
     "month": TypeAdapter(MonthText),
 }
 

@@ -99,7 +99,7 @@ USAGE = Phrases(
 
 def say_entry(entry: LedgerEntry, language: str = "en") -> str:
     """A usage entry keeps no words: its lines say it all."""
-    if entry.usage is not None:
+    if entry.usage is not None and entry.kind != "void":
         return "; ".join(explain(line, language) for line in entry.usage.lines)
     if entry.code is None:
         return entry.description
