@@ -167,7 +167,8 @@ class UsageView(View):
     buckets: list[UsageBucketView]
     groups: list[UsageGroupView]
     runway: RunwayView | None = Field(
-        description="of the account; null if nothing is left, nothing was paid, or less than three days have usage"
+        description="of the account; null if nothing is left, nothing was paid, less than three days have usage, or "
+        "workspaces are named"
     )
 
     @classmethod

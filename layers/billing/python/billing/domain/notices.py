@@ -142,12 +142,8 @@ def _low_allowances(before: Wallet, after: Wallet, at: datetime) -> list[Notice]
 
 
 def _suspended_refill(before: Wallet, after: Wallet, at: datetime) -> Notice | None:
-    refill = after.refill
-    if (
-        refill is None
-        or refill.suspended is None
-        or (before.refill is not None and before.refill.suspended is not None)
-    ):
+    was, refill = before.refill, after.refill
+    if refill is None or refill.suspended is None or (was is not None and was.suspended is not None):
         return None
     facts = AutoRefillSuspended(account_id=after.account_id, balance=_balance(after), code=refill.suspended)
     return _of_wallet(facts, after, at)

@@ -83,9 +83,11 @@ class UsageReporter:
     def _runway(
         self, reading: "UsageReading", question: UsageQuestion, sums: Sequence[UsageSum], wallet: Wallet, now: datetime
     ) -> Runway | None:
-        """Of the account, whatever workspaces are asked for. The days that were read are not read again."""
+        """Of the account: of some workspaces there is none. The days that were read are not read again."""
+        if question.workspaces:
+            return None
         days = runway_days(now.date())
-        if question.interval == "day" and not question.workspaces and question.days.holds(days):
+        if question.interval == "day" and question.days.holds(days):
             first = (days.first - question.days.first).days
             last = sums[first : first + days.count]
         else:
