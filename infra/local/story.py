@@ -219,6 +219,17 @@ def the_books(story: Story) -> None:
         story.check(f"{account}'s entries that do not balance", unbalanced, [])
         total = sum(_micros(entry["amount"]["amount"]) for entry in entries)
         story.check(f"{account}'s entries less its balance", total - _micros(balance(story.api, account)), 0)
+    day = "from=2026-11-23&to=2026-11-23"
+    records = story.api.get(f"/v1/accounts/acme/usage/records?{day}&limit=100")["items"]
+    paid = sum(_micros(record["amount"]["amount"]) for record in records)
+    told = story.api.get(f"/v1/accounts/acme/usage?{day}")["totals"]["cost"]["amount"]
+    story.check("acme's usage of the day less its records", _micros(told) - paid, 0)
+    month = records[0]["settled_at"][:7]
+    books = story.api.get(f"/v1/exports/trial-balance?month={month}")["currencies"]
+    closings = {
+        currency: sum(_micros(line["closing"]["amount"]) for line in lines) for currency, lines in books.items()
+    }
+    story.check("the trial balance of all accounts", closings, {"USD": 0})
 
 
 def post_samples(story: Story, sample: str, *, folder: str = "call_ended") -> Any:  # noqa: ANN401  JSON

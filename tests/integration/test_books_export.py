@@ -268,6 +268,7 @@ def test_revenue_is_answered_by_month_and_currency(client: Client) -> None:
         ("trial-balance?month=2027-01", "month"),
         ("revenue?from=2026-11", "to"),
         ("revenue?from=2026-12&to=2026-11", "to"),
+        ("revenue?from=2026-11&to=2026-12", "to"),
         ("profitability?from=2020-01-01", "to"),
         ("profitability?from=2026-11-02&to=2026-11-01", "to"),
         ("profitability?limit=0", "limit"),

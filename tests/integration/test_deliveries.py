@@ -89,8 +89,9 @@ def test_a_mail_calls_a_feature_as_the_plan_does_and_its_key_where_that_is_gone(
         house.spread(event)
         house.work_off()
     named, bare = house.mails
-    assert f"{CALL_MINUTES}: 80 % of the 500 minute that the plan of" in re.sub("[\u2068\u2069]", "", named.text)
-    assert "call_minutes: 80 % of the 500 that the plan of" in re.sub("[\u2068\u2069]", "", bare.text)
+    assert f"{CALL_MINUTES}: 80 % of what the plan of" in re.sub("[\u2068\u2069]", "", named.text)
+    assert "Included: 500 minute." in re.sub("[\u2068\u2069]", "", named.text)
+    assert "call_minutes: 80 % of what the plan of" in re.sub("[\u2068\u2069]", "", bare.text)
 
 
 def test_a_notice_that_only_a_newer_release_has_words_for_is_no_mail_and_still_a_webhook(

@@ -68,7 +68,7 @@ class ExportsRoutes:
         first, last = Month.parse(query.from_, "from"), Month.parse(query.to, "to")
         if last.start < first.start:
             raise InvalidValue("must not be before from", field="to")
-        months = self._books.months_until(last, call.now)
+        months = self._books.months_until(last, call.now, field="to")
         items = [
             RevenueView.of(each.month, each.revenue(currency), currency, final=each.is_final)
             for each in months

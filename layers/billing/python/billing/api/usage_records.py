@@ -35,7 +35,7 @@ _MOST_DIMENSION_CHARACTERS: Final = 129
 def _dimension(text: object) -> tuple[str, str]:
     name, equals, value = text.partition("=") if isinstance(text, str) else ("", "", "")
     if not name or not equals or not value or len(name) + len(value) >= _MOST_DIMENSION_CHARACTERS:
-        raise InvalidValue('must be a dimension and its value, such as "agent=a-7"')
+        raise InvalidValue('must be a key and its value, such as "agent=a-7"')
     return name, value
 
 

@@ -39,13 +39,14 @@ class BooksExport:
     store: Store
     clock: Callable[[], float] = time.monotonic
 
-    def months_until(self, last: Month, now: datetime) -> list[BookMonth]:
+    def months_until(self, last: Month, now: datetime, *, field: str = "month") -> list[BookMonth]:
         """The books of each month from the first with an account up to `last`, in order.
 
-        Raises InvalidValue for a month that has not begun, BooksInProgress: what was summed is kept, so ask again.
+        Raises InvalidValue, which blames `field`, for a month that has not begun; BooksInProgress: what was summed is
+        kept, so ask again.
         """
         if last.start > now:
-            raise InvalidValue("has not begun", field="month")
+            raise InvalidValue("has not begun", field=field)
         deadline = self.clock() + READ_SECONDS
         months = _between(self._first(last), last)
         whole = self.store.book_months.whole(months)

@@ -79,7 +79,7 @@ _ENGLISH: Mapping[str, Wording] = {
     "allowance.low": Wording(
         "$percent % of what is included is used: $feature, $name",
         (
-            "$feature: $percent % of the $included that the plan of $name includes are used.",
+            "$feature: $percent % of what the plan of $name includes is used. Included: $included.",
             "What is used beyond that until $period_end is paid from the credit balance, which is $balance.",
         ),
         action="See the usage",
@@ -87,7 +87,7 @@ _ENGLISH: Mapping[str, Wording] = {
     ALL_USED: Wording(
         "All that is included is used: $feature, $name",
         (
-            "$feature: the $included that the plan of $name includes are used.",
+            "$feature: all that the plan of $name includes is used. Included: $included.",
             "What is used until $period_end is paid from the credit balance, which is $balance.",
             "Add credit in time, or choose a larger plan.",
         ),
@@ -226,7 +226,7 @@ _ARABIC: Mapping[str, Wording] = {
     "allowance.low": Wording(
         "استُخدم $percent % من المشمول: $feature، حساب $name",
         (
-            "$feature: استُخدم $percent % من $included المشمولة في باقة حساب $name.",
+            "$feature: استُخدم $percent % من المشمول في باقة حساب $name. المشمول: $included.",
             "ما يُستخدم فوق ذلك حتى $period_end يُدفع من الرصيد، وهو الآن $balance.",
         ),
         action="اعرض الاستخدام",
@@ -234,7 +234,7 @@ _ARABIC: Mapping[str, Wording] = {
     ALL_USED: Wording(
         "استُخدم كل المشمول: $feature، حساب $name",
         (
-            "$feature: استُخدمت $included المشمولة في باقة حساب $name كلها.",
+            "$feature: استُخدم كل المشمول في باقة حساب $name. المشمول: $included.",
             "ما يُستخدم حتى $period_end يُدفع من الرصيد، وهو الآن $balance.",
             "أضف رصيدًا في الوقت المناسب، أو اختر باقة أكبر.",
         ),
