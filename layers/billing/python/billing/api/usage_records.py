@@ -39,8 +39,11 @@ def _dimension(text: object) -> tuple[str, str]:
     return name, value
 
 
-class UsageFilterQuery(SpanQuery):
-    """Usage that ended in the span, of these workspaces, with this feature, with this dimension."""
+class UsageRecordsQuery(SpanQuery):
+    """Usage that ended in the span, of these workspaces, with this feature, with this dimension.
+
+    `limit` is of a page: a file has as many as it holds.
+    """
 
     workspace_id: WorkspaceIds | None = None
     feature: FeatureKey | None = None
@@ -52,6 +55,7 @@ class UsageFilterQuery(SpanQuery):
         ]
         | None
     ) = None
+    limit: PageLimit | None = None
     cursor: Cursor | None = None
 
     def to_filter(self) -> UsageFilter:
@@ -65,12 +69,6 @@ class UsageFilterQuery(SpanQuery):
             "dimension": None if self.dimension is None else "=".join(self.dimension),
         }
         return link_to(cursor, self, stated)
-
-
-class UsageRecordsQuery(UsageFilterQuery):
-    """The same, and how many records: a file has as many as it holds."""
-
-    limit: PageLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +237,7 @@ COLUMNS = (
     "priced_quantity",
     "unit_price",
     "amount",
+    "balance_after",
     "currency",
     "plan_id",
     "plan_version",
@@ -248,7 +247,7 @@ COLUMNS = (
 
 
 def usage_lines(entries: Iterable[LedgerEntry], names: Names, feature: str | None = None) -> Iterator[tuple[str, ...]]:
-    """A row for each line. `dimensions` are a JSON object, or empty."""
+    """A row for each line. `dimensions` are a JSON object, or empty; `balance_after` is that after the whole event."""
     for entry in entries:
         usage = entry.usage
         if usage is None:
@@ -264,10 +263,11 @@ def usage_lines(entries: Iterable[LedgerEntry], names: Names, feature: str | Non
         )
         dimensions = json.dumps(dict(usage.dimensions), ensure_ascii=False) if usage.dimensions else ""
         voided = "true" if entry.cause in names.voided else "false"
-        rated_by = (usage.plan_id, str(usage.plan_version), voided, dimensions)
+        balance = format_millionths(entry.balance_after_micros, fixed=True)
+        rated_by = (balance, entry.currency, usage.plan_id, str(usage.plan_version), voided, dimensions)
         for line in usage.lines:
             if feature in {None, line.feature}:
-                yield (*of_record, *_cells(line, names.feature(usage, line)), entry.currency, *rated_by)
+                yield (*of_record, *_cells(line, names.feature(usage, line)), *rated_by)
 
 
 def _cells(line: RatedLine, feature: UsageFeature | None) -> tuple[str, ...]:

@@ -96,11 +96,12 @@ def _counted(line: RatedLine, lines: int) -> Iterator[tuple[str, int]]:
 
 
 def _in_seconds(millionths: int, unit: str) -> int:
-    """Exact but for parts of a millisecond, in which no time is metered."""
+    """Exact but for parts of a millisecond, in which no time is metered. A void takes back what its charge added."""
     milliseconds = TIME_UNIT_MILLISECONDS.get(unit)
     if milliseconds is None or milliseconds == _MILLISECONDS_A_SECOND:
         return millionths
-    return divide_half_up(millionths * milliseconds, _MILLISECONDS_A_SECOND)
+    seconds = divide_half_up(abs(millionths) * milliseconds, _MILLISECONDS_A_SECOND)
+    return seconds if millionths > 0 else -seconds
 
 
 def is_kept(month: Month, now: datetime) -> bool:

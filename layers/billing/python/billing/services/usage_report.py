@@ -91,7 +91,7 @@ class UsageReporter:
             first = (days.first - question.days.first).days
             last = sums[first : first + days.count]
         else:
-            last = reading.sums(UsageQuestion(days), UsageQuestion(days).parts)
+            last = reading.sums(UsageQuestion(days), [Days(day, day) for day in days.each()])
         return runway(last, wallet.without_expired_grants(now).balance_micros)
 
     def _features(self, sums: Iterable[UsageSum], wallet: Wallet) -> dict[str, NamedFeature]:
@@ -147,10 +147,13 @@ class UsageReading:
         if kept is not None and kept.sums is not None:
             return UsageSum.from_stored(kept.sums)
         (summed,) = self._of_days([part])
-        if kept is not None:
-            # Where a call has come meanwhile, nothing is kept, and who asks next sums it anew.
-            self.store.daily_usage.keep_month(self.account_id, Month.of(part.first), kept, summed.to_stored())
-        return summed
+        if kept is None:
+            return summed
+        stored = summed.to_stored()
+        # Where a call has come meanwhile, nothing is kept, and who asks next sums it anew.
+        self.store.daily_usage.keep_month(self.account_id, Month.of(part.first), kept, stored)
+        # As it is kept, so that the first answer is the second one.
+        return UsageSum.from_stored(stored)
 
 
 def _of_month(month: Month) -> Days:
