@@ -44,6 +44,10 @@ def answers(client: Any, limit: int) -> list[Any]:
     ]
 
 
+def _sorted(item: Any) -> list[bytes]:
+    return sorted(item.get("pages", {}).get("BS", ()))
+
+
 @pytest.mark.parametrize("with_bytes", [False, True])
 def test_items_of_every_type_are_read_as_botocore_reads_them(
     lean: "DynamoDBClient", dynamodb: "DynamoDBClient", with_bytes: bool
@@ -58,7 +62,8 @@ def test_items_of_every_type_are_read_as_botocore_reads_them(
     for limit in (1, 10):
         found = answers(lean, limit)
         assert found == answers(dynamodb, limit)
-        assert found[0]["Items"] == [item]
+        (read,) = found[0]["Items"]
+        assert {**read, "pages": _sorted(read)} == {**item, "pages": _sorted(item)}, "a set has no order"
     assert ("LastEvaluatedKey" in answers(lean, 1)[1], "LastEvaluatedKey" in answers(lean, 10)[1]) == (True, False)
 
 
