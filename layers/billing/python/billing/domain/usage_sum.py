@@ -102,10 +102,6 @@ class UsageSum:
         return self.counters[EVENTS]
 
     @property
-    def lines(self) -> int:
-        return sum(each.lines for each in self.features().values())
-
-    @property
     def amount_micros(self) -> int:
         return sum(value for name, value in self.counters.items() if name.endswith(_AMOUNT_ENDS))
 

@@ -142,7 +142,7 @@ def day_update(database: Database, account_id: str, day: DayOfWorkspace, use: Da
     if use.plan is not None:
         expression += " SET #plan = :plan"
         aliases["#plan"] = _PLAN
-        values[":plan"] = {"S": plan_text(use.plan)}
+        values[":plan"] = {"S": _plan_text(use.plan)}
     return {
         "Update": {
             "TableName": database.table(DailyUsageItem),
@@ -166,11 +166,11 @@ def month_made_void(database: Database, account_id: str, month: Month) -> Item:
     }
 
 
-def plan_text(key: PlanKey) -> str:
+def _plan_text(key: PlanKey) -> str:
     return f"{key[0]}{_SEPARATOR}{key[1]}"
 
 
-def parse_plan(text: str) -> PlanKey:
+def _parse_plan(text: str) -> PlanKey:
     plan_id, _, version = text.partition(_SEPARATOR)
     return plan_id, int(version)
 
@@ -191,7 +191,7 @@ def _read(item: Item) -> Row:
             counters[known] = counters.get(known, 0) + int(number)
     plan = item.get(_PLAN)
     if plan is not None:
-        use.plan = parse_plan(plan["S"])
+        use.plan = _parse_plan(plan["S"])
     return DayOfWorkspace(day, workspace_id), use
 
 
