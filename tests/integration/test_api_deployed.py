@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -53,7 +54,6 @@ def test_every_route_for_an_account_is_within_the_functions_rights(http: httpx.C
     assert http.post(f"{base}/credit-grants", json=grant, headers={"idempotency-key": "welcome"}).status_code == 201
     assert http.put(f"{base}/lock", json={"reason": "unpaid"}).json()["status"] == "locked"
     assert http.delete(f"{base}/lock").json()["status"] == "active"
-    assert http.get(f"{base}/usage/records", headers={"accept": "text/csv"}).text.startswith("record_id,")
     for path in ("/v1/plans", "/v1/plans/deployed?version=1", "/v1/accounts?limit=1", "/v1/rejected-events"):
         assert http.get(path).status_code == 200, path
 
@@ -156,3 +156,34 @@ def test_without_a_good_key_nothing_else_is_answered(platform: Outputs, headers:
 def test_an_unknown_address_is_a_problem_document(http: httpx.Client) -> None:
     answer = http.get("/v1/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")
+
+
+def test_usage_is_told_in_files_and_voided_within_the_functions_rights(http: httpx.Client, account_id: str) -> None:
+    base = f"/v1/accounts/{account_id}"
+    event = cloud_event("deployed-usage", seconds="90", workspace_id="deployed-1")
+    assert http.post("/v1/events", json=event).is_success
+
+    def record() -> Any:
+        found = http.get(f"{base}/usage/records").json()["items"]
+        return next((each for each in found if each["event_id"] == "deployed-usage"), None)
+
+    record_id = until(record)["record_id"]
+    as_file = {"accept": "text/csv"}
+    for path in (
+        f"{base}/usage/records",
+        f"{base}/usage?group_by=workspace",
+        f"{base}/usage?from=2026-01-01&to=2026-12-31&interval=month",
+        f"{base}/usage?workspace_id=deployed-1",
+        f"{base}/ledger",
+        f"{base}/transactions",
+        "/v1/exports/trial-balance?month=2026-10",
+        "/v1/exports/revenue?from=2026-09&to=2026-10",
+        "/v1/exports/profitability?from=2026-11-01&to=2026-11-30",
+    ):
+        answer = http.get(path, headers=as_file)
+        assert (answer.status_code, answer.headers["content-encoding"]) == (200, "gzip"), path
+        assert answer.text.startswith("\ufeff"), path
+    void = f"{base}/usage/records/{record_id}/void"
+    body = {"reason": "خطأ", "by": "ops@example.com"}
+    assert http.post(void, json=body, headers={"idempotency-key": "void"}).status_code == 201
+    assert record()["voided"] is True

@@ -46,7 +46,7 @@ def test_a_refusal_is_a_problem_document_that_names_each_field(client: Client) -
     }
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/plans/a/b", "/v1/accounts/acme/usage"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/plans/a/b", "/v1/accounts/acme/usages"])
 def test_an_unknown_address_is_a_404(client: Client, path: str) -> None:
     assert (client.get(path).status, client.get(path).code) == (404, "route_not_found")
 
