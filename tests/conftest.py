@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
+from billing.runtime import aws
 from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
 from billing.store.tables import table_definition
@@ -94,6 +95,17 @@ def account() -> str:
 def dynamodb(tables_home: Emulator, account: str) -> "DynamoDBClient":
     """A client of an account in which all tables exist, empty, under their logical names."""
     return _client_with_tables(tables_home, account)
+
+
+@pytest.fixture
+def lean(
+    tables_home: Emulator, account: str, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> "DynamoDBClient":
+    """The client that the functions use, in the AWS account of `dynamodb`, which has the tables."""
+    assert dynamodb
+    for name, value in tables_home.environment(account).items():
+        monkeypatch.setenv(name, value)
+    return aws.dynamodb()
 
 
 @pytest.fixture

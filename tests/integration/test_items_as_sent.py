@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from billing.runtime import aws
 from billing.store.database import Database
-from infra.local.emulator import Emulator
 from tests.builders import NOW, call, plan
 from tests.integration.test_transactions_as_held import EVERY_TYPE, TABLES
 from tests.platform_of_one import World
@@ -16,17 +14,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BYTES = ("leases", "pages")
-
-
-@pytest.fixture
-def lean(
-    tables_home: Emulator, account: str, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
-) -> "DynamoDBClient":
-    """The client that the functions use, in the AWS account of `dynamodb`, which has the tables."""
-    assert dynamodb
-    for name, value in tables_home.environment(account).items():
-        monkeypatch.setenv(name, value)
-    return aws.dynamodb()
 
 
 def answers(client: Any, limit: int) -> list[Any]:

@@ -3,15 +3,12 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from billing.domain.wallet import Wallet, adjust
-from billing.runtime import aws
 from billing.store.all_tables import ALL_TABLES
 from billing.store.database import Database
-from infra.local.emulator import Emulator
 from tests.builders import NOW, call, calls_feature, detection_feature, micros, plan
 from tests.platform_of_one import World, assert_books_balance
 
@@ -44,17 +41,6 @@ ITEMS: list[dict[str, Any]] = [
     {"ConditionCheck": {"TableName": "t", "Key": {"k": {"S": "v"}}, "ConditionExpression": "attribute_exists(k)"}},
     {"Delete": {"TableName": "t", "Key": {"k": {"B": b"key"}}}},
 ]
-
-
-@pytest.fixture
-def lean(
-    tables_home: Emulator, account: str, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
-) -> "DynamoDBClient":
-    """The client that the functions use, in the AWS account of `dynamodb`, which has the tables."""
-    assert dynamodb
-    for name, value in tables_home.environment(account).items():
-        monkeypatch.setenv(name, value)
-    return aws.dynamodb()
 
 
 class Unsent:

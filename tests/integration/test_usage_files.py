@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing.api import routes_history
+from billing.api import routes_history, routes_payments
 from billing.domain.errors import InvalidValue
 from billing.services.file_parts import Part, TooManyLines
 from billing.services.ledger_file import LedgerFiles
@@ -209,3 +209,29 @@ def test_the_link_of_a_long_day_leads_to_the_rest(database: Database, monkeypatc
         path = RECORDS + answer.headers.get("link", "")[1:].partition(">")[0]
     assert sorted(found) == [f"e{n}" for n in range(5)]
     assert path == RECORDS
+
+
+def test_a_history_with_more_transactions_than_a_file_holds_is_offered_in_parts(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_acme(client)
+    store = World(database)
+    monkeypatch.setattr(routes_payments, "MOST_LINES", 2)
+    for number, day in enumerate((20, 21, 21, 22)):
+        store.adjust("1", f"wire-{number}", now=NOW.replace(day=day))
+    path = "/v1/accounts/acme/transactions"
+    refused = client.get(path, accept="text/csv")
+    assert (refused.status, refused.code, refused.json["lines"]) == (422, "too_many_lines", 4)
+    assert [(part["from"], part["to"], part["lines"]) for part in refused.json["parts"]] == [
+        ("2026-11-20", "2026-11-20", 1),
+        ("2026-11-21", "2026-11-21", 2),
+        ("2026-11-22", "2026-11-22", 1),
+    ]
+    for part in refused.json["parts"]:
+        rows = client.get(f"{path}?from={part['from']}&to={part['to']}&kind=adjustment", accept="text/csv").rows
+        assert len(rows) == part["lines"]
+    for number in (5, 6):
+        store.adjust("1", f"wire-{number}", now=NOW.replace(day=22))
+    first = client.get(f"{path}?from=2026-11-22&to=2026-11-22", accept="text/csv")
+    second = client.get(path + first.headers["link"][1:].partition(">")[0], accept="text/csv")
+    assert (len(first.rows), len(second.rows), "link" in second.headers) == (2, 1, False)

@@ -6,21 +6,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from billing.api.spans import SpanQuery, link_to
+from billing.domain.book_month import BOOKS
 from billing.domain.decimals import format_millionths
 from billing.domain.instants import format_instant
-from billing.domain.ledger import (
-    CARD_CLEARING,
-    DISPUTE_EXPENSE,
-    PAID_CREDIT,
-    PROMOTION_EXPENSE,
-    PROMOTIONAL_CREDIT,
-    RECEIVABLE,
-    SUBSCRIPTION_REVENUE,
-    USAGE_REVENUE,
-    EntryCode,
-    EntryKind,
-    LedgerEntry,
-)
+from billing.domain.ledger import EntryCode, EntryKind, LedgerEntry
 from billing.web.values import (
     Amount,
     Body,
@@ -121,16 +110,6 @@ class LedgerPage(View):
     next_cursor: str | None
 
 
-_BOOKS = (
-    PAID_CREDIT,
-    PROMOTIONAL_CREDIT,
-    CARD_CLEARING,
-    RECEIVABLE,
-    USAGE_REVENUE,
-    SUBSCRIPTION_REVENUE,
-    PROMOTION_EXPENSE,
-    DISPUTE_EXPENSE,
-)
 LEDGER_COLUMNS = (
     "entry_id",
     "sequence",
@@ -143,7 +122,7 @@ LEDGER_COLUMNS = (
     "amount",
     "balance_after",
     "currency",
-    *_BOOKS,
+    *BOOKS,
 )
 
 
@@ -163,5 +142,5 @@ def ledger_rows(entries: Iterable[LedgerEntry]) -> Iterator[tuple[str, ...]]:
             format_millionths(entry.amount_micros, fixed=True),
             format_millionths(entry.balance_after_micros, fixed=True),
             entry.currency,
-            *(format_millionths(posted.get(account, 0), fixed=True) for account in _BOOKS),
+            *(format_millionths(posted.get(account, 0), fixed=True) for account in BOOKS),
         )

@@ -1,10 +1,10 @@
 """What happened: the ledger, the usage records, and what was used and paid over time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, TypeVar
 
 from billing.api.credit import LEDGER_COLUMNS, LedgerEntryView, LedgerPage, LedgerQuery, ledger_rows
+from billing.api.long_files import LONG_FILE_REFUSALS, or_parts
 from billing.api.usage import UsageQuery, UsageView, usage_columns, usage_rows
 from billing.api.usage_records import (
     COLUMNS,
@@ -18,7 +18,6 @@ from billing.api.usage_records import (
 from billing.domain.instants import format_instant
 from billing.domain.ledger import LedgerEntry
 from billing.services.accounts import find_account
-from billing.services.file_parts import TooManyLines
 from billing.services.ledger_file import LedgerFiles
 from billing.services.usage_file import UsageFiles
 from billing.services.usage_report import UsageReporter
@@ -26,14 +25,8 @@ from billing.services.void_usage import void_usage
 from billing.services.workspaces import workspace_names
 from billing.store.store import Store
 from billing.web.csv_file import CSV, MOST_LINES, csv_file
-from billing.web.http import RequestRefused
-from billing.web.routing import KEY_REQUIRED, Call, File, Refusals, route
+from billing.web.routing import KEY_REQUIRED, Call, File, route
 from billing.web.values import DEFAULT_PAGE
-
-T = TypeVar("T")
-
-_FILE_REFUSALS: Final[Refusals] = {406: ("gzip_required",)}
-_LONG_FILE_REFUSALS: Final[Refusals] = {**_FILE_REFUSALS, 422: ("too_many_lines",)}
 
 
 class HistoryRoutes:
@@ -43,7 +36,7 @@ class HistoryRoutes:
         self._usage_files = UsageFiles(store, MOST_LINES)
         self._ledger_files = LedgerFiles(store, MOST_LINES)
 
-    @route("GET", "/v1/accounts/{account_id}/ledger", scope="billing:read", file=CSV, refusals=_LONG_FILE_REFUSALS)
+    @route("GET", "/v1/accounts/{account_id}/ledger", scope="billing:read", file=CSV, refusals=LONG_FILE_REFUSALS)
     def list_ledger_entries(self, call: Call, account_id: str, query: LedgerQuery) -> LedgerPage | File:
         """Entries that were posted in the span, newest first, each with its postings and the balance after it.
 
@@ -51,7 +44,7 @@ class HistoryRoutes:
         """
         find_account(self._store, account_id)
         if call.accepts(CSV):
-            found = _or_parts(lambda: self._ledger_files.file(account_id, query.from_, query.to, query.cursor))
+            found = or_parts(lambda: self._ledger_files.file(account_id, query.from_, query.to, query.cursor))
             more = None if found.next_cursor is None else query.link_to(found.next_cursor)
             return csv_file(call, f"ledger-{_today(call.now)}", LEDGER_COLUMNS, ledger_rows(found.entries), more=more)
         page = self._store.books.page(
@@ -60,7 +53,7 @@ class HistoryRoutes:
         return LedgerPage(items=[LedgerEntryView.of(entry) for entry in page.items], next_cursor=page.next_cursor)
 
     @route(
-        "GET", "/v1/accounts/{account_id}/usage/records", scope="billing:read", file=CSV, refusals=_LONG_FILE_REFUSALS
+        "GET", "/v1/accounts/{account_id}/usage/records", scope="billing:read", file=CSV, refusals=LONG_FILE_REFUSALS
     )
     def list_usage_records(self, call: Call, account_id: str, query: UsageRecordsQuery) -> UsageRecordPage | File:
         """What was used and what it cost, newest first.
@@ -72,7 +65,7 @@ class HistoryRoutes:
         find_account(self._store, account_id)
         wanted = query.to_filter()
         if call.accepts(CSV):
-            found = _or_parts(lambda: self._usage_files.file(account_id, wanted, query.cursor, call.now))
+            found = or_parts(lambda: self._usage_files.file(account_id, wanted, query.cursor, call.now))
             rows = usage_lines(found.entries, self._names(account_id, found.entries, call.now), query.feature)
             more = None if found.next_cursor is None else query.link_to(found.next_cursor)
             return csv_file(call, f"usage-lines-{_today(call.now)}", COLUMNS, rows, more=more)
@@ -113,7 +106,7 @@ class HistoryRoutes:
         "/v1/accounts/{account_id}/usage",
         scope="billing:read",
         file=CSV,
-        refusals={**_FILE_REFUSALS, 422: ("range_too_long",), 503: ("usage_in_progress",)},
+        refusals={406: ("gzip_required",), 422: ("range_too_long",), 503: ("usage_in_progress",)},
     )
     def get_usage(self, call: Call, account_id: str, query: UsageQuery) -> UsageView | File:
         """What was used and paid by day or month, and by feature or workspace, exact at each moment.
@@ -136,19 +129,6 @@ class HistoryRoutes:
             workspace_names(self._store, account_id, {each.workspace_id for each in records}, now),
             self._store.books.voided(entry.cause for entry in entries),
         )
-
-
-def _or_parts(make: Callable[[], T]) -> T:
-    """What it makes. Raises `too_many_lines` with the parts of the range."""
-    try:
-        return make()
-    except TooManyLines as refusal:
-        parts = [
-            {"from": part.first.isoformat(), "to": part.last.isoformat(), "lines": part.lines} for part in refusal.parts
-        ]
-        raise RequestRefused(
-            "too_many_lines", f"the range {refusal.detail}", field="to", lines=refusal.lines, parts=parts
-        ) from refusal
 
 
 def _today(now: datetime) -> str:

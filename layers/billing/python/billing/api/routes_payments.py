@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from billing.api.accounts import AccountStatusView, LiftedHoldBody
+from billing.api.long_files import LONG_FILE_REFUSALS, or_parts
 from billing.api.payment_refusals import refuse_unpaid
 from billing.api.payments import (
     AutoRefillBody,
@@ -169,18 +170,20 @@ class PaymentsRoutes:
         "/v1/accounts/{account_id}/transactions",
         scope="billing:read",
         file=CSV,
-        refusals={406: ("gzip_required",)},
+        refusals=LONG_FILE_REFUSALS,
     )
     def list_transactions(self, call: Call, account_id: str, query: TransactionsQuery) -> TransactionPage | File:
         """The billing history, newest first.
 
-        With `Accept: text/csv` a file with a row for each transaction, up to 25,000. Where there are more, the header
-        `Link` leads to the next file.
+        With `Accept: text/csv` a file with a row for each transaction, up to 25,000. Of more, `too_many_lines` has the
+        parts.
         """
         find_account(self._store, account_id)
         if call.accepts(CSV):
             wanted = query.to_filter()
-            history, cursor = transactions_file(self._store, account_id, wanted, query.cursor, most=MOST_LINES)
+            history, cursor = or_parts(
+                lambda: transactions_file(self._store, account_id, wanted, query.cursor, most=MOST_LINES)
+            )
             rows = transaction_rows(history, self._store.receipts.of_history(history))
             more = None if cursor is None else query.link_to(cursor)
             name = f"transactions-{call.now.date().isoformat()}"

@@ -32,18 +32,6 @@ class TooManyLines(InvalidValue):
         )
 
 
-def place_of(left: int, position: str | None) -> str:
-    """Where a file goes on: how many lines of its range are left, behind which position."""
-    return f"{left} {position or ''}"
-
-
-def parse_place(text: str | None) -> tuple[int, str]:
-    left, _, position = (text or "").partition(" ")
-    if not left.isdecimal() or not position:
-        raise InvalidValue("is not a cursor of this list", field="cursor")
-    return int(left), position
-
-
 def _together(units: Iterable[Part], most: int) -> list[Part]:
     """Consecutive ones, as many as a file holds."""
     parts: list[Part] = []

@@ -12,7 +12,7 @@ from datetime import time as time_of_day
 from billing.domain.ledger import LedgerEntry
 from billing.domain.month import Month
 from billing.services.adjust_balance import digest
-from billing.services.file_parts import Part, TooManyLines, parse_place, place_of
+from billing.services.file_parts import Part, TooManyLines
 from billing.store.paging import cursor_at, place_at
 from billing.store.store import Store
 
@@ -43,21 +43,19 @@ class LedgerFiles:
         cursor of another range.
         """
         query = digest("ledger file", account_id, str(start), str(end))
-        after = None
-        if cursor is None:
+        after = place_at(cursor, query)
+        if after is None:
             self._require_few(account_id, start, end)
-        else:
-            _, after = parse_place(place_at(cursor, query))
         deadline = self.clock() + READ_SECONDS
         taken: list[LedgerEntry] = []
         for page in self.store.books.posted(account_id, start, end, after=after):
             for position, entry in page:
-                if len(taken) == self.most_lines:
-                    return LedgerFile(taken, cursor_at(query, place_of(0, after)))
+                if after is not None and len(taken) == self.most_lines:
+                    return LedgerFile(taken, cursor_at(query, after))
                 taken.append(entry)
                 after = position
-            if page and self.clock() > deadline:
-                return LedgerFile(taken, cursor_at(query, place_of(0, after)))
+            if after is not None and self.clock() > deadline:
+                return LedgerFile(taken, cursor_at(query, after))
         return LedgerFile(taken, None)
 
     def _require_few(self, account_id: str, start: datetime | None, end: datetime | None) -> None:

@@ -12,10 +12,11 @@ from datetime import time as time_of_day
 from typing import Final
 
 from billing.domain.daily_usage import LINES, DayUse, counter
+from billing.domain.errors import InvalidValue
 from billing.domain.ledger import LedgerEntry
 from billing.domain.usage import CLOCK_TOLERANCE
 from billing.services.adjust_balance import digest
-from billing.services.file_parts import Part, TooManyLines, parse_place, place_of
+from billing.services.file_parts import Part, TooManyLines
 from billing.store.paging import cursor_at, place_at
 from billing.store.store import Store
 from billing.store.usage_records import UsageFilter
@@ -54,7 +55,7 @@ class UsageFiles:
         if cursor is None:
             left, after = self._lines(account_id, wanted, first, last), None
         else:
-            left, after = parse_place(place_at(cursor, query))
+            left, after = _parse_place(place_at(cursor, query))
         # Whole days, as they were counted, and all dimensions: then it is known when the last line was read.
         covering = replace(
             wanted, occurred_from=_start(first), occurred_to=_start(last + timedelta(days=1)), dimension=None
@@ -68,14 +69,14 @@ class UsageFiles:
                 own = _lines_of(entry, wanted.feature)
                 if _lets_through(wanted, entry):
                     if held + own > self.most_lines:
-                        return UsageFile(taken, cursor_at(query, place_of(left, after)))
+                        return UsageFile(taken, cursor_at(query, _place_of(left, after)))
                     taken.append(entry)
                     held += own
                 left, after = left - own, position
             if left <= 0:
                 break
             if after is not None and self.clock() > deadline:
-                return UsageFile(taken, cursor_at(query, place_of(left, after)))
+                return UsageFile(taken, cursor_at(query, _place_of(left, after)))
         return UsageFile(taken, None)
 
     def _lines(self, account_id: str, wanted: UsageFilter, first: date, last: date) -> int:
@@ -118,6 +119,18 @@ def _lets_through(wanted: UsageFilter, entry: LedgerEntry) -> bool:
     if wanted.occurred_to is not None and usage.occurred_at >= wanted.occurred_to:
         return False
     return wanted.dimension is None or usage.dimensions.get(wanted.dimension[0]) == wanted.dimension[1]
+
+
+def _place_of(left: int, position: str | None) -> str:
+    """Where a file goes on: how many lines of its range are left, behind which position."""
+    return f"{left} {position or ''}"
+
+
+def _parse_place(text: str | None) -> tuple[int, str]:
+    left, _, position = (text or "").partition(" ")
+    if not left.isdecimal() or not position:
+        raise InvalidValue("is not a cursor of this list", field="cursor")
+    return int(left), position
 
 
 def _days(wanted: UsageFilter, now: datetime) -> tuple[date, date]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
@@ -93,6 +93,7 @@ class TransactionItem(Model):
 
 _KEY = ("account_id", "position", "transaction_id")
 _OPEN = "open"
+_DAY = len("2026-11-23")
 _BEFORE_ANY_MOMENT, _AFTER_ANY_MOMENT = "0", "~"
 FACE = PositionFormat(CardFace)
 _REFUND = PositionFormat(Refund, created_at=MOMENT)
@@ -174,6 +175,14 @@ class Transactions:
             **_history_query(account_id, wanted),
         )
         return Listing.of(page, read_transaction)
+
+    def days(self, account_id: str, wanted: HistoryFilter) -> Iterator[list[date]]:
+        """The day (UTC) on which each of them was made."""
+        arguments = _history_query(account_id, wanted)
+        names = {**arguments.get("ExpressionAttributeNames", {}), "#position": "position"}
+        arguments |= {"ExpressionAttributeNames": names, "ProjectionExpression": "#position"}
+        for page in self._database.pages("query", TransactionItem, limit=None, **arguments):
+            yield [date.fromisoformat(item["position"]["S"][:_DAY]) for item in page]
 
 
 def read_transaction(raw: Item) -> Transaction:
