@@ -109,10 +109,10 @@ def test_reading_stops_with_the_last_line_of_the_range(store: World, monkeypatch
     pages = store.usage_records.oldest_first
 
     def one_at_a_time(*about: Any, **after: Any) -> Any:
-        for page in pages(*about, **after):
+        for page, reached in pages(*about, **after):
             for position, entry in page:
                 read.extend(events_of([entry]))
-                yield [(position, entry)]
+                yield [(position, entry)], reached or position
 
     monkeypatch.setattr(store.usage_records, "oldest_first", one_at_a_time)
     span = UsageFilter(NOW.replace(day=20, hour=0), NOW.replace(day=21, hour=0))
@@ -120,12 +120,24 @@ def test_reading_stops_with_the_last_line_of_the_range(store: World, monkeypatch
     assert read == ["20-0", "20-1"]
 
 
-def test_a_file_that_takes_too_long_says_where_the_rest_is(store: World) -> None:
-    settle_days(store, 20)
-    late = iter([0.0, READ_SECONDS * 2])
-    span = UsageFilter(NOW.replace(day=20, hour=0), NOW.replace(day=24, hour=0), ("42",))
-    file = UsageFiles(store, 100, clock=late.__next__).file("acme", span, None, NOW)
-    assert events_of(file.entries) == ["20-0"]
+def test_a_file_that_takes_too_long_says_where_the_rest_is_also_where_nothing_was_found_yet(
+    store: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two entries a page, of which a filter leaves nothing but of the last ones; each request has time for one page."""
+    settle_days(store, 20, 21, calls=4)
+    places = store.database.places
+
+    def short(*about: Any, **arguments: Any) -> Any:
+        return places(*about, **{**arguments, "limit": 2})
+
+    monkeypatch.setattr(store.database, "places", short)
+    wanted, cursor, found, files = UsageFilter(workspaces=("43",)), None, list[list[str]](), 0
+    while files == 0 or cursor is not None:
+        late = iter([0.0, *[READ_SECONDS * 2] * 9])
+        file = UsageFiles(store, 100, clock=late.__next__).file("acme", wanted, cursor, NOW)
+        found.append(events_of(file.entries))
+        cursor, files = file.next_cursor, files + 1
+    assert found == [[], ["20-3"], [], ["21-3"]]
 
 
 def test_an_empty_range_makes_an_empty_file(store: World) -> None:

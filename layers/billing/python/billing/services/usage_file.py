@@ -64,7 +64,7 @@ class UsageFiles:
         taken: list[LedgerEntry] = []
         held = 0
         pages = self.store.usage_records.oldest_first(account_id, covering, after=after) if left else iter(())
-        for page in pages:
+        for page, reached in pages:
             for position, entry in page:
                 own = _lines_of(entry, wanted.feature)
                 if _lets_through(wanted, entry):
@@ -75,8 +75,8 @@ class UsageFiles:
                 left, after = left - own, position
             if left <= 0:
                 break
-            if after is not None and self.clock() > deadline:
-                return UsageFile(taken, cursor_at(query, _place_of(left, after)))
+            if reached is not None and self.clock() > deadline:
+                return UsageFile(taken, cursor_at(query, _place_of(left, reached)))
         return UsageFile(taken, None)
 
     def _lines(self, account_id: str, wanted: UsageFilter, first: date, last: date) -> int:

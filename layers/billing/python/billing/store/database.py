@@ -198,12 +198,18 @@ class Database:
 
         A page has at most `limit` items; without it, a megabyte of them.
         """
+        return (page.items for page in self.places(operation, model, limit=limit, **arguments))
+
+    def places(
+        self, operation: str, model: type[Model], *, limit: int | None = None, **arguments: Any
+    ) -> Iterator[Page]:
+        """The same, each page with the key up to which it was read: a filter may have left nothing of it."""
         if limit is not None:
             arguments["Limit"] = limit
         while True:
             with _busy_errors():
                 answer = getattr(self.client, operation)(TableName=self.table(model), **arguments)
-            yield answer["Items"]
+            yield Page(answer["Items"], answer.get("LastEvaluatedKey"))
             if "LastEvaluatedKey" not in answer:
                 return
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

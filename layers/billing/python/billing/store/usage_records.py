@@ -60,15 +60,19 @@ class UsageRecords:
 
     def oldest_first(
         self, account_id: str, wanted: UsageFilter, *, after: str | None
-    ) -> Iterator[list[tuple[str, LedgerEntry]]]:
-        """All entries with their positions, `after` one of them, in pages of what DynamoDB reads of a megabyte."""
+    ) -> Iterator[tuple[list[tuple[str, LedgerEntry]], str | None]]:
+        """All entries with their positions, `after` one of them, in pages of what DynamoDB reads of a megabyte.
+
+        Each page with the position up to which it was read, also where nothing of it was let through; None at the end.
+        """
         query = _query(account_id, wanted)
         if after is not None:
             query["KeyConditionExpression"] = "account_id = :account AND #position > :settled_from"
             query["ExpressionAttributeNames"] = {**query.get("ExpressionAttributeNames", {}), "#position": "position"}
             query["ExpressionAttributeValues"][":settled_from"] = {"S": after}
-        for page in self._database.pages("query", LedgerEntryItem, limit=None, **query):
-            yield [(item["position"]["S"], read_entry(item)) for item in page]
+        for page in self._database.places("query", LedgerEntryItem, **query):
+            reached = None if page.next_key is None else page.next_key["position"]["S"]
+            yield [(item["position"]["S"], read_entry(item)) for item in page.items], reached
 
 
 def _query(account_id: str, wanted: UsageFilter) -> dict[str, Any]:
