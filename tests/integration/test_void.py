@@ -15,7 +15,7 @@ from billing.services.settle_usage import Outcome, Received, UsageSettlement
 from billing.services.void_usage import void_usage
 from billing.store.database import Database
 from tests.api_client import Client, Line, client_over, with_acme
-from tests.builders import ADMINISTRATOR, NOW, call, cloud_event, micros
+from tests.builders import ADMINISTRATOR, NOW, call, cloud_event, micros, received
 from tests.platform_of_one import World, assert_books_balance
 
 RECORDS = "/v1/accounts/acme/usage/records"
@@ -178,3 +178,19 @@ def test_a_void_that_loses_the_race_for_the_wallet_decides_again(store: World, m
     assert entry.sequence == 3
     assert store.wallet().balance_micros == -micros("0.01")
     assert_books_balance(store)
+
+
+def test_a_conflict_that_cannot_be_looked_up_holds_up_no_other_call(
+    client: Client, store: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(store, call("e1", seconds="300"))
+    assert client.get(RECORDS).status == 200
+    settlement = UsageSettlement(store)
+
+    def broken(*_: Any) -> Any:
+        raise LookupError("a plan that cannot be read")
+
+    monkeypatch.setattr(settlement, "_after_a_void", broken)
+    other = seconds(call("e1", seconds="300"), "270")
+    outcome = settlement.settle_batch([received(other, "m1", redelivered=True), received(call("e2"), "m2")], NOW)
+    assert (outcome.failed, len(outcome.settled)) == ({"m1"}, 1)

@@ -221,12 +221,12 @@ class UsageSettlement:
                 verdict, event = judge(
                     received.event, existing, rejection_id=received.rejection_id, plan_of=self._plan_of
                 )
+                if verdict == "conflict":
+                    verdict, event = self._after_a_void(received, existing)
             except Exception:
                 log.exception("an event cannot be compared", extra={"event_id": received.event.event_id})
                 outcome.failed.add(received.message_id)
                 continue
-            if verdict == "conflict":
-                verdict, event = self._after_a_void(received, existing)
             if verdict == "new":
                 left.append(replace(received, queued=replace(received.queued, event=event)))
             elif verdict == "duplicate":
