@@ -136,5 +136,6 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("receipts", ("BatchGetItem", "Query", "PutItem")),
         Access("receipt_counters", ("GetItem", "UpdateItem")),
         Access("book_months", ("GetItem", "BatchGetItem", "UpdateItem")),
+        Access("portal_sessions", ("GetItem", "PutItem", "DeleteItem"), indexes=("by_account",)),
     ),
 }

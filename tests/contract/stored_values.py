@@ -74,6 +74,7 @@ from tests.contract.samples import (
 from tests.contract.stored import Read, Stored
 from tests.contract.stored_documents import DOCUMENTS
 from tests.contract.stored_usage import USAGE
+from tests.contract.stored_visits import STORED_VISITS
 
 
 def _plan(plan: Plan) -> Stored:
@@ -169,6 +170,7 @@ def _write_workspace(database: Database) -> None:
 VALUES: Mapping[str, Stored] = {
     **DOCUMENTS,
     **USAGE,
+    **STORED_VISITS,
     "0.1.0/plans": _plan(ENTERPRISE),
     "0.1.0/plans.current": _current_plan(ENTERPRISE),
     "0.2.0/plans.guarded": _plan(GUARDED),

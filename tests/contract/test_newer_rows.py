@@ -26,6 +26,7 @@ from billing.store.cards import Cards, card_update
 from billing.store.database import Database
 from billing.store.deliveries import Deliveries
 from billing.store.leases import Leases
+from billing.store.portal_sessions import PortalSessions
 from billing.store.receipts import Receipts
 from billing.store.reconciliation import ReconciliationMemory
 from billing.store.rejected_events import RejectedEvents
@@ -55,6 +56,7 @@ from tests.contract.samples import (
 )
 from tests.contract.stored_usage import BOOKS, OCTOBER
 from tests.contract.stored_values import VALUES
+from tests.contract.stored_visits import FRESH_VISIT
 from tests.contract.test_stored_rows import golden, row_of
 
 Row = dict[str, Any]
@@ -233,6 +235,10 @@ REWRITINGS: dict[str, tuple[str, Callable[[Database], object]]] = {
     "an account is changed": (
         "accounts",
         lambda database: Accounts(database).change(ACCOUNT, replace(ACCOUNT, name="Acme")),
+    ),
+    "a visit is entered": (
+        "portal_sessions.fresh",
+        lambda database: PortalSessions(database).enter(FRESH_VISIT, "hash", NOW),
     ),
     "an API key is used": ("api_keys", lambda database: ApiKeys(database).mark_used(KEY.key_id, NOW)),
     "a workspace is moved": ("workspaces", move_workspace),

@@ -34,6 +34,7 @@ VALUES: Mapping[str, str] = {
     "seller_id": "default",
     "number": "TT-CN-2026-000001",
     "month": "2026-11",
+    "session_id": "ps_" + "0" * 24,
     "record_id": "le_" + "0" * 50,
 }
 

@@ -27,6 +27,7 @@ def test_every_table_has_a_part_of_the_store_which_is_made_once() -> None:
         "document_files",
         "leases",
         "plans",
+        "portal_sessions",
         "receipts",
         "reconciliation",
         "rejected_events",

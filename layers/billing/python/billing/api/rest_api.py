@@ -12,6 +12,7 @@ from billing.api.routes_notices import BalanceAlertsRoutes, WebhookEndpointsRout
 from billing.api.routes_openapi import OpenApiRoutes
 from billing.api.routes_payments import PaymentsRoutes
 from billing.api.routes_plans import PlansRoutes
+from billing.api.routes_portal_sessions import PortalSessionsRoutes
 from billing.api.routes_rejected_events import RejectedEventsRoutes
 from billing.api.routes_sellers import SellersRoutes
 from billing.api.routes_subscriptions import SubscriptionsRoutes
@@ -40,6 +41,7 @@ def rest_api(store: Store, queue: Queue, gateway: Callable[[], Gateway], *, retu
         WebhookEndpointsRoutes(store, local=local),
         BalanceAlertsRoutes(store),
         SellersRoutes(store),
+        PortalSessionsRoutes(store),
     ]
     return Api([*resources, OpenApiRoutes([*resources, DocumentsRoutes(store, _by_another_function)])])
 

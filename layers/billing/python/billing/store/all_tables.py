@@ -13,6 +13,7 @@ from billing.store.directory import DirectoryItem
 from billing.store.document_files import DocumentFileItem
 from billing.store.leases import LeasePageItem
 from billing.store.plans import PlanVersionItem
+from billing.store.portal_sessions import PortalSessionItem
 from billing.store.receipts import ReceiptCounterItem, ReceiptItem
 from billing.store.reconciliation import ReconciliationItem
 from billing.store.rejected_events import RejectedEventItem
@@ -51,6 +52,7 @@ ALL_TABLES: tuple[type[Model], ...] = (
     DocumentFileItem,
     StatementItem,
     BookMonthItem,
+    PortalSessionItem,
 )
 
 STREAMED_TABLES = tuple(model.Meta.table_name for model in ALL_TABLES if stream_of(model))

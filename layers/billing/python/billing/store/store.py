@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from billing.store.due_renewals import DueRenewals
     from billing.store.leases import Leases
     from billing.store.plans import Plans
+    from billing.store.portal_sessions import PortalSessions
     from billing.store.receipts import Receipts
     from billing.store.reconciliation import ReconciliationMemory
     from billing.store.rejected_events import RejectedEvents
@@ -140,6 +141,12 @@ class Store:
         from billing.store.plans import Plans
 
         return Plans(self.database)
+
+    @cached_property
+    def portal_sessions(self) -> "PortalSessions":
+        from billing.store.portal_sessions import PortalSessions
+
+        return PortalSessions(self.database)
 
     @cached_property
     def receipts(self) -> "Receipts":

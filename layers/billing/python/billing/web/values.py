@@ -15,6 +15,7 @@ from billing.domain.errors import InvalidValue
 from billing.domain.money import Money, minor_unit_decimals, parse_currency
 from billing.domain.month import MONTH, MONTH_SAYS
 from billing.domain.plan import FEATURE_KEY
+from billing.domain.portal_session import SESSION_ID, SESSION_ID_SAYS
 from billing.domain.seller import RECEIPT_PREFIX, RECEIPT_PREFIX_SAYS, SELLER_ID
 from billing.domain.web_address import MAX_URL_CHARACTERS, WEB_ADDRESS, WEB_ADDRESS_SAYS
 from billing.words.countries import COUNTRIES
@@ -265,6 +266,7 @@ CreditNoteNumber = Annotated[
 RecordId = Annotated[
     str, _text(r"le_[A-Za-z0-9_-]{50}", "must be the id of a usage record"), _schema(r"le_[A-Za-z0-9_-]{50}")
 ]
+SessionId = Annotated[str, _text(SESSION_ID, SESSION_ID_SAYS), _schema(SESSION_ID)]
 PATH_PARAMETERS: Mapping[str, TypeAdapter[str]] = {
     "account_id": TypeAdapter(AccountId),
     "workspace_id": TypeAdapter(WorkspaceId),
@@ -278,6 +280,7 @@ PATH_PARAMETERS: Mapping[str, TypeAdapter[str]] = {
     "number": TypeAdapter(CreditNoteNumber),
     "record_id": TypeAdapter(RecordId),
     "month": TypeAdapter(MonthText),
+    "session_id": TypeAdapter(SessionId),
 }
 
 
