@@ -12,7 +12,7 @@
 STAGE ?= production
 PYTHON := .venv/bin/python
 # Named by the content of what was installed: a new pin installs, a new date does not.
-REQUIREMENTS := requirements.txt layers/dependencies/requirements.txt layers/stripe/requirements.txt layers/typst/requirements.txt layers/billing/pyproject.toml layers/typst/pyproject.toml
+REQUIREMENTS := requirements.txt layers/dependencies/requirements.txt layers/stripe/requirements.txt layers/typst/requirements.txt layers/console/requirements.txt layers/billing/pyproject.toml layers/typst/pyproject.toml
 INSTALLED := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
 
 run: $(INSTALLED)

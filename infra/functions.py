@@ -16,13 +16,14 @@ _WHOLE_CORE_MB = 1769  # from here on Lambda gives a whole core
 class Size:
     """What Lambda gives one invocation. `uses_stripe`: it carries Stripe's SDK, and may read the key.
 
-    `uses_typst`: it carries typst and the fonts, 90 MB.
+    `uses_typst`: it carries typst and the fonts, 90 MB. `shows_pages`: it carries Jinja2, and the templates' words.
     """
 
     memory_mb: int
     timeout_seconds: int
     uses_stripe: bool = False
     uses_typst: bool = False
+    shows_pages: bool = False
 
 
 FUNCTION_SIZES: Final[Mapping[str, Size]] = {
@@ -50,6 +51,7 @@ FUNCTION_SIZES: Final[Mapping[str, Size]] = {
     # The gateway waits 30 seconds for an answer.
     "receipts": Size(memory_mb=_WHOLE_CORE_MB, timeout_seconds=29, uses_typst=True),
     "api": Size(memory_mb=1024, timeout_seconds=29, uses_stripe=True),
+    "console": Size(memory_mb=1024, timeout_seconds=29, uses_stripe=True, shows_pages=True),
 }
 
 if FUNCTION_SIZES.keys() != TABLE_ACCESS.keys():

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from billing.console.rendering import COMPILED, compile_templates
 from infra.building import built_once, content_hash, run
 from infra.packages import Platform, install_wheels
 from infra.paths import LAYERS
@@ -57,6 +58,11 @@ def stripe_layer(target: Target) -> Path:
     return _third_party_layer("stripe", target)
 
 
+def console_layer(target: Target) -> Path:
+    """Jinja2, for the function that shows pages."""
+    return _third_party_layer("console", target)
+
+
 def typst_layer(target: Target) -> Path:
     """typst, the template of documents and the fonts (`fonts/more/` with them), for what makes PDF files."""
     return _third_party_layer("typst", target, own=_TYPESETTING)
@@ -86,15 +92,21 @@ def _third_party_layer(name: str, target: Target, *, own: Path | None = None) ->
 
 
 def billing_layer(target: Target) -> Path:
-    """The folder of our own layer for `target`: the package as it lies in `layers/`, compiled.
+    """The folder of our own layer for `target`: the package as it lies in `layers/`, and its templates, compiled.
 
     What is a link there (the schemas of `events/`) is a file in the layer.
     """
 
     def copy(python: Path) -> None:
-        shutil.copytree(_BILLING, python / "billing", ignore=shutil.ignore_patterns("__pycache__"))
+        package = python / "billing"
+        shutil.copytree(_BILLING, package, ignore=shutil.ignore_patterns("__pycache__"))
+        compile_templates(package / "console" / COMPILED.name)
 
-    return _layer("billing", target, lambda: [*_BILLING.rglob("*.py"), *_BILLING.rglob("*.json")], copy)
+    def sources() -> list[Path]:
+        own = (path for path in _BILLING.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        return [*own, LAYERS / "console" / "requirements.txt"]
+
+    return _layer("billing", target, sources, copy)
 
 
 def _layer(name: str, target: Target, sources: Callable[[], Iterable[Path]], fill: Callable[[Path], None]) -> Path:

@@ -138,4 +138,16 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("book_months", ("GetItem", "BatchGetItem", "UpdateItem")),
         Access("portal_sessions", ("GetItem", "PutItem", "DeleteItem"), indexes=("by_account",)),
     ),
+    "console": (
+        Access("portal_sessions", ("GetItem", "UpdateItem", "DeleteItem")),
+        Access("plans", ("GetItem",)),
+        Access("accounts", ("GetItem", "BatchGetItem", "UpdateItem")),
+        Access("wallets", ("GetItem", "BatchGetItem", "UpdateItem")),
+        Access("ledger_entries", ("BatchGetItem", "PutItem")),
+        Access("transactions", ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"), indexes=("by_account",)),
+        Access("payment_methods", ("GetItem", "Query", "UpdateItem", "DeleteItem", "ConditionCheckItem")),
+        Access("sellers", ("GetItem", "BatchGetItem", "UpdateItem")),
+        Access("receipts", ("BatchGetItem", "Query", "PutItem")),
+        Access("receipt_counters", ("GetItem", "UpdateItem")),
+    ),
 }

@@ -25,7 +25,7 @@ from infra.constructs.receipts import Receipts
 from infra.constructs.renewals import Renewals
 from infra.constructs.usage_bus import UsageBus
 from infra.functions import FUNCTION_SIZES, Size
-from infra.layers import Target, billing_layer, dependencies_layer, stripe_layer, typst_layer
+from infra.layers import Target, billing_layer, console_layer, dependencies_layer, stripe_layer, typst_layer
 from infra.stages import Stage
 
 # Workers of one queue compete for the wallets of busy accounts: few that take large batches lose fewer races.
@@ -92,6 +92,7 @@ class ServiceStack(Stack):
             "Dependencies": dependencies_layer(target),
             "Stripe": stripe_layer(target),
             "Typst": typst_layer(target),
+            "Console": console_layer(target),
             "Billing": billing_layer(target),
         }
         return {
@@ -195,11 +196,12 @@ class ServiceStack(Stack):
 
 
 def _carries(size: Size, layer: str) -> bool:
-    return {"Stripe": size.uses_stripe, "Typst": size.uses_typst}.get(layer, True)
+    return {"Stripe": size.uses_stripe, "Typst": size.uses_typst, "Console": size.shows_pages}.get(layer, True)
 
 
 def _list_routes(functions: Functions) -> list[Route]:
     authorize_call, rest, receipts = functions["authorize_call"], functions["api"], functions["receipts"]
+    console = functions["console"]
     transaction = "/v1/accounts/{account_id}/transactions/{transaction_id}"
     lease = "/v1/workspaces/{workspace_id}/leases/{lease_id}"
     return [
@@ -213,4 +215,7 @@ def _list_routes(functions: Functions) -> list[Route]:
         Route("/webhooks/stripe", (HttpMethod.POST,), functions["stripe_webhook"], open_to_all=True),
         Route("/openapi.json", (HttpMethod.GET,), rest, open_to_all=True),
         Route("/v1/{proxy+}", (HttpMethod.ANY,), rest),
+        # A refusal must be a page, so the function knows its visitors by itself.
+        Route("/console", (HttpMethod.ANY,), console, open_to_all=True),
+        Route("/console/{proxy+}", (HttpMethod.ANY,), console, open_to_all=True),
     ]

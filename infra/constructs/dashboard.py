@@ -11,6 +11,7 @@ from constructs import Construct
 from infra.constructs.billing_function import BillingFunction
 
 _WHOLE, _HALF, _SIXTH = 24, 12, 4
+_ALARMS_A_WIDGET = 100  # as many as CloudWatch shows in one
 _HEIGHT = 6
 _HOUR = Duration.hours(1)
 
@@ -33,16 +34,21 @@ class Dashboard(Construct):
         super().__init__(scope, construct_id)
         self._functions = functions
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.hours(12))
-        self.dashboard.add_widgets(self._alarms())
+        for widget in self._alarms():
+            self.dashboard.add_widgets(widget)
         self.dashboard.add_widgets(*self._last_hour())
         self.dashboard.add_widgets(self._calls(), self._waiting(queues))
         self.dashboard.add_widgets(*self._api(api))
         self.dashboard.add_widgets(self._payments(), self._renewals())
         self.dashboard.add_widgets(self._stripe(), self._telling())
 
-    def _alarms(self) -> cloudwatch.IWidget:
+    def _alarms(self) -> Sequence[cloudwatch.IWidget]:
         found = [each for each in Stack.of(self).node.find_all() if isinstance(each, cloudwatch.Alarm)]
-        return cloudwatch.AlarmStatusWidget(title="Alarms", alarms=found, width=_WHOLE, height=_HEIGHT)
+        parts = [found[start : start + _ALARMS_A_WIDGET] for start in range(0, len(found), _ALARMS_A_WIDGET)]
+        return [
+            cloudwatch.AlarmStatusWidget(title=f"Alarms {number}", alarms=part, width=_WHOLE, height=_HEIGHT)
+            for number, part in enumerate(parts, start=1)
+        ]
 
     def _last_hour(self) -> Sequence[cloudwatch.IWidget]:
         figures = {

@@ -80,7 +80,7 @@ class PublicApi(Construct):
                     Validations.of(each).acknowledge(
                         Acknowledgment(
                             id="AwsSolutions-APIG4",
-                            reason="Public by intent: it tells nothing of a customer, or checks a signature.",
+                            reason="Public by intent: it tells nothing of a customer, or checks who asks itself.",
                         )
                     )
 

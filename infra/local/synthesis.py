@@ -8,7 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from infra.building import built_once, content_hash, run
-from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer, typst_layer
+from infra.layers import (
+    AWS,
+    THIS_MACHINE,
+    Target,
+    billing_layer,
+    console_layer,
+    dependencies_layer,
+    stripe_layer,
+    typst_layer,
+)
 from infra.paths import FUNCTIONS, INFRA, ROOT
 
 LOCAL_STAGE = "local"
@@ -54,7 +63,7 @@ def made_of(target: Target) -> str:
 
 def _layers(target: Target) -> list[Path]:
     """All layers, built side by side where they are not yet."""
-    builds = (dependencies_layer, stripe_layer, typst_layer, billing_layer)
+    builds = (dependencies_layer, stripe_layer, typst_layer, console_layer, billing_layer)
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda build: build(target), builds))
 

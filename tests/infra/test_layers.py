@@ -9,7 +9,16 @@ import boto3
 import pytest
 
 from infra.functions import FUNCTION_SIZES
-from infra.layers import AWS, THIS_MACHINE, Target, billing_layer, dependencies_layer, stripe_layer, typst_layer
+from infra.layers import (
+    AWS,
+    THIS_MACHINE,
+    Target,
+    billing_layer,
+    console_layer,
+    dependencies_layer,
+    stripe_layer,
+    typst_layer,
+)
 from infra.local import synthesis
 from infra.local.synthesis import made_of
 from infra.paths import FUNCTIONS, LAYERS
@@ -59,8 +68,9 @@ def load(program: str, folders: Sequence[Path], runtime: Path) -> None:
     assert loaded.returncode == 0, loaded.stderr
 
 
-def layers(*, stripe: bool = False, typst: bool = False) -> list[Path]:
-    more = [build for build, is_carried in ((stripe_layer, stripe), (typst_layer, typst)) if is_carried]
+def layers(*, stripe: bool = False, typst: bool = False, console: bool = False) -> list[Path]:
+    carried = ((stripe_layer, stripe), (typst_layer, typst), (console_layer, console))
+    more = [build for build, is_carried in carried if is_carried]
     builds = (dependencies_layer, billing_layer, *more)
     return [build(THIS_MACHINE) / "python" for build in builds]
 
@@ -70,7 +80,7 @@ def test_a_function_finds_all_that_it_imports_in_its_layers_and_logs_at_the_leve
     function: str, tmp_path: Path
 ) -> None:
     size = FUNCTION_SIZES[function]
-    folders = [FUNCTIONS / function, *layers(stripe=size.uses_stripe, typst=size.uses_typst)]
+    folders = [FUNCTIONS / function, *layers(stripe=size.uses_stripe, typst=size.uses_typst, console=size.shows_pages)]
     load(f"FUNCTION = {function!r}\n{_LOAD_HANDLER}", folders, tmp_path)
 
 
@@ -79,7 +89,7 @@ def test_the_api_describes_itself_with_nothing_but_its_layers(tmp_path: Path) ->
 
 
 def test_the_layers_hold_all_that_the_billing_package_imports(tmp_path: Path) -> None:
-    load(_LOAD_PACKAGE, layers(stripe=True, typst=True), tmp_path)
+    load(_LOAD_PACKAGE, layers(stripe=True, typst=True, console=True), tmp_path)
 
 
 def test_the_runtime_own_sdk_is_not_shipped_again() -> None:
@@ -99,13 +109,23 @@ def test_byte_code_is_loaded_without_a_look_at_its_source(build: Callable[[Targe
     assert {file.read_bytes()[4] for file in compiled} == {_UNCHECKED_HASH}
 
 
-@pytest.mark.parametrize("layer", ["dependencies_layer", "stripe_layer", "typst_layer", "billing_layer"])
+@pytest.mark.parametrize(
+    "layer", ["dependencies_layer", "stripe_layer", "typst_layer", "console_layer", "billing_layer"]
+)
 def test_templates_are_synthesised_anew_when_any_layer_changes(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when a font or a document's template does: else what is deployed would be what was."""
     before = made_of(THIS_MACHINE)
     assert made_of(THIS_MACHINE) == before
     monkeypatch.setattr(synthesis, layer, lambda _: Path(f"{layer}-of-another-content"))
     assert made_of(THIS_MACHINE) != before
+
+
+def test_pages_come_from_compiled_templates_and_no_other_file_is_read_for_them() -> None:
+    package = billing_layer(THIS_MACHINE) / "python" / "billing" / "console"
+    written = {path.name for path in (package / "templates").glob("*.html")}
+    assert len(written) > 5
+    assert len(list((package / "compiled").glob("tmpl_*.py"))) == len(written)
+    assert (package / "static" / "console.css").is_file()
 
 
 def test_a_layer_is_named_anew_when_its_template_changes(monkeypatch: pytest.MonkeyPatch) -> None:

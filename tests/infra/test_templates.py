@@ -26,7 +26,10 @@ from tests.infra.conftest import resources_of
 
 Resources = dict[str, Any]
 
-MOVE_MONEY = {"SettleUsage", "Api", "ApplyPayments", "AutoRefill", "Reconcile", "RenewSubscriptions"}
+MOVE_MONEY = {"SettleUsage", "Api", "ApplyPayments", "AutoRefill", "Console", "Reconcile", "RenewSubscriptions"}
+
+CONSOLE = {"ANY /console", "ANY /console/{proxy+}"}
+"""Pages, which are not the API's, and know their visitors by themselves."""
 
 
 def of_type(resources: Resources, kind: str) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def test_nobody_changes_or_deletes_a_document_or_gives_a_number_back(resources: 
             assert functions_with(resources, action, table) == set()
     for table in ("receipt_counters", "sellers", "statements"):
         assert functions_with(resources, "dynamodb:DeleteItem", table) == set()
-    numbering = {"Api", "IssueReceipts", "Receipts"}
+    numbering = {"Api", "Console", "IssueReceipts", "Receipts"}
     assert functions_with(resources, "dynamodb:PutItem", "receipts") == numbering
     assert functions_with(resources, "dynamodb:UpdateItem", "receipt_counters") == numbering
 
@@ -206,10 +209,12 @@ def test_no_resource_has_a_name_that_a_second_deployment_would_collide_with(reso
             ]
 
 
-def test_every_route_asks_the_authorizer_but_the_api_description_and_stripes_webhook(resources: Resources) -> None:
+def test_every_route_asks_the_authorizer_but_the_api_description_stripes_webhook_and_the_console(
+    resources: Resources,
+) -> None:
     routes = of_type(resources, "AWS::ApiGatewayV2::Route").values()
     open_to_all = {route["RouteKey"] for route in routes if route.get("AuthorizationType") == "NONE"}
-    assert open_to_all == {"GET /openapi.json", "POST /webhooks/stripe"}
+    assert open_to_all == {"GET /openapi.json", "POST /webhooks/stripe", *CONSOLE}
     assert {route["RouteKey"] for route in routes if "AuthorizerId" in route} >= {"POST /v1/events", "ANY /v1/{proxy+}"}
 
 
@@ -226,7 +231,7 @@ def test_the_gateway_has_the_routes_that_the_api_describes_and_hands_them_to_who
         answered[_integration_of(route) in to_api].add(route["RouteKey"])
     as_files = {f"{each.spec.method} {each.spec.path}" for each in documents_api(store_with(), lambda _: b"").routes}
     assert len(api) == len(to_api) == 1
-    assert answered[False] == {f"{each.method} {each.path}" for each in EDGE_OPERATIONS} | as_files
+    assert answered[False] == {f"{each.method} {each.path}" for each in EDGE_OPERATIONS} | as_files | CONSOLE
     assert answered[True] == {"GET /openapi.json", "ANY /v1/{proxy+}"}
     described = {(method.upper(), path) for path, said in description().document["paths"].items() for method in said}
     left = described - {(each.method, each.path) for each in EDGE_OPERATIONS} - {("GET", "/openapi.json")}

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
+from billing.domain.account import DEFAULT_SELLER
+
 LIFE = timedelta(hours=1)
 TICKET_LIFE = timedelta(minutes=5)
 
@@ -34,7 +36,7 @@ class PortalSession:
 
     `by` is who it is, as the platform says. `page` is where it begins, `return_url` where it leads back to.
     `language` None is the account's. A `read_only` one changes nothing. `secret_hash` is the cookie's, None until the
-    ticket is used.
+    ticket is used. `seller_id` is who billed the account when it began.
     """
 
     session_id: str
@@ -49,6 +51,7 @@ class PortalSession:
     read_only: bool = False
     entered_at: datetime | None = None
     secret_hash: str | None = None
+    seller_id: str = DEFAULT_SELLER
 
     @property
     def role(self) -> Role:
@@ -62,13 +65,9 @@ class PortalSession:
         is_fresh = self.entered_at is None and now < min(self.created_at + TICKET_LIFE, self.expires_at)
         return is_fresh and hmac.compare_digest(self.ticket_hash, hash_secret(ticket))
 
-    def is_of(self, secret: str, now: datetime) -> bool:
+    def is_of(self, secret: str) -> bool:
         """Whether it is the visit that this cookie stands for. Compares in constant time."""
-        return (
-            self.secret_hash is not None
-            and hmac.compare_digest(self.secret_hash, hash_secret(secret))
-            and not self.is_over(now)
-        )
+        return self.secret_hash is not None and hmac.compare_digest(self.secret_hash, hash_secret(secret))
 
 
 def hash_secret(secret: str) -> str:

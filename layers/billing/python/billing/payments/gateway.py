@@ -43,6 +43,8 @@ from billing.payments.session import ApiKeys, OneKey, StripeSession
 from billing.payments.settings import StripeSettings
 from billing.payments.time_limit import TimeLimit
 
+SESSION_PLACE = "{CHECKOUT_SESSION_ID}"
+"""In the address that a page leads back to, Stripe puts the page's id here. Who canceled has nothing in its place."""
 _RETRIES = 1
 _KEY_SLOT_SECONDS = 600
 _KEY_DIGITS = 32
@@ -231,7 +233,7 @@ class Gateway:
             "payment_intent_data": {"metadata": metadata},
             "metadata": metadata,
             "success_url": return_url,
-            "cancel_url": return_url,
+            "cancel_url": return_url.replace(SESSION_PLACE, ""),
         }
         if transaction.page_expires_at is not None:
             params["expires_at"] = int(transaction.page_expires_at.timestamp())
@@ -249,7 +251,7 @@ class Gateway:
             "setup_intent_data": {"metadata": metadata},
             "metadata": metadata,
             "success_url": return_url,
-            "cancel_url": return_url,
+            "cancel_url": return_url.replace(SESSION_PLACE, ""),
         }
         return self._page(params, self._key("card-page", key, customer_id))
 

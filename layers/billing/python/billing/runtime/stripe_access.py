@@ -41,6 +41,11 @@ def on_demand(settings: Settings, service: str) -> "tuple[TimeLimit, Callable[[]
     return limit, cache(partial(gateway, settings, service, limit))
 
 
+def checkout_origins(settings: Settings) -> tuple[str, ...]:
+    """Where Stripe's pages are: a simulator has them where it answers, Stripe has them elsewhere."""
+    return (settings.stripe.get("STRIPE_API_BASE") or "https://checkout.stripe.com",)
+
+
 class Invocation(Protocol):
     """Lambda's context, as far as it is asked."""
 

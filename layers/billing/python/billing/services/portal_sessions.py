@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.domain.account import DEFAULT_SELLER
 from billing.domain.errors import NotFound
 from billing.domain.portal_session import LIFE, Page, PortalSession, hash_secret, parse_pass
 from billing.services.accounts import find_account
@@ -32,8 +33,7 @@ def open_portal_session(
     store: Store, visitor: Visitor, *, session_id: str, ticket: str, now: datetime
 ) -> PortalSession:
     """Keep a new session, whose ticket opens it once (see `enter`). Raises AccountNotFound."""
-    if visitor.account_id is not None:
-        find_account(store, visitor.account_id)
+    account = None if visitor.account_id is None else find_account(store, visitor.account_id)
     session = PortalSession(
         session_id=session_id,
         account_id=visitor.account_id,
@@ -45,6 +45,7 @@ def open_portal_session(
         language=visitor.language,
         return_url=visitor.return_url,
         read_only=visitor.read_only,
+        seller_id=DEFAULT_SELLER if account is None else account.seller_id,
     )
     store.portal_sessions.add(session)
     return session
@@ -62,11 +63,11 @@ def enter(store: Store, text: str, secret: str, now: datetime) -> PortalSession 
     return session if store.portal_sessions.enter(session, hash_secret(secret), now) else None
 
 
-def find_visit(store: Store, text: str, now: datetime) -> PortalSession | None:
-    """The session of a cookie; None where it is over, revoked, or was none."""
+def find_visit(store: Store, text: str) -> PortalSession | None:
+    """The session of a cookie, also one that is over; None where it was revoked, or was none."""
     parsed = parse_pass(text)
     session = None if parsed is None else store.portal_sessions.get(parsed[0])
-    return session if parsed is not None and session is not None and session.is_of(parsed[1], now) else None
+    return session if parsed is not None and session is not None and session.is_of(parsed[1]) else None
 
 
 def revoke_portal_session(store: Store, account_id: str | None, session_id: str) -> None:

@@ -57,7 +57,7 @@ class Accounts:
     def get_many(self, account_ids: Iterable[str]) -> dict[str, Account]:
         """Those that are there and can be read: one that cannot is logged, since it concerns itself alone."""
         keys = [{"account_id": account_id} for account_id in account_ids]
-        accounts = readable(AccountItem, self._database.get_many(AccountItem, keys), _read)
+        accounts = readable(AccountItem, self._database.get_many(AccountItem, keys), read_account)
         return {account.account_id: account for account in accounts}
 
     def must_exist(self, account_id: str) -> Item:
@@ -125,7 +125,7 @@ class Accounts:
     def all_pages(self) -> Iterator[list[Account]]:
         """All accounts, by a scan: for who puts the tables right, and nobody who waits."""
         for page in self._database.pages("scan", AccountItem):
-            yield list(readable(AccountItem, page, _read))
+            yield list(readable(AccountItem, page, read_account))
 
     def births(self, *, after: str | None = None) -> Iterator[list[tuple[str, datetime]]]:
         """All accounts with the moments of their opening, in the order of the table: by a scan. `after` one of them.
@@ -215,7 +215,7 @@ def _changeable(account: Account, suffix: str = "") -> Item:
     return {f":{name}{suffix}": {"S": getattr(account, name)} for name in _CHANGEABLE}
 
 
-def _read(raw: Item) -> Account:
+def read_account(raw: Item) -> Account:
     return _account(AccountItem.from_raw_data(raw))
 
 

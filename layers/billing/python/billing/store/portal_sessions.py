@@ -7,6 +7,7 @@ from pynamodb.attributes import BooleanAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
+from billing.domain.account import DEFAULT_SELLER
 from billing.domain.instants import format_instant
 from billing.domain.portal_session import Page, PortalSession
 from billing.store.attributes import InstantAttribute
@@ -48,6 +49,7 @@ class PortalSessionItem(Model):
     read_only = BooleanAttribute(null=True)
     entered_at = InstantAttribute(null=True)
     secret_hash = UnicodeAttribute(null=True)
+    seller_id = UnicodeAttribute(null=True)
     delete_after = TTLAttribute()
 
     by_account = SessionsOfAccount()
@@ -120,6 +122,7 @@ def _item(session: PortalSession) -> Item:
         language=session.language,
         return_url=session.return_url,
         read_only=session.read_only or None,
+        seller_id=None if session.seller_id == DEFAULT_SELLER else session.seller_id,
         delete_after=(session.expires_at + _KEPT_AFTER_ITS_END).astimezone(UTC),
     )
 
@@ -138,4 +141,5 @@ def _session(item: PortalSessionItem) -> PortalSession:
         read_only=bool(item.read_only),
         entered_at=item.entered_at,
         secret_hash=item.secret_hash,
+        seller_id=item.seller_id or DEFAULT_SELLER,
     )

@@ -62,7 +62,7 @@ class Sellers:
     def get_many(self, seller_ids: Iterable[str]) -> dict[str, Seller]:
         """Those that are there."""
         keys = [{"seller_id": seller_id} for seller_id in seller_ids]
-        found = (_seller(SellerItem.from_raw_data(item)) for item in self._database.get_many(SellerItem, keys))
+        found = map(read_seller, self._database.get_many(SellerItem, keys))
         return {seller.seller_id: seller for seller in found}
 
     def put(self, before: Seller | None, after: Seller) -> bool:
@@ -124,6 +124,10 @@ def _item(seller: Seller) -> Item:
         billing_url=seller.billing_url,
         is_numbering=seller.is_numbering or None,
     )
+
+
+def read_seller(raw: Item) -> Seller:
+    return _seller(SellerItem.from_raw_data(raw))
 
 
 def _seller(item: SellerItem) -> Seller:

@@ -33,6 +33,11 @@ Plural: TypeAlias = Literal["zero", "one", "two", "few", "many", "other"]
 _FEW, _MANY = range(3, 11), range(11, 100)
 
 
+def money_typed(amount: Money) -> str:
+    """An amount as somebody would type it: "1234.50". What stands in a field of a form."""
+    return money(amount).partition(" ")[2].replace(",", "")
+
+
 def money(amount: Money) -> str:
     """What a card pays or gets back: the currency's own decimals. 51 USD are "USD 51.00", 1200 JPY are "JPY 1,200"."""
     return _with_decimals(amount, minor_unit_decimals(amount.currency))
