@@ -105,6 +105,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
         Access("receipt_counters", ("GetItem", "Scan", "UpdateItem")),
     ),
     "receipts": (
+        Access("portal_sessions", ("GetItem",)),
         Access("accounts", ("GetItem", "BatchGetItem")),
         Access("transactions", ("GetItem", "BatchGetItem"), indexes=("by_account",)),
         Access("ledger_entries", (), indexes=("by_account",)),

@@ -201,7 +201,7 @@ def _carries(size: Size, layer: str) -> bool:
 
 def _list_routes(functions: Functions) -> list[Route]:
     authorize_call, rest, receipts = functions["authorize_call"], functions["api"], functions["receipts"]
-    console = functions["console"]
+    console, payment = functions["console"], "/console/history/{transaction_id}"
     transaction = "/v1/accounts/{account_id}/transactions/{transaction_id}"
     lease = "/v1/workspaces/{workspace_id}/leases/{lease_id}"
     return [
@@ -218,4 +218,6 @@ def _list_routes(functions: Functions) -> list[Route]:
         # A refusal must be a page, so the function knows its visitors by itself.
         Route("/console", (HttpMethod.ANY,), console, open_to_all=True),
         Route("/console/{proxy+}", (HttpMethod.ANY,), console, open_to_all=True),
+        Route(f"{payment}/receipt.pdf", (HttpMethod.GET,), receipts, open_to_all=True),
+        Route(f"{payment}/credit-notes/{{number}}", (HttpMethod.GET,), receipts, open_to_all=True),
     ]

@@ -129,6 +129,13 @@ class Visitor:
 
     def send(self, method: str, address: str, fields: Mapping[str, str] | None = None, **headers: str) -> Shown:
         """One request, as a browser sends it from a page of ours. Headers are named with underscores."""
+        event = self.event(method, address, fields, **headers)
+        return self._shown(self.console.respond(event, self.now, self.told.append), event["rawPath"])
+
+    def event(
+        self, method: str, address: str, fields: Mapping[str, str] | None = None, **headers: str
+    ) -> dict[str, Any]:
+        """The Lambda event of payload format 2.0."""
         url = urlsplit(urljoin(ORIGIN, address))
         sent = {"host": "billing.example", "x-forwarded-proto": "https", "accept-encoding": "gzip, br"}
         if method == "POST":
@@ -148,7 +155,7 @@ class Visitor:
             sent |= {} if self.aws_cookies else {"cookie": "; ".join(pairs)}
         if fields is not None:
             event |= {"body": base64.b64encode(urlencode(fields).encode()).decode(), "isBase64Encoded": True}
-        return self._shown(self.console.respond(event, self.now, self.told.append), url.path)
+        return event
 
     def _shown(self, response: dict[str, Any], path: str) -> Shown:
         body = response["body"]

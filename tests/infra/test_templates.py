@@ -28,7 +28,12 @@ Resources = dict[str, Any]
 
 MOVE_MONEY = {"SettleUsage", "Api", "ApplyPayments", "AutoRefill", "Console", "Reconcile", "RenewSubscriptions"}
 
-CONSOLE = {"ANY /console", "ANY /console/{proxy+}"}
+CONSOLE = {
+    "ANY /console",
+    "ANY /console/{proxy+}",
+    "GET /console/history/{transaction_id}/receipt.pdf",
+    "GET /console/history/{transaction_id}/credit-notes/{number}",
+}
 """Pages, which are not the API's, and know their visitors by themselves."""
 
 

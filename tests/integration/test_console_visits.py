@@ -1,14 +1,18 @@
 """Visits of the console: the way in, whose it is, what it may do, and how it ends."""
 
+import base64
 from datetime import timedelta
 
 import pytest
 
+from billing.console.files import ConsoleFiles
 from billing.console.routes import ROUTES
 from billing.domain.account import Account
 from billing.domain.portal_session import LIFE
+from billing.runtime.typesetter import typeset
 from billing.store.accounts import Accounts
 from tests.builders import NOW
+from tests.documented import seller
 from tests.paying_account import Paying
 from tests.visitor import ORIGIN, Visitor, ticket_for, visitor_of
 
@@ -219,3 +223,34 @@ def test_what_is_not_there_is_a_page_that_says_so(paying: Paying, method: str, p
 @pytest.mark.parametrize("query", ["a=1&a=2", "=%ff", "x=" + "a" * 1001, "&".join(f"f{n}=1" for n in range(61))])
 def test_a_query_that_cannot_be_read_is_refused(paying: Paying, query: str) -> None:
     assert visitor_of(paying).send("GET", f"/console/add-credit?{query}").status == 400
+
+
+def test_a_receipt_and_a_credit_note_are_files_of_the_own_account_alone(paying: Paying) -> None:
+    who = seller()
+    paying.store.sellers.put(None, who)
+    paying.add_card()
+    bought = paying.top_up("50", card=paying.cards[0].payment_method_id, transaction_id="tx_" + "1" * 24)
+    paying.refund(bought.transaction_id, "20")
+    visitor = visitor_of(paying)
+    page = visitor.get(f"/console/history/{bought.transaction_id}")
+    assert f"{who.receipt_prefix}-2026-000001" in page.text
+    paths = [
+        f"/console/history/{bought.transaction_id}/receipt.pdf",
+        f"/console/history/{bought.transaction_id}/credit-notes/{who.receipt_prefix}-CN-2026-000001",
+    ]
+    files = ConsoleFiles(paying.store, typeset)
+    for path in paths:
+        assert f'href="{path}"' in page.html
+        answer = files.respond(visitor.event("GET", path), NOW, visitor.told.append)
+        assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "application/pdf")
+        assert base64.b64decode(answer["body"]).startswith(b"%PDF")
+    Accounts(paying.database).create(Account("globex", "另一家", "b@globex.example", "USD", "en", NOW))
+    stranger = visitor_of(Paying(paying.database, paying.stripe, "globex"))
+    for path in paths:
+        refused = files.respond(stranger.event("GET", path), NOW, stranger.told.append)
+        assert (refused["statusCode"], refused["headers"]["location"]) == (
+            303,
+            path[: len("/console/history/tx_") + 24],
+        )
+        nobody = files.respond(Visitor(paying.store, paying.gateway).event("GET", path), NOW, list[object]().append)
+        assert (nobody["statusCode"], nobody["headers"]["location"]) == (303, "/console/history")

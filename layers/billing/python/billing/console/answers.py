@@ -9,15 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from billing.console.cookies import notice_cookie
 from billing.web.http import Response, text_response
 
 HTML = "text/html; charset=utf-8"
 
-SESSION_COOKIE = "__Host-tt_session"
-PREFERENCES_COOKIE = "__Host-tt_prefs"
-NOTICE_COOKIE = "__Host-tt_notice"
-_NOTICE_SECONDS = 60
-_PREFERENCES_SECONDS = 31_536_000
 _MOST_NOTICE_CHARACTERS = 2_000
 _SMALL = 1_000
 """Bytes below which compression gains nothing."""
@@ -36,8 +32,7 @@ class Notice:
 
     def to_cookie(self) -> str:
         text = json.dumps([self.code, dict(self.facts), self.tone], ensure_ascii=True)
-        value = base64.urlsafe_b64encode(text.encode()).decode()
-        return f"{NOTICE_COOKIE}={value}; {_COMMON}; Max-Age={_NOTICE_SECONDS}"
+        return notice_cookie(base64.urlsafe_b64encode(text.encode()).decode())
 
     @classmethod
     def parse(cls, value: str) -> "Notice | None":
@@ -52,18 +47,6 @@ class Notice:
 
 
 _TONES = frozenset({"ok", "info", "warn", "bad"})
-_COMMON = "Path=/; Secure; HttpOnly; SameSite=Lax"
-NO_NOTICE = f"{NOTICE_COOKIE}=; {_COMMON}; Max-Age=0"
-NO_SESSION = f"{SESSION_COOKIE}=; {_COMMON}; Max-Age=0"
-
-
-def session_cookie(value: str, seconds: int) -> str:
-    """Lax: the way in, and the way back from Stripe's page, come from another site, and must find the visit."""
-    return f"{SESSION_COOKIE}={value}; {_COMMON}; Max-Age={seconds}"
-
-
-def preferences_cookie(language: str, theme: str) -> str:
-    return f"{PREFERENCES_COOKIE}={language}.{theme}; {_COMMON}; Max-Age={_PREFERENCES_SECONDS}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from billing.console import doors, frame, static_files
-from billing.console.answers import SESSION_COOKIE, Answer, Page, Redirect, redirect_response, security_headers
+from billing.console.answers import Answer, Page, Redirect, redirect_response, security_headers
+from billing.console.cookies import PREFERENCES_COOKIE, SESSION_COOKIE, cookies_of
 from billing.console.doors import Door
 from billing.console.forms import read_fields, read_form
 from billing.console.rendering import Speaker
 from billing.console.routes import ROUTES, ConsoleRoute
-from billing.console.visit import Preferences, Visit, cookies_of, preferred_language
+from billing.console.visit import Preferences, Visit, preferred_language
 from billing.domain.errors import BillingError, NotFound
 from billing.domain.portal_session import PortalSession, parse_pass
 from billing.payments.errors import PaymentsUnavailable
@@ -104,7 +105,7 @@ class Console:
 
     def _visit(self, asked: _Asked, session: PortalSession, cookie: str, account_id: str) -> Visit:
         customer = find_customer(self._store, account_id, session.seller_id, asked.now)
-        chosen = Preferences.parse(cookies_of(asked.request).get("__Host-tt_prefs", ""))
+        chosen = Preferences.parse(cookies_of(asked.request).get(PREFERENCES_COOKIE, ""))
         language = chosen.language or session.language or customer.account.language
         parsed = parse_pass(cookie)
         return Visit(

@@ -5,17 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
-from billing.console.answers import (
-    NO_SESSION,
-    SESSION_COOKIE,
-    Redirect,
-    html_response,
-    redirect_response,
-    session_cookie,
-)
+from billing.console.answers import Redirect, html_response, redirect_response
+from billing.console.cookies import NO_SESSION, SESSION_COOKIE, cookies_of, session_cookie
 from billing.console.rendering import Speaker, render
 from billing.console.static_files import ICON, STYLESHEET, brand_address
-from billing.console.visit import cookies_of
 from billing.domain.portal_session import PortalSession, format_pass, parse_pass
 from billing.services.portal_sessions import enter as enter_session
 from billing.services.portal_sessions import find_visit

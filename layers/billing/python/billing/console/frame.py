@@ -3,11 +3,12 @@
 import secrets
 from http import HTTPStatus
 
-from billing.console.answers import NO_NOTICE, NOTICE_COOKIE, Notice, Page, html_response
+from billing.console.answers import Notice, Page, html_response
 from billing.console.banner import banner_of
+from billing.console.cookies import NO_NOTICE, NOTICE_COOKIE, cookies_of
 from billing.console.rendering import Speaker, amounts, card_name, number, quantity, render
 from billing.console.static_files import ICON, STYLESHEET, brand_address
-from billing.console.visit import THEMES, Visit, cookies_of
+from billing.console.visit import THEMES, Visit
 from billing.domain.account import LANGUAGES
 from billing.web.http import Request, Response
 from billing.words.console_texts import CONSOLE

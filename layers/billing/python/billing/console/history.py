@@ -32,7 +32,7 @@ def _shown(visit: Visit, transaction: Transaction, receipt: Document | None) -> 
     failure = transaction.failure
     return {
         "transaction": transaction,
-        "receipt": None if receipt is None else receipt.number,
+        "receipt": None if receipt is None else receipt.full_number,
         "why": None if failure is None else why_not_paid(failure, visit.speaker.language),
         "state": state_of(transaction, visit),
     }
@@ -64,7 +64,7 @@ def show_one(visit: Visit, transaction_id: str) -> Answer:
         "amount_typed": money_typed(Money(transaction.amount_micros, visit.currency)),
         "can_go_on": can_go_on(transaction, visit),
         "done": "done" in visit.query and transaction.status == "Paid",
-        "notes": {refund: document.number for (_, refund), document in documents.items() if refund is not None},
+        "notes": {refund: document.full_number for (_, refund), document in documents.items() if refund is not None},
     }
     return Page("transaction.html", "transaction", facts)
 

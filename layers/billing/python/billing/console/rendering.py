@@ -77,6 +77,10 @@ class Speaker:
     def time(self, moment: datetime) -> str:
         return formats.date_and_time(moment, self.language)
 
+    def minute(self, moment: datetime) -> str:
+        """The same where what stands beside it says that it is in UTC."""
+        return self.time(moment).removesuffix(" UTC")
+
     def days(self, number: int) -> str:
         return formats.days(number, self.language)
 

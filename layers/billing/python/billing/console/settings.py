@@ -1,6 +1,7 @@
 """What a visitor chooses for themselves, and the way out."""
 
-from billing.console.answers import NO_SESSION, Answer, Redirect, own_path, preferences_cookie
+from billing.console.answers import Answer, Redirect, own_path
+from billing.console.cookies import NO_SESSION, preferences_cookie
 from billing.console.visit import Preferences, Visit
 
 

@@ -1,6 +1,6 @@
 """A request within a visit: whose it is, what was asked, and in which language and theme it is answered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -67,13 +67,6 @@ class Visit:
     def address(self, path: str) -> str:
         """A page of the console, as Stripe's page is to send the visitor back to it."""
         return f"{self.origin}{path}"
-
-
-def cookies_of(request: Request) -> Mapping[str, str]:
-    """Cookies by name: from `cookies`, as AWS has them, or from the header, as an emulator leaves them there."""
-    sent: list[str] = list(request.get("cookies") or headers(request).get("cookie", "").split(";"))
-    pairs = (each.strip().partition("=") for each in sent)
-    return {name: value for name, equals, value in pairs if equals}
 
 
 def preferred_language(request: Request) -> str:
