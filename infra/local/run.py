@@ -3,6 +3,7 @@
 import sys
 
 from infra.local.client import Api
+from infra.local.console_story import console_address
 from infra.local.mail import MAIL_FOLDER, show_mail
 from infra.local.platform import OUTPUTS_FILE, chosen_port, run_command, running_platform, write_outputs
 from infra.local.story import tell_story
@@ -18,6 +19,8 @@ def main() -> int:
         )
         print(f"  API   {outputs.api_url}/v1   described at {outputs.api_url}/openapi.json")
         print(f"  try   curl -H 'Authorization: Bearer {outputs.admin_key}' {outputs.api_url}/v1/accounts/acme/billing")
+        print(f"  console {console_address(outputs, 'initech')}")
+        print("          opens once, within five minutes; then ask again: POST /v1/accounts/initech/portal-sessions")
         print(f"  mail  {MAIL_FOLDER.relative_to(ROOT)}/   the e-mails to customers, listed here as they come")
         if differences:
             print("What differed from what it should be:", *differences, sep="\n  ")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.local.client import Api
+from infra.local.console_story import a_customer_visits_the_console
 from infra.local.deploy import Outputs, session
 from infra.local.document_story import a_payment_has_its_documents
 from infra.local.money_story import money_comes_in
@@ -75,6 +76,7 @@ def tell_story(api: Api, outputs: Outputs) -> list[str]:
         seed(story)
         story.tell_side_by_side(calls_are_charged, money_comes_in, a_customer_subscribes)
         a_payment_has_its_documents(story)
+        a_customer_visits_the_console(story)
         a_subscription_renews(story)
         the_books(story)
     return story.differences
