@@ -141,7 +141,7 @@ TABLE_ACCESS: Final[Mapping[str, tuple[Access, ...]]] = {
     ),
     "console": (
         Access("portal_sessions", ("GetItem", "UpdateItem", "DeleteItem")),
-        Access("plans", ("GetItem",)),
+        Access("plans", ("GetItem", "BatchGetItem"), indexes=("current",)),
         Access("accounts", ("GetItem", "BatchGetItem", "UpdateItem")),
         Access("wallets", ("GetItem", "BatchGetItem", "UpdateItem")),
         Access("ledger_entries", ("BatchGetItem", "PutItem")),

@@ -13,6 +13,7 @@ _PAGES = {
     "/console": "Overview",
     "/console/add-credit": "Add credit",
     "/console/payment-methods": "Payment methods",
+    "/console/plan": "Plan",
     "/console/history": "Billing history",
 }
 

@@ -1,7 +1,7 @@
 """Every page in every state, in both directions and themes, wide and narrow: nothing that keeps anybody out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +12,8 @@ from tests.browser.conftest import TIMEOUT_MS
 from tests.browser.serving import Served
 from tests.builders import NOW
 from tests.documented import seller
+from tests.subscriber import FREE, PRO, RENEWAL, STARTER, Subscriber
+from tests.unpaid_renewal import unpaid
 
 Prepare = Callable[[Served], None]
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -52,9 +54,46 @@ def paused(served: Served) -> None:
     served.account.store.adjust("-1.25", "a call", account_id="acme")
 
 
+def subscribed(served: Served) -> None:
+    """On a plan with a rented number and an included quantity, with others to choose from, and then canceled."""
+    customer = Subscriber(served.account)
+    for each in (FREE, STARTER, PRO):
+        served.account.store.plans.add_version(replace(each, offered=True), NOW)
+    customer.subscribed(phone_number=3)
+    served.account.store.adjust("12.345", "credit", account_id="acme")
+    served.account.store.plans.add_version(replace(PRO, plan_id="max", name="الخطة", offered=True), NOW)
+
+
+def ending(served: Served) -> None:
+    subscribed(served)
+    Subscriber(served.account).cancel(NOW)
+
+
+def unpaid_month(served: Served) -> None:
+    unpaid(Subscriber(served.account).subscribed())
+    served.now = RENEWAL + timedelta(hours=1)
+
+
+PLAN_PAGES = (
+    "/console",
+    "/console/plan",
+    "/console/plan/preview?plan_id=pro",
+    "/console/plan/preview?plan_id=pro&changed=1",
+    "/console/plan/preview?plan_id=free",
+    "/console/plan/preview?plan_id=starter&q.phone_number=x",
+    "/console/plan/cancel",
+)
 STATES: Mapping[str, State] = {
     "empty": State(
-        empty, ("/console", "/console/add-credit", "/console/payment-methods", "/console/history", "/console/nothing")
+        empty,
+        (
+            "/console",
+            "/console/add-credit",
+            "/console/payment-methods",
+            "/console/history",
+            "/console/plan",
+            "/console/nothing",
+        ),
     ),
     "full": State(
         full,
@@ -75,6 +114,9 @@ STATES: Mapping[str, State] = {
             "/console/history/tx_333333333333333333333333",
         ),
     ),
+    "subscribed": State(subscribed, PLAN_PAGES),
+    "ending": State(ending, PLAN_PAGES[:3]),
+    "unpaid": State(unpaid_month, ("/console", "/console/plan", "/console/plan/pay", "/console/plan/cancel")),
     "paused": State(paused, ("/console", "/console/add-credit", "/console/payment-methods")),
 }
 
@@ -136,14 +178,15 @@ def test_what_keeps_somebody_out_would_be_found(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("state", ["full", "subscribed"])
 def test_nothing_scrolls_sideways_at_320_pixels_which_1280_are_at_400_percent(
-    browser: Browser, served: Served, language: str
+    browser: Browser, served: Served, state: str, language: str
 ) -> None:
-    full(served)
+    STATES[state].prepare(served)
     card = served.account.cards[0].payment_method_id
     page = window(browser, Look(language, "light", 320))
     page.goto(served.ticket(language=language))
-    for path in STATES["full"].paths:
+    for path in STATES[state].paths:
         page.goto(served.url + path.format(card=card))
         assert wider_than_the_window(page) <= 0, path
     page.context.close()

@@ -1,5 +1,6 @@
 """What customers do in the console, in a real browser, by mouse and by keyboard alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from billing.domain.portal_session import LIFE
 from tests.browser.serving import Served
 from tests.builders import NOW
 from tests.documented import seller
+from tests.subscriber import STARTER, Subscriber
 
 
 def heading(page: Page) -> str:
@@ -166,6 +168,36 @@ def test_a_default_card_is_changed_and_a_card_removed_by_keyboard_alone(page: Pa
     tab_to(page, "Remove")
     enter(page)
     expect(page.get_by_role("status")).to_have_text("Visa •••• 4242 was removed.")
+
+
+def test_a_number_is_rented_the_subscription_canceled_and_kept(page: Page, served: Served) -> None:
+    Subscriber(served.account).subscribed()
+    page.goto(served.ticket(page="plan"))
+    page.get_by_label("how many you want").fill("3")
+    page.get_by_role("button", name="See what this costs").click()
+    expect(page.get_by_role("heading", name="Check this change")).to_be_visible()
+    page.get_by_role("button", name="Pay USD 6.00 and change").click()
+    expect(page.get_by_role("status")).to_have_text("USD 6.00 is paid, and the change is made.")
+    page.get_by_role("link", name="Cancel the subscription").click()
+    page.get_by_role("button", name="Cancel the subscription").click()
+    expect(page.get_by_role("heading", name="The subscription is canceled")).to_be_visible()
+    page.get_by_role("button", name="Keep the subscription").click()
+    expect(page.get_by_role("status")).to_have_text("The subscription goes on.")
+
+
+def test_a_plan_is_chosen_by_keyboard_alone(page: Page, served: Served) -> None:
+    customer = Subscriber(served.account)
+    served.account.store.plans.add_version(replace(STARTER, offered=True), NOW)
+    served.account.add_card()
+    page.goto(served.ticket())
+    tab_to(page, "Choose a plan")
+    enter(page)
+    tab_to(page, "See what this plan costs")
+    enter(page)
+    tab_to(page, "Pay USD 30.00 and change")
+    enter(page)
+    expect(page.get_by_role("status")).to_have_text("USD 30.00 is paid, and the change is made.")
+    assert customer.charges == [3000]
 
 
 def test_no_page_needs_a_script_and_none_loads_anything_from_elsewhere(page: Page, served: Served) -> None:

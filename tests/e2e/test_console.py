@@ -101,3 +101,25 @@ def test_nobody_gets_in_without_a_visit(visitor: DeployedVisitor, platform: Outp
         assert stranger.get(path).status == 401
     assert stranger.get("/console/history/tx_1/receipt.pdf").status == 401
     assert stranger.get("/console/enter?t=ps_1.x").status == 401
+
+
+def test_a_plan_is_chosen_and_canceled_within_the_rights_of_the_function(api: httpx.Client, platform: Outputs) -> None:
+    offered = {**FREE, "offered": True}
+    for plan in ("console-offer", "console-other"):
+        assert api.put(f"/v1/plans/{plan}", json=offered).status_code == 200
+    assert api.post("/v1/accounts", json={**ACME, "account_id": "console-2"}).status_code == 201
+    address = urlsplit(api.post("/v1/accounts/console-2/portal-sessions", json={"page": "plan"}).json()["url"])
+    visitor = DeployedVisitor(platform.aws_url, address.netloc)
+    page = visitor.get(f"{address.path}?{address.query}")
+    assert "Choose a plan" in page.text
+    checked = until(lambda: _checked(visitor, "console-offer"))
+    assert "The change is made." in visitor.press(checked, "Make this change").text
+    canceled = visitor.press(visitor.get("/console/plan/cancel"), "Cancel the subscription")
+    assert "The subscription is canceled" in canceled.text
+    assert "The subscription goes on." in visitor.press(visitor.get("/console/plan"), "Keep the subscription").text
+    assert visitor.get("/console/plan/pay").path == "/console/plan"
+
+
+def _checked(visitor: DeployedVisitor, plan_id: str) -> Shown | None:
+    shown = visitor.get(f"/console/plan/preview?plan_id={plan_id}")
+    return shown if shown.status == 200 else None

@@ -39,6 +39,9 @@ class Action:
 
 ADD_CREDIT = Action("add_credit", "/console/add-credit")
 CARDS = Action("payment_methods", "/console/payment-methods")
+PAY_NOW = Action("pay_now", "/console/plan/pay")
+CHOOSE_PLAN = Action("choose_a_plan", "/console/plan")
+KEEP_PLAN = Action("keep_plan", "/console/plan")
 ADD_CARD = Action("add_a_card", "/console/payment-methods")
 REFRESH = Action("refresh", "")
 
@@ -121,7 +124,7 @@ def _of_renewal(customer: Customer, speaker: Speaker, tone: Tone, heading: str) 
         sentence, facts["card"] = "not_charged_to", card_name(CardFace(last.brand, last.last4))
     if dunning.next_attempt_at is not None and not dunning.locked:
         sentence, facts["date"] = f"{sentence}_again", speaker.day(dunning.next_attempt_at)
-    return Banner(tone, heading, sentence, facts, (ADD_CARD,))
+    return Banner(tone, heading, sentence, facts, (PAY_NOW, ADD_CARD))
 
 
 def _no_calls(customer: Customer, now: datetime) -> Banner | None:
@@ -138,13 +141,13 @@ def _no_calls(customer: Customer, now: datetime) -> Banner | None:
 def _ending(customer: Customer, speaker: Speaker) -> Banner | None:
     wallet = customer.wallet
     if wallet.status == "canceled":
-        balance = amounts(wallet.currency)["balance"](wallet.balance_micros)
-        return Banner(
-            "none", "canceled", "canceled_debt" if wallet.balance_micros < 0 else "canceled_why", {"balance": balance}
-        )
+        facts = {"balance": amounts(wallet.currency)["balance"](wallet.balance_micros)}
+        if wallet.balance_micros < 0:
+            return Banner("none", "canceled", "canceled_debt", facts, (ADD_CREDIT, CHOOSE_PLAN))
+        return Banner("none", "canceled", "canceled_why", facts, (CHOOSE_PLAN,))
     if wallet.is_ending:
         date = speaker.day(wallet.require_subscription().period.end)
-        return Banner("info", "ending", "ending_why", {"date": date})
+        return Banner("info", "ending", "ending_why", {"date": date}, (KEEP_PLAN,))
     return None
 
 

@@ -16,6 +16,7 @@ from billing.words.console_texts import CONSOLE
 TABS = (
     ("overview", "/console"),
     ("payment_methods", "/console/payment-methods"),
+    ("plan", "/console/plan"),
     ("history", "/console/history"),
 )
 _KEY_BYTES = 16

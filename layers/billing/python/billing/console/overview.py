@@ -68,7 +68,7 @@ def _first_steps(visit: Visit) -> list[tuple[str, str, bool]]:
     """What is left to do before the first call: code, page, and whether it is done. Empty once all is."""
     customer = visit.customer
     steps = [
-        ("step_plan", "", customer.wallet.subscription is not None),
+        ("step_plan", "/console/plan", customer.wallet.subscription is not None),
         ("step_card", "/console/payment-methods", customer.wallet.default_card is not None),
         ("step_call", "", customer.wallet.sequence > 0),
     ]

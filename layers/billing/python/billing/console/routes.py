@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billing.console import cards, credit, history, overview, refill, settings
+from billing.console import cards, credit, history, overview, plan, refill, renewal, settings
 from billing.console.answers import Answer
 
 
@@ -29,6 +29,14 @@ ROUTES: tuple[ConsoleRoute, ...] = (
     ConsoleRoute("POST", "/console/payment-methods/{payment_method_id}/default", cards.make_default),
     ConsoleRoute("GET", "/console/payment-methods/{payment_method_id}/remove", cards.check_removal),
     ConsoleRoute("POST", "/console/payment-methods/{payment_method_id}/remove", cards.remove),
+    ConsoleRoute("GET", "/console/plan", plan.show),
+    ConsoleRoute("POST", "/console/plan", plan.change),
+    ConsoleRoute("GET", "/console/plan/preview", plan.preview),
+    ConsoleRoute("GET", "/console/plan/cancel", plan.check_cancel),
+    ConsoleRoute("POST", "/console/plan/cancel", plan.cancel),
+    ConsoleRoute("POST", "/console/plan/keep", plan.keep),
+    ConsoleRoute("GET", "/console/plan/pay", renewal.show),
+    ConsoleRoute("POST", "/console/plan/pay", renewal.pay),
     ConsoleRoute("GET", "/console/history", history.show),
     ConsoleRoute("GET", "/console/history/{transaction_id}", history.show_one),
     ConsoleRoute("POST", "/console/preferences", settings.prefer),
