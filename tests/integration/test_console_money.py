@@ -343,11 +343,42 @@ def test_the_history_shows_each_payment_newest_first_with_its_receipt_and_goes_o
         paying.top_up("5", card=card, transaction_id=f"tx_{number:024}", now=NOW + timedelta(seconds=number))
     visitor = visitor_of(paying, now=NOW + timedelta(minutes=1))
     first = visitor.get("/console/history")
-    assert first.text.count("Top-up") == 20
+    assert first.html.count("USD 5.00") == 20
     assert first.html.index("tx_000000000000000000000021") < first.html.index("tx_000000000000000000000020")
     start = first.html.index("/console/history?cursor=")
     older = visitor.get(first.html[start : first.html.index('"', start)].replace("&amp;", "&"))
-    assert older.text.count("Top-up") == 2
+    assert older.html.count("USD 5.00") == 2
     assert "Older" not in older.text
     assert "Newest" in older.text
     assert visitor.get("/console/history?cursor=nonsense").status == 400
+
+
+def test_a_filter_leaves_what_it_says_and_is_kept_on_the_way_to_older_ones(paying: Paying) -> None:
+    paying.add_card()
+    card = paying.cards[0].payment_method_id
+    paying.top_up("7", transaction_id=f"tx_{99:024}")
+    for number in range(21):
+        paying.top_up("5", card=card, transaction_id=f"tx_{number:024}", now=NOW + timedelta(seconds=1 + number))
+    visitor = visitor_of(paying, now=NOW + timedelta(minutes=1))
+    page = visitor.get("/console/history?status=Paid&kind=top_up&from=2026-11-23&to=2026-11-23")
+    assert page.html.count("USD 5.00") == 20
+    assert "USD 7.00" not in page.text
+    start = page.html.index("/console/history?status=Paid")
+    older = visitor.get(page.html[start : page.html.index('"', start)].replace("&amp;", "&"))
+    assert older.html.count("USD 5.00") == 1
+    assert 'value="Paid" selected' in older.html
+    assert "Nothing matches the filter." in visitor.get("/console/history?to=2026-11-22").text
+    assert "Nothing matches the filter." in visitor.get("/console/history?kind=renewal").text
+    assert "Remove the filter" in visitor.get("/console/history?kind=renewal").text
+
+
+@pytest.mark.parametrize("day", ["x", "2026-02-30", "23.11.2026", "0", "99999-01-01"])
+def test_a_day_that_is_none_is_told_at_its_field(paying: Paying, day: str) -> None:
+    refused = visitor_of(paying).get(f"/console/history?from={day}")
+    assert refused.status == 422
+    assert "Enter a date, such as 2026-11-23." in refused.text
+    assert refused.form("Filter").fields["from"] == day
+
+
+def test_the_last_day_of_all_breaks_nothing(paying: Paying) -> None:
+    assert visitor_of(paying).get("/console/history?from=0001-01-01&to=9999-12-31").status == 200

@@ -15,7 +15,7 @@ _SAYING = {"t", "plain", "tag", "amount"}
 _PLACE = {"amount": 1}
 """Where a call has the code: the macro of an amount names its field first."""
 # Codes that are put together: what is before the part that changes.
-_FAMILIES = ("account_", "card_", "dispute_", "kind_", "status_", "theme_", "refused_", "step_")
+_FAMILIES = ("account_", "day_", "card_", "dispute_", "kind_", "status_", "theme_", "refused_", "step_")
 PAGES = sorted(path.name for path in TEMPLATES.glob("*.html"))
 SOURCES = [*Path(banner.__file__).parent.glob("*.py"), Path(frame.__file__)]
 

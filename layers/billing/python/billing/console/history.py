@@ -1,13 +1,15 @@
 """The billing history: every payment, what became of it, and one with all that is known of it."""
 
-from datetime import timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
+from typing import get_args
+from urllib.parse import urlencode
 
-from billing.console.answers import Answer, Page, Redirect
+from billing.console.answers import Answer, FieldError, Page, Redirect
 from billing.console.visit import Visit
 from billing.domain.document import Document
 from billing.domain.errors import NotFound
 from billing.domain.money import Money
-from billing.domain.transaction import Transaction
+from billing.domain.transaction import PaymentKind, Transaction, TransactionStatus
 from billing.services.documents import documents_of
 from billing.services.transactions import find_transaction
 from billing.store.transactions import HistoryFilter
@@ -15,17 +17,57 @@ from billing.words.decline_texts import why_not_paid
 from billing.words.formats import money_typed
 from billing.words.history_texts import say_line
 
+HERE = "/console/history"
 ROWS = 20
+_FILTERS = ("status", "kind", "from", "to")
 _PAGE_OPEN_FOR = timedelta(hours=24)
 
 
 def show(visit: Visit) -> Answer:
-    page = visit.store.transactions.page(visit.account_id, ROWS, visit.query.get("cursor") or None, HistoryFilter())
+    """A page of it, of those that the filter leaves. A filter that cannot be read is told, and leaves all."""
+    wanted, errors = _filter(visit)
+    page = visit.store.transactions.page(visit.account_id, ROWS, visit.query.get("cursor") or None, wanted)
     documents = visit.store.receipts.of_history(page.items)
     rows = [_shown(visit, each, documents.get((each.transaction_id, None))) for each in page.items]
-    return Page(
-        "history.html", "history", {"rows": rows, "next": page.next_cursor, "is_first": "cursor" not in visit.query}
-    )
+    asked = {name: visit.query.get(name, "") for name in _FILTERS}
+    named = {name: text for name, text in asked.items() if text}
+    facts = {
+        "rows": rows,
+        "is_first": "cursor" not in visit.query,
+        "asked": asked,
+        "is_filtered": bool(named),
+        "newest": _address(named),
+        "older": None if page.next_cursor is None else _address({**named, "cursor": page.next_cursor}),
+        "kinds": (*get_args(PaymentKind), "adjustment"),
+        "statuses": get_args(TransactionStatus),
+    }
+    return Page("history.html", "history", facts, errors=errors)
+
+
+def _address(fields: dict[str, str]) -> str:
+    return f"{HERE}?{urlencode(fields)}" if fields else HERE
+
+
+def _filter(visit: Visit) -> tuple[HistoryFilter, tuple[FieldError, ...]]:
+    """From the first day to the last one, both of them whole, in UTC."""
+    errors: list[FieldError] = []
+
+    def day(name: str) -> datetime | None:
+        text = visit.query.get(name, "")
+        try:
+            return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if text else None
+        except ValueError:
+            errors.append(FieldError(name, visit.speaker.plain("a_date")))
+            return None
+
+    first, last = day("from"), day("to")
+    kind = next((each for each in (*get_args(PaymentKind), "adjustment") if each == visit.query.get("kind")), None)
+    status = next((each for each in get_args(TransactionStatus) if each == visit.query.get("status")), None)
+    if errors:
+        return HistoryFilter(), tuple(errors)
+    # The last day that a calendar has is no reason to break.
+    until = None if last is None or last.year == MAXYEAR else last + timedelta(days=1)
+    return HistoryFilter(first, until, kind, status), ()
 
 
 def _shown(visit: Visit, transaction: Transaction, receipt: Document | None) -> dict[str, object]:

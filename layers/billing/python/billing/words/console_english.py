@@ -229,6 +229,13 @@ ENGLISH: Mapping[str, str] = {
     "you_have": "You have",
     "you_want": "You want",
     # billing history
+    "a_date": "Enter a date, such as 2026-11-23.",
+    "all": "All",
+    "day_from": "From",
+    "day_to": "To",
+    "filter": "Filter",
+    "no_filter": "Remove the filter",
+    "no_match": "Nothing matches the filter.",
     "card": "Card",
     "checkout_why": "The payment was started and is not completed. Nothing was charged.",
     "consists_of": "What it was for",
