@@ -15,6 +15,7 @@ _PAGES = {
     "/console/payment-methods": "Payment methods",
     "/console/plan": "Plan",
     "/console/history": "Billing history",
+    "/console/details": "Billing details",
 }
 
 

@@ -92,6 +92,7 @@ STATES: Mapping[str, State] = {
             "/console/payment-methods",
             "/console/history",
             "/console/plan",
+            "/console/details",
             "/console/nothing",
         ),
     ),

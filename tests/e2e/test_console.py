@@ -88,6 +88,8 @@ def test_a_visit_runs_from_card_to_receipt(visitor: DeployedVisitor, platform: O
     left = visitor.press(visitor.get("/console/add-credit/check?amount=25&card=new"), "To the payment page")
     assert left.location.startswith(platform.stripe_url)
 
+    details = visitor.press(visitor.get("/console/details"), "Save", legal_name="Acme Holding", country="OM")
+    assert "The details are saved." in details.text
     visitor.press(visitor.get(cards), "Add a card")
     removed = visitor.press(visitor.get(f"{cards}/pm_{card}/remove"), "Remove")
     assert "was removed, and Auto-Refill is switched off." in removed.text

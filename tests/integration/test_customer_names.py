@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from billing.domain.texts import MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS
 from billing.payments.errors import PaymentsUnavailable
 from billing.services.accounts import change_account
-from billing.web.values import MAX_EMAIL_CHARACTERS, MAX_NAME_CHARACTERS
 from tests.builders import NOW, micros
 from tests.paying_account import STAGE, Paying
 from tests.platform_of_one import assert_books_balance

@@ -37,6 +37,7 @@ from billing.domain.rejection import RejectedEvent
 from billing.domain.renewal_order import RenewalOrder
 from billing.domain.settlement import settle
 from billing.domain.stripe_event import StripeEvent
+from billing.domain.texts import MAX_NAME_CHARACTERS
 from billing.domain.webhook_endpoint import sign
 from billing.payments.gateway import Gateway
 from billing.payments.settings import StripeSettings
@@ -46,7 +47,7 @@ from billing.services.lock_account import lock_account
 from billing.store.database import Database
 from billing.web.csv_file import csv_of
 from billing.web.http import json_response
-from billing.web.values import MAX_NAME_CHARACTERS, MAX_REASON_CHARACTERS, Name, Reason
+from billing.web.values import MAX_REASON_CHARACTERS, Name, Reason
 from billing.words.write_email import write_email
 from infra.local.stripe_simulator import RunningSimulator
 from tests.builders import BILLING_URL, NOW, call, calls_feature, cloud_event, micros, plan, wallet

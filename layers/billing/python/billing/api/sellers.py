@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from billing.domain.billing_details import BillingDetails
+from billing.domain.billing_details import MAX_ADDRESS_LINES, MAX_EMAILS, BillingDetails
 from billing.domain.decimals import format_millionths
 from billing.domain.instants import format_instant
 from billing.domain.seller import Seller, TaxRate
@@ -28,10 +28,8 @@ from billing.web.values import (
 from billing.words.countries import COUNTRIES
 
 MAX_LEGAL_LINES = 8
-MAX_ADDRESS_LINES = 4
 MAX_NOTES = 5
 MAX_TAX_RATES = 100
-MAX_EMAILS = 5
 
 
 class TaxRateBody(Body):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billing.console import cards, credit, history, overview, plan, refill, renewal, settings
+from billing.console import cards, credit, details, history, overview, plan, refill, renewal, settings
 from billing.console.answers import Answer
 
 
@@ -39,6 +39,8 @@ ROUTES: tuple[ConsoleRoute, ...] = (
     ConsoleRoute("POST", "/console/plan/pay", renewal.pay),
     ConsoleRoute("GET", "/console/history", history.show),
     ConsoleRoute("GET", "/console/history/{transaction_id}", history.show_one),
+    ConsoleRoute("GET", "/console/details", details.show),
+    ConsoleRoute("POST", "/console/details", details.save),
     ConsoleRoute("POST", "/console/preferences", settings.prefer),
     ConsoleRoute("POST", "/console/sign-out", settings.sign_out),
 )

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MAX_ADDRESS_LINES = 4
+MAX_EMAILS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class BillingDetails:

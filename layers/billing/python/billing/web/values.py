@@ -17,14 +17,21 @@ from billing.domain.month import MONTH, MONTH_SAYS
 from billing.domain.plan import FEATURE_KEY
 from billing.domain.portal_session import SESSION_ID, SESSION_ID_SAYS
 from billing.domain.seller import RECEIPT_PREFIX, RECEIPT_PREFIX_SAYS, SELLER_ID
+from billing.domain.texts import (
+    EDGE,
+    EMAIL,
+    INNER,
+    MAX_EMAIL_CHARACTERS,
+    MAX_NAME_CHARACTERS,
+    MAX_SHORT_TEXT_CHARACTERS,
+    NO_CHARACTER,
+    line,
+)
 from billing.domain.web_address import MAX_URL_CHARACTERS, WEB_ADDRESS, WEB_ADDRESS_SAYS
 from billing.words.countries import COUNTRIES
 
 MAX_UNITS = 1_000_000
-MAX_NAME_CHARACTERS = 200
 MAX_REASON_CHARACTERS = 500
-MAX_SHORT_TEXT_CHARACTERS = 60
-MAX_EMAIL_CHARACTERS = 254
 
 MAX_NAMED_WORKSPACES = 10
 MAX_PAGE = 100
@@ -72,20 +79,11 @@ def distinct(thing: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-# JSON can escape one half of a surrogate pair, which is no text that a table could keep, and the code points of which
-# Unicode has made no characters, which nobody can read and neither XML nor a queue carries.
-_NO_CHARACTER = re.compile(
-    "[\\ud800-\\udfff\\ufdd0-\\ufdef"
-    + "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
-    + "]"
-)
-
-
 def _text(pattern: str | re.Pattern[str], says: str) -> BeforeValidator:
     compiled = re.compile(pattern)
 
     def parse(value: object) -> str:
-        if not isinstance(value, str) or not compiled.fullmatch(value) or _NO_CHARACTER.search(value):
+        if not isinstance(value, str) or not compiled.fullmatch(value) or NO_CHARACTER.search(value):
             raise InvalidValue(says)
         return value
 
@@ -97,15 +95,7 @@ def _schema(pattern: str | re.Pattern[str], **more: JsonValue) -> WithJsonSchema
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{text})$", **more})
 
 
-_EDGE, _INNER = r"[^\s\x00-\x1f\x7f-\x9f]", r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
-
-
-def _line(max_characters: int) -> str:
-    """One line of text that neither begins nor ends with a space and holds no control characters and line breaks."""
-    return f"{_EDGE}(?:{_INNER}{{0,{max_characters - 2}}}{_EDGE})?"
-
-
-_BEGINNING = rf"{_EDGE}{_INNER}{{0,{MAX_NAME_CHARACTERS - 1}}}"
+_BEGINNING = rf"{EDGE}{INNER}{{0,{MAX_NAME_CHARACTERS - 1}}}"
 """Of such a line: it may end with a space, which more is to follow."""
 _LINE_IS = "One line in any script, without control characters and the code points that are no characters, as U+FFFE."
 
@@ -152,7 +142,6 @@ def _percent(text: object) -> int:
 _DECIMAL = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?"
 _WHOLE = r"0|[1-9][0-9]{0,5}"
 _UNIT = r"[!-~](?:[ -~]{0,30}[!-~])?"
-_EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.){1,8}[A-Za-z][A-Za-z0-9-]{1,62}"
 _CREDIT_NOTE_NUMBER = rf"{RECEIPT_PREFIX.pattern}-CN-[0-9]{{4}}-[0-9]{{6,9}}"
 _PLAN_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
@@ -206,8 +195,8 @@ Unit = Annotated[
 ]
 Name = Annotated[
     str,
-    _text(_line(MAX_NAME_CHARACTERS), f"must be a line of 1 to {MAX_NAME_CHARACTERS} characters"),
-    _schema(_line(MAX_NAME_CHARACTERS), description=_LINE_IS),
+    _text(line(MAX_NAME_CHARACTERS), f"must be a line of 1 to {MAX_NAME_CHARACTERS} characters"),
+    _schema(line(MAX_NAME_CHARACTERS), description=_LINE_IS),
 ]
 NameBeginning = Annotated[
     str,
@@ -216,8 +205,8 @@ NameBeginning = Annotated[
 ]
 ShortText = Annotated[
     str,
-    _text(_line(MAX_SHORT_TEXT_CHARACTERS), f"must be a line of 1 to {MAX_SHORT_TEXT_CHARACTERS} characters"),
-    _schema(_line(MAX_SHORT_TEXT_CHARACTERS), description=_LINE_IS),
+    _text(line(MAX_SHORT_TEXT_CHARACTERS), f"must be a line of 1 to {MAX_SHORT_TEXT_CHARACTERS} characters"),
+    _schema(line(MAX_SHORT_TEXT_CHARACTERS), description=_LINE_IS),
 ]
 Country = Annotated[
     str,
@@ -226,13 +215,13 @@ Country = Annotated[
 ]
 Reason = Annotated[
     str,
-    _text(_line(MAX_REASON_CHARACTERS), f"must be a line of 1 to {MAX_REASON_CHARACTERS} characters"),
-    _schema(_line(MAX_REASON_CHARACTERS), description=_LINE_IS),
+    _text(line(MAX_REASON_CHARACTERS), f"must be a line of 1 to {MAX_REASON_CHARACTERS} characters"),
+    _schema(line(MAX_REASON_CHARACTERS), description=_LINE_IS),
 ]
 Email = Annotated[
     str,
-    _text(f"(?=.{{3,{MAX_EMAIL_CHARACTERS}}}$){_EMAIL}", "must be an e-mail address"),
-    _schema(_EMAIL, maxLength=MAX_EMAIL_CHARACTERS, examples=["billing@acme.example"]),
+    _text(f"(?=.{{3,{MAX_EMAIL_CHARACTERS}}}$){EMAIL}", "must be an e-mail address"),
+    _schema(EMAIL, maxLength=MAX_EMAIL_CHARACTERS, examples=["billing@acme.example"]),
 ]
 Language = Literal["en", "ar"]
 Scope = Literal["usage:write", "calls:authorize", "billing:read", "billing:write", "admin"]
