@@ -19,4 +19,8 @@ _console = Console(wiring.store(_settings), _gateway, stripe_access.checkout_ori
 
 def handler(event: dict[str, Any], context: stripe_access.Invocation) -> Response:
     _limit.set(stripe_access.seconds_left(context))
-    return _console.respond(event, datetime.now(UTC), lambda facts: log.info("answered", extra=dict(facts)))
+    try:
+        return _console.respond(event, datetime.now(UTC), lambda facts: log.info("answered", extra=dict(facts)))
+    except Exception:
+        log.exception("request failed")
+        return _console.apologize(event)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from billing.domain.portal_session import PortalSession, hash_secret
+from billing.domain.api_key import hash_secret
+from billing.domain.portal_session import PortalSession
 from billing.store.database import Database
 from billing.store.portal_sessions import PortalSessions
 from tests.contract.samples import NOW

@@ -11,6 +11,8 @@ from billing.domain.account import Account
 from billing.domain.portal_session import LIFE
 from billing.runtime.typesetter import typeset
 from billing.store.accounts import Accounts
+from billing.store.database import StoreBusy
+from billing.store.portal_sessions import PortalSessions
 from tests.builders import NOW
 from tests.documented import seller
 from tests.paying_account import Paying
@@ -254,3 +256,18 @@ def test_a_receipt_and_a_credit_note_are_files_of_the_own_account_alone(paying: 
         )
         nobody = files.respond(Visitor(paying.store, paying.gateway).event("GET", path), NOW, list[object]().append)
         assert (nobody["statusCode"], nobody["headers"]["location"]) == (303, "/console/history")
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/enter?t=ps_" + "0" * 24 + "." + "a" * 43])
+def test_a_database_that_is_out_of_reach_is_told_on_a_page(
+    paying: Paying, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = visitor_of(paying)
+
+    def busy(*_: object) -> None:
+        raise StoreBusy("nobody answers")
+
+    monkeypatch.setattr(PortalSessions, "get", busy)
+    answer = visitor.get(path)
+    assert (answer.status, answer.title) == (503, "This did not work just now")
+    assert "Nothing is charged twice." in answer.text

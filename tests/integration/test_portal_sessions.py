@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from billing.domain.portal_session import LIFE, TICKET_LIFE, hash_secret
+from billing.domain.api_key import hash_secret
+from billing.domain.portal_session import LIFE, TICKET_LIFE
 from billing.services.portal_sessions import enter, find_visit
 from billing.store.database import Database
 from billing.store.store import Store

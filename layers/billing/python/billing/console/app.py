@@ -76,17 +76,22 @@ class Console:
             return file.respond(zipped=asked.zipped)
         if asked.path == doors.SIGNED_OUT:
             return self._of_door(asked, Door("signed_out", HTTPStatus.OK))
-        if asked.path == doors.ENTRANCE:
-            facts |= {"route": doors.ENTRANCE}
-            return self._of_door(asked, doors.enter(self._store, asked.request, asked.now))
         try:
+            if asked.path == doors.ENTRANCE:
+                facts |= {"route": doors.ENTRANCE}
+                return self._of_door(asked, doors.enter(self._store, asked.request, asked.now))
             return self._of_visit(asked, facts)
         except StoreBusy as busy:
             facts |= {"reason": str(busy)}
         except BillingError as refusal:
             # Nothing of the visit is known yet.
             facts |= {"code": refusal.code}
-        return self._of_door(asked, Door("unavailable", HTTPStatus.SERVICE_UNAVAILABLE))
+        return self.apologize(asked.request, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def apologize(self, request: Request, status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR) -> Response:
+        """A page for who asked when something broke, or was out of reach: nothing is charged twice."""
+        speaker = Speaker(preferred_language(request))
+        return doors.respond(Door("unavailable", status), speaker, self._headers, zipped=False)
 
     def _of_visit(self, asked: _Asked, facts: dict[str, object]) -> Response:
         cookie = cookies_of(asked.request).get(SESSION_COOKIE, "")

@@ -18,7 +18,6 @@ from billing.console.rendering import Speaker, amounts, card_name
 from billing.domain.card_expiry import expires_at
 from billing.domain.charge_limits import largest_charge_micros, least_charge_micros
 from billing.domain.declines import Failure
-from billing.domain.money import Money, minor_unit_decimals
 from billing.domain.refill_advice import advise
 from billing.domain.transaction import CardFace, chargeable
 from billing.services.visits import Customer
@@ -72,10 +71,9 @@ def banner_of(customer: Customer, speaker: Speaker, now: datetime) -> Banner | N
 def resumes_micros(customer: Customer) -> int:
     """The least top-up that lets calls start again: it makes the balance positive, and is what can be bought at all."""
     wallet, plan = customer.wallet, customer.plan
-    minor_unit = Money(10 ** (6 - minor_unit_decimals(wallet.currency)), wallet.currency)
     enough = chargeable(max(0, -wallet.balance_micros) + 1, wallet.currency)
     minimum = 0 if plan is None else min(plan.minimum_top_up_micros, largest_charge_micros(wallet.currency))
-    return max(enough, minor_unit.micros, least_charge_micros(wallet.currency), chargeable(minimum, wallet.currency))
+    return max(enough, least_charge_micros(wallet.currency), chargeable(minimum, wallet.currency))
 
 
 def can_call(customer: Customer, now: datetime) -> bool:

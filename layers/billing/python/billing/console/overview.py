@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from billing.console.answers import FieldError, Page
 from billing.console.banner import resumes_micros
-from billing.console.rendering import number
 from billing.console.visit import Visit
 from billing.domain.auto_refill import month_of
 from billing.domain.decimals import format_millionths
@@ -26,16 +25,8 @@ class Allowance:
     used_millionths: int
     included_millionths: int
 
-    @property
-    def left_millionths(self) -> int:
-        return self.included_millionths - self.used_millionths
-
     def meter(self, millionths: int) -> str:
         return format_millionths(millionths)
-
-    @property
-    def shown(self) -> str:
-        return number(self.left_millionths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, FileSystemLoader, ModuleLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from billing.domain.decimals import format_millionths
 from billing.domain.money import Money
@@ -81,9 +81,6 @@ class Speaker:
         """The same where what stands beside it says that it is in UTC."""
         return self.time(moment).removesuffix(" UTC")
 
-    def days(self, number: int) -> str:
-        return formats.days(number, self.language)
-
     def month(self, year: int, number: int) -> str:
         return formats.month(year, number, self.language)
 
@@ -149,7 +146,3 @@ def number(millionths: int) -> str:
     """ "1,234.5": with the thousands apart, without trailing zeros."""
     whole, dot, fraction = format_millionths(millionths).partition(".")
     return f"{int(whole):,}{dot}{fraction}"
-
-
-def attribute(text: str) -> str:
-    return str(escape(text))

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from billing.domain.account import DEFAULT_SELLER
+from billing.domain.api_key import hash_secret
 
 LIFE = timedelta(hours=1)
 TICKET_LIFE = timedelta(minutes=5)
@@ -68,11 +69,6 @@ class PortalSession:
     def is_of(self, secret: str) -> bool:
         """Whether it is the visit that this cookie stands for. Compares in constant time."""
         return self.secret_hash is not None and hmac.compare_digest(self.secret_hash, hash_secret(secret))
-
-
-def hash_secret(secret: str) -> str:
-    """A plain SHA-256: no dictionary holds 256 random bits, so that a slow hash adds nothing."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def form_token(secret: str) -> str:

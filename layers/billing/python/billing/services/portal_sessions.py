@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.account import DEFAULT_SELLER
+from billing.domain.api_key import hash_secret
 from billing.domain.errors import NotFound
-from billing.domain.portal_session import LIFE, Page, PortalSession, hash_secret, parse_pass
+from billing.domain.portal_session import LIFE, Page, PortalSession, parse_pass
 from billing.services.accounts import find_account
 from billing.store.store import Store
 
