@@ -5,10 +5,9 @@ from typing import Any
 from billing.runtime import wiring  # the first: what comes after it is not looked through for garbage
 
 # isort: split
-from datetime import UTC, datetime
-
 from billing.console.app import Console
 from billing.runtime import logs, settings, stripe_access
+from billing.runtime.show_page import show_page
 from billing.web.http import Response
 
 _settings = settings.from_environment()
@@ -19,8 +18,4 @@ _console = Console(wiring.store(_settings), _gateway, stripe_access.checkout_ori
 
 def handler(event: dict[str, Any], context: stripe_access.Invocation) -> Response:
     _limit.set(stripe_access.seconds_left(context))
-    try:
-        return _console.respond(event, datetime.now(UTC), lambda facts: log.info("answered", extra=dict(facts)))
-    except Exception:
-        log.exception("request failed")
-        return _console.apologize(event)
+    return show_page(_console, event, log)

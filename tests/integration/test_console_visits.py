@@ -1,6 +1,7 @@
 """Visits of the console: the way in, whose it is, what it may do, and how it ends."""
 
 import base64
+import logging
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from billing.console.files import ConsoleFiles
 from billing.console.routes import ROUTES
 from billing.domain.account import Account
 from billing.domain.portal_session import LIFE
+from billing.runtime.show_page import show_page
 from billing.runtime.typesetter import typeset
 from billing.store.accounts import Accounts
 from billing.store.database import StoreBusy
@@ -271,3 +273,19 @@ def test_a_database_that_is_out_of_reach_is_told_on_a_page(
     answer = visitor.get(path)
     assert (answer.status, answer.title) == (503, "This did not work just now")
     assert "Nothing is charged twice." in answer.text
+
+
+def test_what_breaks_is_logged_and_told_on_a_page(
+    paying: Paying, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = visitor_of(paying)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(PortalSessions, "get", broken)
+    answer = show_page(visitor.console, visitor.event("GET", "/console"), logging.getLogger("console"))
+    assert answer["statusCode"] == 500
+    assert "This did not work just now" in answer["body"]
+    assert "request failed" in caplog.text
+    assert "a bug" not in answer["body"]
